@@ -1,0 +1,47 @@
+# Each target is a thin line over `python -m institute_lib …` or a standard tool; README says the same for computers
+# without make. Any target may be the first command ever run: each sets up what it needs, and setting up twice is free.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+QUARTER ?= 2025Q4
+
+.DEFAULT_GOAL := help
+.PHONY: help setup report test lab check bench clean requirements
+
+help:  ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# The environment: pinned and hashed packages, compiled to bytecode (imports cost three times as much without).
+$(READY): requirements.txt tests/data-packages.txt pyproject.toml
+	@$(PYTHON) -m institute_lib setup
+	@touch $@
+
+setup: $(READY)  ## create or update the environment (.venv)
+	@echo "$(VENV) is ready"
+
+report: $(READY)  ## set up, write the demo registers, run the quarterly plan, print where to look
+	@$(BIN)/python -m institute_lib report $(QUARTER)
+
+test: $(READY)  ## set up and run all tests
+	@$(BIN)/python tests/browser/chromium.py
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+lab: $(READY)  ## open JupyterLab on the notebooks
+	@$(BIN)/nbstripout --install 2>/dev/null || echo "not a git checkout: notebook outputs are not stripped on commit"
+	@$(BIN)/python -m institute_lib demo
+	@$(BIN)/jupyter lab --notebook-dir=notebooks --ip=127.0.0.1 $$([ "$$(id -u)" = 0 ] && echo --allow-root)
+
+check: $(READY)  ## lint and format, without changing anything
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+bench: $(READY)  ## benchmarks, as ratios against a peer in the same run
+	@$(BIN)/python -m tests.bench
+
+requirements: $(READY)  ## compile requirements.txt anew from pyproject.toml
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header --quiet -o requirements.txt
+
+clean:  ## remove the environment and everything generated
+	rm -rf $(VENV) .cache data/demo/*.parquet data/demo/truth.toml papermill_runs/2*

@@ -1,0 +1,64 @@
+"""南通市社会工作人才发展研究院 · research workbench: the shared library under the notebooks.
+
+Rooms are imported on first use, so that `import institute_lib` stays fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+ROOMS = (
+    "errors",
+    "paths",
+    "terms",
+    "areas",
+    "parameters",
+    "tables",
+    "registers",
+    "demo",
+    "policy",
+    "retention",
+    "coverage",
+    "talent",
+    "disclosure",
+    "charts",
+    "maps",
+    "brief",
+    "release",
+    "kernels",
+    "runs",
+    "cli",
+)
+
+if TYPE_CHECKING:
+    from institute_lib import (  # noqa: F401
+        areas,
+        brief,
+        charts,
+        cli,
+        coverage,
+        demo,
+        disclosure,
+        errors,
+        kernels,
+        maps,
+        parameters,
+        paths,
+        policy,
+        registers,
+        release,
+        retention,
+        runs,
+        tables,
+        talent,
+        terms,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name in ROOMS:
+        return import_module(f"institute_lib.{name}")
+    raise AttributeError(f"module 'institute_lib' has no room {name!r}; rooms: {', '.join(ROOMS)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(ROOMS)

@@ -1,0 +1,19 @@
+(function () {
+  "use strict";
+  var config = {displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: true, displayModeBar: false};
+  var each = function (selector, act) { Array.prototype.forEach.call(document.querySelectorAll(selector), act); };
+  each("details.data", function (fold) { fold.open = false; });
+  each("script.figure", function (holder) {
+    var place = document.getElementById(holder.getAttribute("data-plot"));
+    var figure = JSON.parse(holder.textContent);
+    Plotly.newPlot(place, figure.data, figure.layout, config);
+  });
+  var resize = function (width) {
+    each(".plot", function (place) { Plotly.relayout(place, width ? {width: width} : {autosize: true, width: null}); });
+  };
+  window.addEventListener("beforeprint", function () {
+    each("details.methods", function (fold) { fold.open = true; });
+    resize(650);
+  });
+  window.addEventListener("afterprint", function () { resize(0); });
+})();

@@ -1,0 +1,194 @@
+"""Export: an executed notebook becomes one HTML file that opens with no network."""
+
+import ast
+import base64
+import hashlib
+import os
+import platform
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from institute_lib import terms
+from institute_lib.brief import page
+from institute_lib.brief.reading import Content, read
+from institute_lib.errors import ParameterError, RunError
+
+HERE = Path(__file__).parent
+SHARED_NAME = "plotly.min.js"
+# plotly fetches a world map from the network for any choropleth, unless it finds one here; an empty one is enough.
+GEO_STUB = (
+    "window.PlotlyGeoAssets={topojson:{world_110m:{type:'Topology',arcs:[],objects:{}}}};"
+    "window.PlotlyConfig={MathJaxConfig:'local'};"
+)
+
+
+def export(
+    executed_notebook: str | Path | Any,
+    path: str | Path,
+    *,
+    language: str = "zh",
+    provenance: Mapping[str, str] | None = None,
+    shared: str | None = None,
+) -> Path:
+    """Write the brief of an executed notebook: prose, charts and tables that passed disclosure control, nothing else.
+
+    The same notebook gives the same bytes. Markdown cells tagged `lab` stay behind, those tagged `methods` or `limits`
+    go into the fold, those tagged `zh` or `en` (or divided by a line `<!-- en -->`) appear in their language.
+
+    Args:
+        executed_notebook: path of the executed .ipynb, or the notebook itself.
+        path: where the HTML file goes; its folder is made.
+        language: the language in which the notebook was run.
+        provenance: further rows for the end of the brief: what, and its hash or version.
+        shared: address of a shared `plotly.min.js` relative to the brief (see `write_plotly`); by default plotly is
+            inside the file.
+
+    Raises:
+        ParameterError: another language than the notebook's own.
+        RunError: a cell failed, or the file is no notebook.
+    """
+    terms.check_language(language)
+    notebook = _notebook(executed_notebook)
+    content = read(notebook, language)
+    own = (content.opening or {}).get("language", language)
+    if own != language:
+        raise ParameterError(f"brief.export: language {language!r}: the notebook was run in {own!r}; allowed: {own}")
+    html = _render(content, notebook, language, dict(provenance or {}), shared)
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial.write_text(html, encoding="utf-8", newline="\n")
+    partial.replace(target)
+    return target
+
+
+def write_plotly(folder: str | Path) -> Path:
+    """Put the plotly library that several briefs share into a folder, once."""
+    target = Path(folder) / SHARED_NAME
+    if not target.is_file() or target.stat().st_size != len(_plotly().encode()):
+        partial = target.with_name(f".{SHARED_NAME}.{os.getpid()}.part")
+        partial.write_text(_plotly(), encoding="utf-8", newline="\n")
+        partial.replace(target)
+    return target
+
+
+def _notebook(given: Any) -> Any:
+    import nbformat
+
+    if not isinstance(given, str | Path):
+        return given
+    try:
+        return nbformat.read(given, as_version=4)
+    except (OSError, ValueError, nbformat.reader.NotJSONError) as error:
+        raise RunError(f"{given}: not a notebook that can be read: {error}") from error
+
+
+def _render(content: Content, notebook: Any, language: str, more: dict[str, str], shared: str | None) -> str:
+    has_charts = any(kind == "chart" for kind, _ in content.body)
+    tags, hashes = _scripts(shared) if has_charts else ([], [])
+    head = page.head(content, language)
+    if any(mark["kind"] == "demo" for mark in head["marks"]):
+        content.fold.insert(0, f"<p>{page.word('demo_note', language)}</p>")
+    python = notebook.metadata.get("language_info", {}).get("version") or platform.python_version()
+    return (
+        _environment()
+        .get_template("brief.html.j2")
+        .render(
+            lang=page.LANG[language],
+            policy=_policy(hashes, shared),
+            style=_style(head["marks"]),
+            words=page.words(language),
+            head=head,
+            body=_safe(page.body(content, language)),
+            fold=[_markup(html) for html in content.fold],
+            sources=page.sources(content),
+            provenance=page.provenance(content, _parameters(notebook), more, python, language),
+            scripts=[_markup(tag) for tag in tags],
+        )
+    )
+
+
+@cache
+def _environment() -> Any:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+
+
+def _markup(html: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(html)  # only sanitised prose, sanitised pictures, escaped JSON and our own scripts come here
+
+
+def _safe(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The three kinds of content that are markup already: sanitised prose and pictures, escaped JSON."""
+    return [{k: _markup(v) if k in ("html", "svg", "json") else v for k, v in block.items()} for block in blocks]
+
+
+@cache
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    source = get_plotlyjs()
+    if "</script" in source.lower():
+        raise RunError("this plotly.js cannot stand inside a page: it holds an end tag of a script")
+    return source
+
+
+def _scripts(shared: str | None) -> tuple[list[str], list[str]]:
+    """Script tags in order, and the hashes of the inline ones for the policy."""
+    draw = (HERE / "draw.js").read_text(encoding="utf-8")
+    inline = [GEO_STUB, draw] if shared else [GEO_STUB, _plotly(), draw]
+    tags = [f"<script>{text}</script>" for text in inline]
+    if shared:
+        tags.insert(1, f'<script src="{_environment().from_string("{{ src }}").render(src=shared)}"></script>')
+    return tags, [_hash(text) for text in inline]
+
+
+@cache
+def _hash(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _policy(hashes: list[str], shared: str | None) -> str:
+    allowed = [f"'sha256-{one}'" for one in hashes] + (["'self'"] if shared and hashes else [])
+    return (
+        f"default-src 'none'; script-src {' '.join(allowed) or chr(39) + 'none' + chr(39)}; "
+        "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _style(marks: list[dict[str, str]]) -> Any:
+    css = (HERE / "brief.css").read_text(encoding="utf-8")
+    line = " · ".join(mark["text"] for mark in marks)
+    return _markup(css.replace("FONT_STACK", terms.FONT_STACK).replace("PAGE_MARK", f'"{line}"'))
+
+
+def _parameters(notebook: Any) -> dict[str, Any]:
+    """The parameters of the run: the defaults of the parameters cell, then the injected ones; read, never executed."""
+    found: dict[str, Any] = {}
+    for tag in ("parameters", "injected-parameters"):
+        for cell in notebook.cells:
+            if cell.cell_type == "code" and tag in cell.metadata.get("tags", ()):
+                found |= _assignments(cell.source)
+    return found
+
+
+def _assignments(source: str) -> dict[str, Any]:
+    found = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:  # not a literal: shown as written
+                found[node.targets[0].id] = ast.unparse(node.value)
+    return found

@@ -1,0 +1,188 @@
+"""From a brief's content to the names that its template uses; every text in it is data and is escaped there."""
+
+import base64
+import csv
+import hashlib
+import io
+import json
+import re
+from importlib import metadata
+from typing import Any
+
+from institute_lib import terms
+from institute_lib.brief.reading import Content
+
+LANG = {"zh": "zh-CN", "en": "en"}
+VERSIONS = ("institute-lib", "pandas", "numpy", "statsmodels", "plotly")
+ID = re.compile(r"[^\w\u3400-\u9fff-]+")
+SVG_TAGS = {"svg", "g", "path", "rect", "circle", "line", "polyline", "polygon", "text", "tspan", "title", "desc"}
+SVG_ATTRIBUTES = {
+    "*": {
+        "d",
+        "x",
+        "y",
+        "x1",
+        "x2",
+        "y1",
+        "y2",
+        "cx",
+        "cy",
+        "r",
+        "dx",
+        "dy",
+        "points",
+        "fill",
+        "fill-opacity",
+        "fill-rule",
+        "stroke",
+        "stroke-width",
+        "stroke-dasharray",
+        "opacity",
+        "transform",
+        "width",
+        "height",
+        "text-anchor",
+        "font-size",
+        "font-weight",
+        "font-family",
+        "dominant-baseline",
+        "role",
+    },
+    "svg": {"viewBox", "width", "height", "preserveAspectRatio"},
+}
+
+
+def word(key: str, language: str, **values: object) -> str:
+    return terms.text(f"brief.{key}", language, **values)
+
+
+def words(language: str) -> dict[str, str]:
+    """The page's fixed words."""
+    keys = ("institute", "skip", "findings", "show_data", "methods", "sources", "provenance")
+    return {key: word(key, language) for key in keys}
+
+
+def head(content: Content, language: str) -> dict[str, Any]:
+    """Title, place and time, marks, findings."""
+    opening = content.opening or {}
+    demo = is_demo(content)
+    marks = [{"kind": "demo", "text": word("mark_demo", language)}] if demo else []
+    if opening:
+        marks.append({"kind": opening["mark"], "text": word(f"mark_{opening['mark']}", language)})
+    title = opening.get("title") or word("untitled", language)
+    where = [opening["area"], terms.quarter(opening["quarter"], language)] if opening else []
+    if opening.get("as_of"):
+        where.append(word("as_of", language, date=terms.date(opening["as_of"], language)))
+    page_title = " · ".join([title, *where[:2], *(mark["text"] for mark in marks[:1])])
+    return {
+        "title": title,
+        "page_title": page_title,
+        "marks": marks,
+        "where": " · ".join(where),
+        "question": opening.get("question", ""),
+        "findings": opening.get("findings", []),
+    }
+
+
+def is_demo(content: Content) -> bool:
+    """Whether any figure of the brief comes from the demo registers."""
+    shown = [block.get("demo") or block.get("table", {}).get("demo") for kind, block in content.body if kind != "prose"]
+    return bool((content.opening or {}).get("demo")) or any(shown)
+
+
+def body(content: Content, language: str) -> list[dict[str, Any]]:
+    """Prose, charts and tables, numbered in order; charts with their figure as JSON for a data block."""
+    done: list[dict[str, Any]] = []
+    numbers = {"figure": 0, "table": 0}
+    for kind, block in content.body:
+        if kind == "prose":
+            done.append({"kind": "prose", "html": block})
+            continue
+        is_chart = kind == "chart"
+        name = "figure" if is_chart else "table"
+        numbers[name] += 1
+        number = word(name, language, number=numbers[name])
+        data = block["table"] if is_chart else block
+        title = block["title"] if is_chart else data["caption"]
+        entry = {"kind": kind, "id": f"{name}-{numbers[name]}", "number": number, "title": title}
+        caption = title if is_chart else f"{number}　{title}".strip()
+        entry |= _table(data | {"caption": caption}, number, title, demo=is_demo(content), language=language)
+        source = block["source"]
+        entry["source"] = word("source_line", language, source=source) if source else ""
+        entry["notes"] = block["notes"]
+        done.append(entry | (_figure(block) if is_chart else {}))
+    return done
+
+
+def _table(data: dict[str, Any], number: str, title: str, *, demo: bool, language: str) -> dict[str, Any]:
+    """A table with its download: CSV with a mark of UTF-8, so that spreadsheets read Chinese."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(data["csv"])
+    encoded = base64.b64encode(("\ufeff" + text.getvalue()).encode()).decode()
+    parts = [word("demo_prefix", language)] if demo else []
+    return {
+        "table": data,
+        "region": word("region", language, title=f"{number} {title}"),
+        "download": word("download_of", language, title=f"{number} {title}".strip()),
+        "file": ID.sub("_", "-".join([*parts, number, title]))[:80].strip("_-") + ".csv",
+        "href": f"data:text/csv;charset=utf-8;base64,{encoded}",
+    }
+
+
+def _figure(block: dict[str, Any]) -> dict[str, Any]:
+    """The figure without what the page says in text: its title and its source line."""
+    layout = {key: value for key, value in block["figure"]["layout"].items() if key not in ("title", "width")}
+    notes = [one for one in layout.get("annotations", []) if one.get("name") != "source"]
+    margin = dict(layout.get("margin", {}))
+    cut = {"t": 30, "b": 36}
+    height = int(layout.get("height", 400)) - sum(max(margin.get(side, size) - size, 0) for side, size in cut.items())
+    layout |= {"annotations": notes, "margin": margin | cut, "height": height}
+    figure = {"data": block["figure"]["data"], "layout": layout}
+    return {"json": json_block(figure), "height": height, "alt": block["alt"], "svg": picture(block["svg"])}
+
+
+def json_block(value: Any) -> str:
+    """JSON that cannot end the script element it stands in."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def picture(svg: str | None) -> str:
+    """A static picture with nothing in it but shapes and text."""
+    import nh3
+
+    return nh3.clean(svg, tags=SVG_TAGS, attributes=SVG_ATTRIBUTES, url_schemes=set()) if svg else ""
+
+
+def sources(content: Content) -> list[dict[str, str]]:
+    """The sources as one line each; only web addresses become links."""
+    lines = []
+    for item in content.sources:
+        parts = [item["title"], item["publisher"], item["date"]]
+        url = item["url"] if re.match(r"https?://", item["url"]) else ""
+        lines.append({"text": " · ".join(part for part in parts if part), "url": url})
+    return lines
+
+
+def provenance(
+    content: Content, parameters: dict[str, Any], more: dict[str, str], python: str, language: str
+) -> list[dict[str, Any]]:
+    """Parameters, versions and hashes, as groups of rows."""
+    versions = [(name, metadata.version(name)) for name in VERSIONS]
+    shown = [block for kind, block in content.body if kind != "prose"]
+    digest = hashlib.sha256(json_block(shown).encode()).hexdigest()
+    hashes = [
+        (word("notebook_hash", language), content.notebook_hash),
+        (word("content_hash", language), digest),
+        *more.items(),
+    ]
+    groups = [
+        ("parameters", [(name, _shown(value)) for name, value in parameters.items()]),
+        ("versions", [(word("python", language), python), *versions]),
+        ("hashes", hashes),
+    ]
+    return [{"title": word(key, language), "rows": rows} for key, rows in groups if rows]
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value or "–"

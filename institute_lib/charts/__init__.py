@@ -1,0 +1,25 @@
+"""Charts of safe tables and results, in one look; each carries its words, its table and its source."""
+
+from institute_lib.charts.chart import CHART_MIME, CONFIG, Chart
+from institute_lib.charts.comparisons import draw_bars, draw_dot
+from institute_lib.charts.effects import draw_event_study, draw_pilot_path, draw_placebos
+from institute_lib.charts.models import draw_forest, draw_survival
+from institute_lib.charts.quality import draw_control, draw_funnel
+from institute_lib.charts.trend import draw_slope, draw_trend
+
+__all__ = [
+    "CHART_MIME",
+    "CONFIG",
+    "Chart",
+    "draw_bars",
+    "draw_control",
+    "draw_dot",
+    "draw_event_study",
+    "draw_forest",
+    "draw_funnel",
+    "draw_pilot_path",
+    "draw_placebos",
+    "draw_slope",
+    "draw_survival",
+    "draw_trend",
+]

@@ -1,0 +1,293 @@
+"""The one look of all charts: template, palette, axes by language, direct labels, the lines around a figure.
+
+Colours differ in lightness as well as hue, so that they survive grey print and colour blindness (after Okabe and Ito,
+2008, "Color Universal Design"); nothing is said by colour alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.charts.chart import Chart
+from institute_lib.disclosure import SafeResult, SafeTable, show
+
+INK, MUTED, LINE, FAINT = "#1d2733", "#5b6672", "#c4cad1", "#e9ecef"
+BLUE, ORANGE, TEAL, PLUM = "#0f4c81", "#c8561b", "#4a9c92", "#8a4f7d"
+PALETTE = (BLUE, ORANGE, TEAL, PLUM, "#a08419", "#6b7f99", "#7a4b2a")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash")
+CHAR, CJK_CHAR, LINE_HEIGHT = 7.2, 13.2, 17
+SOURCE, DEMO = "source", "demo"  # names of annotations that a brief writes as text instead
+
+
+def plain(text: object) -> str:
+    """Text as data: markup in it is shown, never read (plotly reads a few tags)."""
+    return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def width(text: str) -> float:
+    """About how many pixels a text takes at 13 px."""
+    return sum(CJK_CHAR if ord(character) > 0x2E00 else CHAR for character in text)
+
+
+def layout() -> dict[str, Any]:
+    """The template's layout: white, a faint grid along the figures, no legend, no frame."""
+    axis = {
+        "showgrid": False,
+        "zeroline": False,
+        "linecolor": LINE,
+        "tickcolor": LINE,
+        "ticks": "outside",
+        "ticklen": 4,
+        "tickfont": {"size": 12, "color": MUTED},
+        "title": {"font": {"size": 12.5, "color": MUTED}, "standoff": 10},
+        "automargin": True,
+        "fixedrange": True,
+    }
+    return {
+        "font": {"family": terms.FONT_STACK, "size": 13, "color": INK},
+        "title": {
+            "x": 0,
+            "xanchor": "left",
+            "xref": "paper",
+            "y": 0.98,
+            "yanchor": "top",
+            "font": {"size": 16, "color": INK},
+        },
+        "colorway": list(PALETTE),
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "showlegend": False,
+        "hovermode": "closest",
+        "hoverlabel": {"font": {"family": terms.FONT_STACK, "size": 13}, "bgcolor": "white", "bordercolor": LINE},
+        "margin": {"l": 12, "r": 16, "t": 52, "b": 60},
+        "xaxis": axis,
+        "yaxis": {**axis, "showgrid": True, "gridcolor": FAINT, "tickcolor": "white", "ticklen": 6},
+        "bargap": 0.35,
+        "separators": ".,",
+        "dragmode": False,
+    }
+
+
+class Canvas:
+    """A figure in the making, as plain lists and dicts: plotly checks it once, at the end, not at every stroke."""
+
+    def __init__(self, *, height: int, right: float) -> None:
+        margin = {"l": 12, "r": right, "t": 52, "b": 60}
+        self.height, self.margin = height, margin
+        self.traces: list[dict[str, Any]] = []
+        self.layout: dict[str, Any] = {
+            "template": {"layout": layout()},
+            "height": height,
+            "margin": margin,
+            "xaxis": {},
+            "yaxis": {},
+            "shapes": [],
+            "annotations": [],
+        }
+
+    def add(self, kind: str, **trace: Any) -> None:
+        """A trace; its columns become lists, what is missing becomes null."""
+        self.traces.append({"type": kind, **{name: _plain_list(value) for name, value in trace.items()}})
+
+    def note(self, text: object, **annotation: Any) -> None:
+        """A text in the figure, taken as data."""
+        self.layout["annotations"].append({"text": plain(text), "showarrow": False, **annotation})
+
+    def rule(self, *, x: float | None = None, y: float | None = None, colour: str = INK, **line: Any) -> None:
+        """A line across the whole plot, upright at `x` or level at `y`."""
+        ends = {"x0": 0, "x1": 1, "xref": "paper", "y0": y, "y1": y} if x is None else {}
+        ends = ends or {"x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper"}
+        self.layout["shapes"].append({"type": "line", **ends, "line": {"color": colour, "width": 1, **line}})
+
+    def x_axis(self, *, title: str | None = None, **axis: Any) -> None:
+        self.layout["xaxis"] |= axis | ({"title": {"text": plain(title)}} if title else {})
+
+    def y_axis(self, *, title: str | None = None, **axis: Any) -> None:
+        self.layout["yaxis"] |= axis | ({"title": {"text": plain(title)}} if title else {})
+
+    def figure(self) -> Any:
+        import plotly.graph_objects as go
+
+        return go.Figure({"data": self.traces, "layout": self.layout})
+
+
+def _plain_list(value: Any) -> Any:
+    if isinstance(value, pd.Series | np.ndarray):
+        return [None if pd.isna(one) else one for one in value.tolist()]
+    return value
+
+
+def new_canvas(*, height: int = 380, right: float = 16) -> Canvas:
+    """An empty canvas in the look, with room on the right for direct labels."""
+    return Canvas(height=height, right=right)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Periods as places on an axis: quarters by their number, years as they are, anything else in its order."""
+
+    places: dict[object, float]
+    names: dict[object, str]
+    ticks: dict[str, Any]
+
+    def __call__(self, periods: Sequence[object]) -> list[float]:
+        return [self.places[period] for period in periods]
+
+
+def is_quarter(value: object) -> bool:
+    return isinstance(value, pd.Period) or (isinstance(value, str) and len(value) == 6 and value[4] == "Q")
+
+
+def time_axis(periods: Sequence[object], language: str) -> Axis:
+    """The axis of a series: quarters are labelled by their year, at its first quarter."""
+    ordered = list(dict.fromkeys(periods))
+    if all(is_quarter(period) for period in ordered):
+        places = {period: float(pd.Period(period, freq="Q").ordinal) for period in ordered}
+        names = {period: terms.quarter(period, language) for period in ordered}
+        first, last = int(min(places.values())), int(max(places.values()))
+        years = [place for place in range(first, last + 1) if place % 4 == 0] or [first]
+        step = 1 if len(years) <= 10 else 2
+        text = [
+            terms.text("charts.year", language, year=pd.Period(ordinal=place, freq="Q").year) for place in years[::step]
+        ]
+        if len(ordered) <= 6:
+            text, years, step = list(names.values()), [places[p] for p in ordered], 1
+        return Axis(places, names, {"tickmode": "array", "tickvals": years[::step], "ticktext": text})
+    if all(isinstance(period, int | float) or hasattr(period, "dtype") for period in ordered):
+        names = {period: show.number(period, "integer", language) for period in ordered}
+        return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 9})
+    names = {period: show.key("period", period, language) for period in ordered}
+    places = {period: float(i) for i, period in enumerate(ordered)}
+    ticks = {"tickmode": "array", "tickvals": list(places.values()), "ticktext": [plain(n) for n in names.values()]}
+    return Axis(places, names, ticks)
+
+
+def value_axis(unit: str, title: str, span: tuple[float, float] = (0.0, 1.0)) -> dict[str, Any]:
+    """The axis of a figure: percentages with as many decimals as its span needs, counts grouped."""
+    width = span[1] - span[0]
+    formats = {"share": f",.{0 if width > 0.05 else 1 if width > 0.005 else 2}%", "count": ",d", "yuan": ",d"}
+    axis = {"title": title, "nticks": 6}
+    return axis | ({"tickformat": formats[unit]} if unit in formats else {})
+
+
+def point_words(
+    name: str, axis: Axis, periods: Sequence[object], values: Sequence[float], *, unit: str, language: str
+) -> list[str]:
+    """What the pointer shows at each place of a line: name, period, figure."""
+    key = "charts.point_at" if name else "charts.point"
+    unit = show.unit("value", pd.Series(list(values)), {}) if unit == "number" else unit
+    return [
+        plain(
+            terms.text(
+                key,
+                language,
+                name=name or axis.names[period],
+                period=axis.names[period],
+                value=show.number(value, unit, language),
+            )
+        )
+        for period, value in zip(periods, values, strict=True)
+    ]
+
+
+def error_bars(estimate: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict[str, Any]:
+    """Intervals as bars; an unbounded or unknown side has none."""
+    sides = (high - estimate, estimate - low)
+    above, below = ([float(v) if np.isfinite(v) else None for v in side.astype(float)] for side in sides)
+    bars = {"type": "data", "symmetric": False, "array": above, "arrayminus": below}
+    return bars | {"color": colour, "thickness": 1.6, "width": 4}
+
+
+def rgba(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def darker(colour: str) -> str:
+    """The colour mixed with ink, so that text in it keeps a contrast of 4.5 on white."""
+    mixed = (round(0.6 * int(colour[k : k + 2], 16) + 0.4 * int(INK[k : k + 2], 16)) for k in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def add_band(
+    canvas: Canvas, x: Sequence[float], bounds: tuple[Sequence, Sequence], *, colour: str, shape: str = "linear"
+) -> None:
+    """An interval, its lower and upper bounds, as a faint band."""
+    for bound, fill in zip(bounds, (None, "tonexty"), strict=True):
+        line = {"width": 0, "shape": shape}
+        look = {"mode": "lines", "line": line, "fillcolor": rgba(colour, 0.13), "hoverinfo": "skip"}
+        canvas.add("scatter", x=x, y=bound, fill=fill or "none", **look)
+
+
+def spread(values: Sequence[float], gap: float) -> list[float]:
+    """The values moved apart so that labels do not overlap, each as near its place as a stack allows."""
+    order = sorted(range(len(values)), key=lambda i: values[i])
+    blocks: list[list[float]] = []  # [centre, size] of stacked labels
+    members: list[list[int]] = []
+    for i in order:
+        blocks.append([values[i], 1])
+        members.append([i])
+        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (blocks[-1][1] + blocks[-2][1]) / 2:
+            (centre, size), (below, other) = blocks.pop(), blocks.pop()
+            blocks.append([(centre * size + below * other) / (size + other), size + other])
+            members[-2:] = [members[-2] + members[-1]]
+    placed = [0.0] * len(values)
+    for (centre, size), group in zip(blocks, members, strict=True):
+        for rank, i in enumerate(group):
+            placed[i] = centre + gap * (rank - (size - 1) / 2)
+    return placed
+
+
+def label_ends(canvas: Canvas, ends: Sequence[tuple[float, float, str, str]], span: tuple[float, float]) -> None:
+    """Direct labels at the right ends of lines: (x, y, text, colour) each, moved apart within `span` of the y axis."""
+    height = canvas.height - canvas.margin["t"] - canvas.margin["b"]
+    gap = (span[1] - span[0]) * LINE_HEIGHT / max(height, 1)
+    for (x, _, text, colour), y in zip(ends, spread([end[1] for end in ends], gap), strict=True):
+        canvas.note(text, x=x, y=y, xanchor="left", xshift=8, font={"size": 13, "color": darker(colour)})
+
+
+def span_of(values: Sequence[float], *, zero: bool = False, margin: float = 0.06) -> tuple[float, float]:
+    """The range of an axis around all values, with a little room; from zero where bars stand on it."""
+    known = [float(value) for value in values if value is not None and pd.notna(value) and abs(float(value)) < 1e12]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    low, high = (min(low, 0.0), max(high, 0.0)) if zero else (low, high)
+    room = (high - low or abs(high) or 1.0) * margin
+    return (low if zero and low == 0 else low - room), high + room
+
+
+def finish(
+    canvas: Canvas,
+    safe: SafeTable | SafeResult,
+    *,
+    language: str,
+    title: str,
+    alt: str,
+    source: str = "",
+    notes: Sequence[str] = (),
+    frame: str | None = None,
+) -> Chart:
+    """The chart of a canvas: title, source line, the mark of demo data, and the safe table it came from."""
+    source = source or safe.source or (terms.text("charts.demo_source", language) if safe.demo else "")
+    canvas.layout["title"] = {"text": plain(title)}
+    corner = {"xref": "paper", "yref": "paper", "font": {"size": 11.5, "color": MUTED}}
+    if source:
+        line = terms.text("charts.source", language, source=source)
+        canvas.note(line, **corner, x=0, y=0, yshift=-48, xanchor="left", yanchor="top", name=SOURCE)
+    if safe.demo:
+        right = {"x": 1, "xshift": canvas.margin["r"] - 4, "xanchor": "right"}
+        above = {"y": 1, "yshift": 9, "yanchor": "bottom"}
+        canvas.note(terms.text("charts.demo", language), **corner, **right, **above, name=DEMO)
+    return Chart(
+        figure=canvas.figure(),
+        table=safe,
+        title=title,
+        alt=alt,
+        source=source,
+        notes=tuple(dict.fromkeys(notes)),
+        language=language,
+        frame=frame,
+    )

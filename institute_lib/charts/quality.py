@@ -1,0 +1,209 @@
+"""Variation and chance: funnel plot of districts, control chart of quarters."""
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.charts.chart import Chart
+from institute_lib.charts.look import (
+    BLUE,
+    INK,
+    MUTED,
+    ORANGE,
+    finish,
+    label_ends,
+    new_canvas,
+    plain,
+    span_of,
+    time_axis,
+    value_axis,
+    width,
+)
+from institute_lib.charts.trend import series_of, table_of
+from institute_lib.disclosure import TOTAL, SafeTable, show
+from institute_lib.errors import ParameterError
+
+Z95, Z998 = 1.959963984540054, 3.090232306167813
+SIGMAS = 3.0
+
+
+def _rate_and_size(safe: SafeTable) -> tuple[str, str]:
+    if len(safe.values) < 2:
+        raise ParameterError(
+            "this chart needs a rate and its denominator: disclosure.protect(…, value=('rate', 'persons'), "
+            "contributors='persons')"
+        )
+    return safe.values[0], safe.values[1]
+
+
+def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", source: str = "") -> Chart:
+    """Rates against the number of persons behind them, with the limits that chance alone would keep.
+
+    Args:
+        safe: a table whose values are a rate (0 to 1) and its denominator.
+
+    Raises:
+        DisclosureError: not a safe table.
+        ParameterError: no denominator.
+
+    Source of the method: Spiegelhalter (2005), "Funnel plots for comparing institutional performance", eq. 2 (normal
+    approximation to the binomial).
+    """
+    rate, size = _rate_and_size(table_of(safe))
+    keys = [*safe.rows, *safe.columns]
+    frame = safe.data[~safe.data[keys].astype(str).isin([TOTAL]).any(axis=1)].dropna(subset=[rate, size])
+    overall = float((frame[rate] * frame[size]).sum() / frame[size].sum()) if len(frame) else float("nan")
+    error = np.sqrt(overall * (1 - overall) / frame[size].astype(float))
+    outside = (frame[rate] - overall).abs() > Z998 * error
+    names = [
+        " · ".join(show.key(key, record[key], language, safe.labels) for key in keys)
+        for record in frame[keys].to_dict("records")
+    ]
+    words = [
+        terms.text("charts.point", language, name=name, value=terms.percent(value, language))
+        for name, value in zip(names, frame[rate], strict=True)
+    ]
+    canvas = new_canvas(right=width(terms.text("charts.limits_998", language)) + 40, height=400)
+    span = _funnel_limits(canvas, frame[size], overall, list(frame[rate]), language)
+    canvas.add(
+        "scatter",
+        x=frame[size],
+        y=frame[rate],
+        mode="markers+text",
+        textposition="top center",
+        cliponaxis=False,
+        text=[plain(name) if out or len(frame) <= 12 else "" for name, out in zip(names, outside, strict=True)],
+        textfont={"size": 12, "color": INK},
+        marker={
+            "size": 9,
+            "color": [ORANGE if out else BLUE for out in outside],
+            "symbol": ["square" if out else "circle" for out in outside],
+            "opacity": 1,
+        },
+        hovertext=[plain(word) for word in words],
+        hoverinfo="text",
+    )
+    canvas.x_axis(title=show.label(size, language, safe.labels), rangemode="tozero", tickformat=",d", nticks=7)
+    canvas.y_axis(range=span, **value_axis("share", show.label(rate, language, safe.labels), span))
+    title = title or safe.title or terms.text("charts.funnel_title", language)
+    return finish(
+        canvas,
+        safe,
+        language=language,
+        title=title,
+        source=source,
+        alt=_outside_alt("charts.alt_funnel", title, names, list(outside), language),
+        notes=(terms.text("charts.funnel_note", language),),
+    )
+
+
+def _funnel_limits(canvas, sizes: pd.Series, overall: float, rates: list[float], language: str) -> tuple[float, float]:
+    """Draw the overall level and its limits; the range of the axis."""
+    top = float(sizes.max()) * 1.05 if len(sizes) else 1.0
+    grid = np.linspace(max(float(sizes.min()) * 0.8, 1.0) if len(sizes) else 0.5, top, 80)
+    error = np.sqrt(overall * (1 - overall) / grid)
+    ends = [(top, overall, terms.text("charts.mean", language), INK)]
+    canvas.add(
+        "scatter",
+        x=[grid[0], top],
+        y=[overall, overall],
+        mode="lines",
+        line={"color": INK, "width": 1.2},
+        hoverinfo="skip",
+    )
+    bounds: list[float] = []
+    for z, dash, key in ((Z95, "dash", "limits_95"), (Z998, "dot", "limits_998")):
+        for sign in (-1, 1):
+            curve = np.clip(overall + sign * z * error, 0, 1)
+            bounds += [float(curve[0]), float(curve[-1])]
+            canvas.add(
+                "scatter",
+                x=grid,
+                y=curve,
+                mode="lines",
+                line={"color": MUTED, "width": 1.2, "dash": dash},
+                hoverinfo="skip",
+            )
+        ends.append((top, float(np.clip(overall + z * error[-1], 0, 1)), terms.text(f"charts.{key}", language), MUTED))
+    span = span_of([*rates, *bounds])
+    label_ends(canvas, ends, span)
+    return span
+
+
+def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", source: str = "") -> Chart:
+    """A rate over the quarters with its mean and three-sigma limits (p-chart).
+
+    Args:
+        safe: a table with one key, periods, and as values a rate (0 to 1) and its denominator.
+
+    Raises:
+        DisclosureError: not a safe table.
+        ParameterError: no denominator, or a second key.
+
+    Source of the method: Shewhart (1931); Montgomery, Statistical Quality Control, ch. 7, eq. 7.8.
+    """
+    rate, size = _rate_and_size(table_of(safe))
+    time, across = series_of(safe)
+    if across is not None:
+        raise ParameterError(f"a control chart follows one series; choose one {across} first")
+    axis = time_axis(sorted(set(safe.data[time]), key=str), language)
+    frame = safe.data.sort_values(time, key=lambda column: column.map(axis.places))
+    known = frame.dropna(subset=[rate, size])
+    overall = float((known[rate] * known[size]).sum() / known[size].sum()) if len(known) else float("nan")
+    error = np.sqrt(overall * (1 - overall) / frame[size].astype(float))
+    low, high = (overall - SIGMAS * error).clip(0, 1), (overall + SIGMAS * error).clip(0, 1)
+    outside = ((frame[rate] < low) | (frame[rate] > high)).to_numpy(bool)
+    x = axis(frame[time])
+    labels = {name: terms.text(f"charts.{name}", language) for name in ("mean", "upper", "lower")}
+    canvas = new_canvas(right=max(map(width, labels.values())) + 22)
+    span = span_of([*frame[rate], *low, *high])
+    ends = []
+    for name, line, dash in (("lower", low, "dash"), ("upper", high, "dash"), ("mean", low * 0 + overall, "solid")):
+        canvas.add(
+            "scatter",
+            x=x,
+            y=line,
+            mode="lines",
+            line={"color": MUTED, "width": 1.2, "dash": dash, "shape": "hvh"},
+            hoverinfo="skip",
+        )
+        ends.append((x[-1], float(line.iloc[-1]), labels[name], MUTED))
+    canvas.add(
+        "scatter",
+        x=x,
+        y=frame[rate],
+        mode="lines+markers",
+        line={"color": BLUE, "width": 1.8},
+        hoverinfo="text",
+        marker={
+            "size": [10 if out else 6 for out in outside],
+            "color": [ORANGE if out else BLUE for out in outside],
+            "symbol": ["square" if out else "circle" for out in outside],
+            "opacity": 1,
+        },
+        hovertext=[
+            plain(terms.text("charts.point", language, name=axis.names[period], value=terms.percent(value, language)))
+            for period, value in zip(frame[time], frame[rate], strict=True)
+        ],
+    )
+    label_ends(canvas, ends, span)
+    canvas.x_axis(**axis.ticks)
+    canvas.y_axis(range=span, **value_axis("share", show.label(rate, language, safe.labels), span))
+    title = title or safe.title or terms.text("charts.control_title", language)
+    names = [axis.names[period] for period in frame[time]]
+    return finish(
+        canvas,
+        safe,
+        language=language,
+        title=title,
+        source=source,
+        alt=_outside_alt("charts.alt_control", title, names, list(outside), language),
+        notes=(terms.text("charts.control_note", language),),
+    )
+
+
+def _outside_alt(key: str, title: str, names: list[str], outside: list[bool], language: str) -> str:
+    found = [name for name, out in zip(names, outside, strict=True) if out]
+    joined = terms.text("charts.between_few", language).join(found)
+    listed = terms.text("charts.in_brackets", language, names=joined) if found else ""
+    return terms.text(key, language, title=title, n=len(names), out=len(found), names=listed)

@@ -1,0 +1,242 @@
+"""Change over time: lines labelled at their ends, slopes between two periods."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.charts.chart import Chart, require_safe
+from institute_lib.charts.look import (
+    BLUE,
+    DASHES,
+    LINE,
+    LINE_HEIGHT,
+    MUTED,
+    ORANGE,
+    PALETTE,
+    Axis,
+    Canvas,
+    add_band,
+    finish,
+    is_quarter,
+    label_ends,
+    new_canvas,
+    plain,
+    point_words,
+    span_of,
+    spread,
+    time_axis,
+    value_axis,
+    width,
+)
+from institute_lib.disclosure import SafeTable, show
+from institute_lib.errors import DisclosureError, ParameterError, nearest
+
+MOST_COLOURED = 7
+
+
+def table_of(safe: object) -> SafeTable:
+    """The safe table, or a refusal.
+
+    Raises:
+        DisclosureError: anything else.
+    """
+    require_safe(safe)
+    if not isinstance(safe, SafeTable):
+        raise DisclosureError("this chart takes a SafeTable: pass figures through disclosure.protect or exempt")
+    return safe
+
+
+def has_interval(safe: SafeTable) -> bool:
+    return {"ci_low", "ci_high"} <= set(safe.values)
+
+
+def series_of(safe: SafeTable) -> tuple[str, str | None]:
+    """The key that is time, and the key that tells lines apart.
+
+    Raises:
+        ParameterError: no key holds periods, or more than one other key is left.
+    """
+    keys = [*safe.rows, *safe.columns]
+    time = next((k for k in keys if len(safe.data) and all(is_quarter(v) for v in safe.data[k])), None)
+    time = time or next((k for k in keys if k in ("quarter", "period", "year")), None)
+    others = [key for key in keys if key != time]
+    if time is None or len(others) > 1:
+        raise ParameterError(f"a series needs one key of periods and at most one other, not {', '.join(keys)}")
+    return time, others[0] if others else None
+
+
+def draw_trend(
+    safe: SafeTable, *, language: str = "zh", highlight: Sequence[str] = (), title: str = "", source: str = ""
+) -> Chart:
+    """Lines over time, labelled at their ends; a missing or hidden quarter is a gap, never a zero.
+
+    Args:
+        safe: a table with a key of periods and at most one other key (districts).
+        highlight: keys drawn in colour among grey others; by default the first seven.
+
+    Raises:
+        DisclosureError: not a safe table.
+        ParameterError: its keys are no series.
+    """
+    time, across = series_of(table_of(safe))
+    unit = show.unit(safe.value, safe.data[safe.value], safe.units)
+    axis = time_axis(sorted(set(safe.data[time]), key=str), language)
+    groups = dict(list(safe.data.groupby(across, sort=False))) if across else {"": safe.data}
+    chosen = [key for key in groups if str(key) in map(str, highlight)] or list(groups)[:MOST_COLOURED]
+    names = {key: show.key(across, key, language, safe.labels) if across else "" for key in groups}
+    canvas = new_canvas(right=max((width(names[key]) for key in chosen), default=0) + 24, height=400)
+    ends = []
+    for key in [*(key for key in groups if key not in chosen), *chosen]:  # grey ones first, under the others
+        rank = chosen.index(key) if key in chosen else None
+        colour = LINE if rank is None else PALETTE[rank % len(PALETTE)]
+        part = groups[key].sort_values(time, key=lambda column: column.map(axis.places))
+        words = point_words(names[key], axis, part[time], part[safe.value], unit=unit, language=language)
+        _line(canvas, safe, part, axis(part[time]), words=words, rank=rank)
+        known = part[part[safe.value].notna()]
+        if rank is not None and len(known) and across:
+            ends.append((axis.places[known[time].iloc[-1]], float(known[safe.value].iloc[-1]), names[key], colour))
+    drawn = [safe.value, *(("ci_low", "ci_high") if has_interval(safe) else ())]
+    span = span_of(safe.data[drawn].to_numpy().ravel())
+    label_ends(canvas, ends, span)
+    canvas.x_axis(**axis.ticks)
+    canvas.y_axis(range=span, **value_axis(unit, show.label(safe.value, language, safe.labels), span))
+    title = title or safe.title or terms.text("charts.trend_title", language)
+    return finish(
+        canvas,
+        safe,
+        language=language,
+        title=title,
+        alt=_trend_alt(safe, axis, names, unit=unit, title=title, language=language),
+        source=source,
+        notes=(terms.text("charts.band_note", language),) if has_interval(safe) else (),
+    )
+
+
+def _line(
+    canvas: Canvas, safe: SafeTable, part: pd.DataFrame, x: list[float], *, words: list[str], rank: int | None
+) -> None:
+    """One line with its band; grey and thin where it is not among the chosen."""
+    colour, dash = (LINE, "solid") if rank is None else (PALETTE[rank % len(PALETTE)], DASHES[rank % len(DASHES)])
+    if has_interval(safe) and rank is not None:
+        add_band(canvas, x, (part["ci_low"], part["ci_high"]), colour=colour)
+    line = {"color": colour, "width": 1 if rank is None else 2.2, "dash": dash}
+    canvas.add("scatter", x=x, y=part[safe.value], mode="lines", line=line, hovertext=words, hoverinfo="text")
+
+
+def difference(value: float, unit: str, language: str) -> str:
+    """A change with its sign; of shares in percentage points."""
+    sign = "+" if value > 0 else ""
+    if unit == "share":
+        return terms.text("charts.points", language, value=sign + terms.number(100 * value, language, 1))
+    return sign + show.number(value, unit, language)
+
+
+def _trend_alt(safe: SafeTable, axis: Axis, names: dict[object, str], *, unit: str, title: str, language: str) -> str:
+    """Highest and lowest at the end, and who moved most since the start."""
+    time, across = series_of(safe)
+    known = safe.data[safe.data[safe.value].notna()]
+    if known.empty:
+        return terms.text("charts.alt_none", language, title=title)
+    ordered = sorted(known[time].unique(), key=axis.places.get)
+    by = across or time
+    start = known[known[time] == ordered[0]].set_index(by)[safe.value]
+    end = known[known[time] == ordered[-1]].set_index(by)[safe.value].sort_values()
+    words = {"title": title, "first": axis.names[ordered[0]], "period": axis.names[ordered[-1]]}
+    values = {"first_value": start.iloc[0], "last_value": end.iloc[-1], "high_value": end.iloc[-1]}
+    shown = {name: show.number(value, unit, language) for name, value in values.items()}
+    if across is None or len(names) == 1:
+        return terms.text("charts.alt_trend_one", language, **words, **shown)
+    shown |= {"low_value": show.number(end.iloc[0], unit, language)}
+    moved = _moved(start, end, names, unit=unit, language=language)
+    places = {"high": names[end.index[-1]], "low": names[end.index[0]]}
+    key = "charts.alt_trend" if moved else "charts.alt_trend_level"
+    return terms.text(key, language, **words, **shown, **places, **moved)
+
+
+def _moved(start: pd.Series, end: pd.Series, names: dict[object, str], *, unit: str, language: str) -> dict[str, str]:
+    """Who moved most upwards and who most downwards; empty where nobody is in both periods."""
+    moves = (end - start).dropna().sort_values()
+    if moves.empty:
+        return {}
+    return {
+        "up": names[moves.index[-1]],
+        "up_value": difference(float(moves.iloc[-1]), unit, language),
+        "down": names[moves.index[0]],
+        "down_value": difference(float(moves.iloc[0]), unit, language),
+    }
+
+
+def draw_slope(
+    safe: SafeTable,
+    *,
+    language: str = "zh",
+    highlight: Sequence[str] = (),
+    between: tuple[str, str] | None = None,
+    title: str = "",
+    source: str = "",
+) -> Chart:
+    """Each district's level at two periods, joined by a line (dashed where it falls), named on both sides.
+
+    Args:
+        safe: a table with a key of periods and one other key.
+        highlight: keys in colour among grey others; by default rising ones are blue, falling ones orange.
+        between: the two periods; by default the first and the last.
+
+    Raises:
+        DisclosureError: not a safe table.
+        ParameterError: its keys are no series, or a period is not in the table.
+    """
+    time, across = series_of(table_of(safe))
+    if across is None:
+        raise ParameterError("a slope chart needs a key beside the periods, e.g. district")
+    periods = sorted(set(safe.data[time]), key=str)
+    first, last = between or (periods[0], periods[-1])
+    for one in (first, last):
+        if one not in periods:
+            raise ParameterError(f"period {one!r}: {nearest(one, periods)}")
+    wide = safe.data.pivot(index=across, columns=time, values=safe.value)[[first, last]].dropna()
+    unit = show.unit(safe.value, safe.data[safe.value], safe.units)
+    axis = time_axis([first, last], language)
+    names = {key: show.key(across, key, language, safe.labels) for key in wide.index}
+    canvas = _slopes(wide, names, unit=unit, highlight=[str(one) for one in highlight], language=language)
+    ends = [axis.names[first], axis.names[last]]
+    canvas.x_axis(range=[0, 1], tickmode="array", tickvals=[0, 1], ticktext=ends, ticks="")
+    title = title or safe.title or terms.text("charts.slope_title", language)
+    moved = _moved(wide[first], wide[last], names, unit=unit, language=language)
+    key = "charts.alt_slope" if moved else "charts.alt_none"
+    alt = terms.text(key, language, title=title, first=ends[0], last=ends[1], **moved)
+    return finish(canvas, safe, language=language, title=title, alt=alt, source=source)
+
+
+def _slopes(
+    wide: pd.DataFrame, names: dict[object, str], *, unit: str, highlight: Sequence[str], language: str
+) -> Canvas:
+    """Lines from the first to the second column, their ends named without overlap."""
+    sides = [[f"{names[k]} {show.number(v, unit, language)}" for k, v in wide[column].items()] for column in wide]
+    room = [max(map(width, side), default=0) + 24 for side in sides]
+    canvas = new_canvas(height=max(320, 140 + 22 * len(wide)), right=room[1])
+    canvas.margin["l"] = room[0]
+    span = span_of(wide.to_numpy().ravel())
+    gap = (span[1] - span[0]) * LINE_HEIGHT / (canvas.height - 112)
+    colours = []
+    for key, before, after in wide.itertuples(name=None):
+        plainly = BLUE if after >= before else ORANGE
+        colours.append((ORANGE if str(key) in highlight else MUTED) if highlight else plainly)
+        canvas.add(
+            "scatter",
+            x=[0, 1],
+            y=[before, after],
+            mode="lines+markers",
+            cliponaxis=False,
+            hovertext=[plain(names[key])] * 2,
+            hoverinfo="text",
+            marker={"size": 7, "color": colours[-1]},
+            line={"color": colours[-1], "width": 2, "dash": "dash" if after < before else "solid"},
+        )
+    for x, anchor, column, texts in zip((0, 1), ("right", "left"), wide, sides, strict=True):
+        place = {"x": x, "xanchor": anchor, "xshift": 8 if x else -8}
+        for text, y, colour in zip(texts, spread(list(wide[column]), gap), colours, strict=True):
+            canvas.note(text, **place, y=y, font={"size": 12.5, "color": colour})
+    canvas.y_axis(visible=False, range=span)
+    return canvas

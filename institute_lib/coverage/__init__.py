@@ -1,0 +1,44 @@
+"""The four-level network: who is covered, who can reach a station, how evenly, and where the next one should stand.
+
+Every share names its denominator (`denominators`), every distance is in metres of a projected system (`locate`).
+"""
+
+from institute_lib.coverage.catchment import Access, access
+from institute_lib.coverage.counting import (
+    beside_published,
+    compare_siblings,
+    faults,
+    headline,
+    over_time,
+    rates,
+    working,
+)
+from institute_lib.coverage.inequality import Equity, Moran, equity
+from institute_lib.coverage.lists import LISTS, denominators
+from institute_lib.coverage.points import METRES, Located, locate
+from institute_lib.coverage.siting import Siting, fewest_stations, next_stations
+from institute_lib.coverage.staff import staffing
+
+__all__ = [
+    "LISTS",
+    "METRES",
+    "Access",
+    "Equity",
+    "Located",
+    "Moran",
+    "Siting",
+    "access",
+    "beside_published",
+    "compare_siblings",
+    "denominators",
+    "equity",
+    "faults",
+    "fewest_stations",
+    "headline",
+    "locate",
+    "next_stations",
+    "over_time",
+    "rates",
+    "staffing",
+    "working",
+]

@@ -1,0 +1,220 @@
+"""Making a `SafeResult`: what of a model, a curve or a path may leave, and what is taken out first."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.disclosure.types import MAKER, SafeResult
+from institute_lib.errors import DisclosureError, ParameterError, nearest
+
+KINDS = {
+    "HazardModel": "hazard",
+    "CoxModel": "cox",
+    "SurvivalCurves": "survival",
+    "PilotEffect": "pilot",
+    "PolicyEffect": "staggered",
+}
+FRAMES = {
+    "hazard": ("coefficients", "marginal_effects", "levels"),
+    "cox": ("coefficients", "levels"),
+    "survival": ("table", "curves", "groups"),
+    "staggered": ("event_study", "group_time"),
+    "pilot": ("path", "event_study", "placebos", "placebo_paths", "weights", "leave_one_out", "in_time"),
+}
+NUMBERS = (
+    "att",
+    "se",
+    "p_value",
+    "n_units",
+    "n_treated",
+    "n_periods",
+    "n_rows",
+    "n_events",
+    "n_clusters",
+    "n_donors",
+    "pre_rmspe",
+    "detectable",
+)
+FACTS = ("start", "treated_unit", "outcome")
+ROWS = ("rows", "n_rows")
+EVENTS = ("events", "n_events")
+INTERCEPTS = ("intercept", "Intercept", "const")
+STEP = 0.25  # years between the points of a survival curve
+
+
+def protect_result(
+    result: Any,
+    *,
+    threshold: int = 10,
+    contributors: pd.Series | None = None,
+    sizes: pd.DataFrame | None = None,
+    title: str = "",
+    source: str = "",
+    demo: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> SafeResult:
+    """A result without the parts that rest on fewer than `threshold` persons.
+
+    Models lose every driver of which one category, the reference included, has fewer rows or events than the threshold
+    (an intercept and a one-person dummy are that person); survival curves end where fewer remain under observation;
+    effects of policies rest on district figures and pass if enough persons stand behind each district and period.
+
+    Args:
+        result: PolicyEffect, PilotEffect, HazardModel, CoxModel or SurvivalCurves.
+        threshold: the fewest persons, or events, behind anything shown.
+        contributors: for effects of policies, the persons behind each unit and period. Without it the result carries
+            the note that this was not checked.
+        sizes: for models, the rows and events of each category (term, level, rows, events), reference included, where
+            the result does not carry them itself in `levels`.
+
+    Raises:
+        ParameterError: a kind of result this room does not know.
+        DisclosureError: sizes are not known, or a district and period rests on too few persons.
+
+    Source of the method: Hundepool et al. (2012), Statistical Disclosure Control, ch. 5 (output checking: models).
+    """
+    kind = KINDS.get(type(result).__name__)
+    if kind is None or not is_dataclass(result):
+        raise ParameterError(f"protect_result: {type(result).__name__}: {nearest(type(result).__name__, KINDS)}")
+    hidden: tuple[tuple[str, str], ...] = ()
+    if kind in ("hazard", "cox"):
+        result, hidden = _without_small_terms(result, sizes, threshold)
+    elif kind == "survival":
+        result, hidden = _without_thin_tails(result, threshold)
+    elif contributors is not None:
+        _check_contributors(contributors, threshold)
+    return SafeResult(
+        MAKER,
+        kind=kind,
+        tables=_frames(result, kind),
+        numbers=_numbers(result),
+        sentences=_sentences(result, kind, threshold),
+        threshold=threshold,
+        hidden=hidden,
+        title=title,
+        source=source,
+        demo=demo,
+        names=dict(labels or {}),
+        facts={name: str(getattr(result, name)) for name in FACTS if getattr(result, name, None) is not None},
+        unchecked=kind in ("staggered", "pilot") and contributors is None,
+        warnings=tuple(getattr(result, "warnings", ())),
+    )
+
+
+def _sentences(result: Any, kind: str, threshold: int) -> dict[str, str]:
+    """The result's own sentence, said after the cut; or that nothing is left to say."""
+    left = result.to_frame() if kind in ("hazard", "cox", "survival") else None
+    if left is not None and left.empty:
+        return {
+            language: terms.text("disclosure.too_few", language, threshold=threshold) for language in terms.LANGUAGES
+        }
+    return {language: result.summary(language) for language in terms.LANGUAGES}
+
+
+def _column(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:
+    return next((name for name in names if name in frame), None)
+
+
+def _without_small_terms(result: Any, sizes: pd.DataFrame | None, threshold: int) -> tuple[Any, tuple]:
+    """The model without the drivers that have a category below the threshold, and then without its intercept."""
+    known = next(one for one in (sizes, getattr(result, "levels", None), result.coefficients) if one is not None)
+    rows, events = _column(known, ROWS), _column(known, EVENTS)
+    if rows is None or events is None:
+        raise DisclosureError(
+            f"{type(result).__name__}: the rows and events behind each category are not known; "
+            "pass sizes= with term, level, rows, events, the reference category included"
+        )
+    small = (known[[rows, events]] < threshold).any(axis=1)
+    dropped = sorted(set(known.loc[small, "term"].astype(str)))
+    cleaned = {
+        name: _drop_terms(getattr(result, name), [*dropped, *INTERCEPTS] if dropped else [])
+        for name in ("coefficients", "marginal_effects", "levels")
+        if isinstance(getattr(result, name, None), pd.DataFrame) and _is_field(result, name)
+    }
+    return replace(result, **cleaned), tuple(("coefficients", term) for term in dropped)
+
+
+def _drop_terms(frame: pd.DataFrame, dropped: list[str]) -> pd.DataFrame:
+    return frame[~frame["term"].astype(str).isin(dropped)] if "term" in frame else frame
+
+
+def _is_field(result: Any, name: str) -> bool:
+    return name in {one.name for one in fields(result)}
+
+
+def _without_thin_tails(result: Any, threshold: int) -> tuple[Any, tuple]:
+    """The curves on a grid of quarters of a year, up to the last time at which enough persons are observed.
+
+    A step at each exact day would give every leaver's tenure; the number at risk falls below the threshold at the tail.
+    """
+    name = next((one for one in FRAMES["survival"] if _is_field(result, one)), None)
+    if name is None or "at_risk" not in getattr(result, name) or "time" not in getattr(result, name):
+        raise DisclosureError(f"{type(result).__name__}: a table of time and at_risk is needed to cut the curves")
+    curves = getattr(result, name)
+    keys = [column for column in curves if not pd.api.types.is_numeric_dtype(curves[column])]
+    kept, hidden = [], []
+    for record, curve in curves.groupby(keys, sort=False) if keys else [((), curves)]:
+        group = record[0] if record else "all"
+        gridded, cut = _grid(curve, threshold)
+        kept.append(gridded)
+        hidden += [(name, str(group))] if cut else []
+    table = pd.concat(kept, ignore_index=True)
+    changes: dict[str, Any] = {name: table}
+    if _is_field(result, "groups"):
+        changes["groups"] = _groups_within(result.groups, table, threshold)
+    return replace(result, **changes), tuple(hidden)
+
+
+def _grid(curve: pd.DataFrame, threshold: int) -> tuple[pd.DataFrame, bool]:
+    """One curve at each quarter of a year, and whether its tail was cut."""
+    curve = curve.sort_values("time")
+    enough = ~(curve["at_risk"] < threshold).cummax()
+    last = float(curve.loc[enough, "time"].max()) if enough.any() else -1.0
+    times = np.arange(0, last + STEP / 2, STEP) if last >= 0 else np.array([])
+    place = np.searchsorted(curve["time"].to_numpy(float), times, side="right") - 1
+    found = curve.iloc[np.clip(place, 0, None)].assign(time=times)
+    before = place < 0
+    for column in ("survival", "ci_low", "ci_high"):
+        if column in found:
+            found[column] = np.where(before, 1.0, found[column])
+    dropped = [column for column in ("events", "censored", "se") if column in found]
+    return found.drop(columns=dropped), not bool(enough.all())
+
+
+def _groups_within(groups: pd.DataFrame, table: pd.DataFrame, threshold: int) -> pd.DataFrame:
+    """The summary of each group without what lies beyond its curve, and without groups of too few people."""
+    groups = groups[groups["people"] >= threshold].copy()
+    ends = table.groupby("group")["time"].max().reindex(groups["group"]).to_numpy(float)
+    for column in groups:
+        if column.startswith("retained_"):
+            beyond = ~(ends >= float(column.removeprefix("retained_")))
+            groups[column] = groups[column].astype(float).mask(beyond)
+    if "median" in groups:
+        groups["median"] = groups["median"].astype(float).mask(~(groups["median"] <= ends))
+    return groups.drop(columns=[column for column in ("events",) if column in groups])
+
+
+def _check_contributors(contributors: pd.Series, threshold: int) -> None:
+    thin = contributors[contributors < threshold]
+    if len(thin):
+        raise DisclosureError(
+            f"{len(thin)} units and periods rest on fewer than {threshold} persons, the first at {thin.index[0]!r}; "
+            "leave them out of the panel or merge them with a neighbour"
+        )
+
+
+def _frames(result: Any, kind: str) -> dict[str, pd.DataFrame]:
+    found = {name: getattr(result, name, None) for name in FRAMES[kind]}
+    frames = {name: frame for name, frame in found.items() if isinstance(frame, pd.DataFrame) and len(frame.columns)}
+    return frames or {"result": result.to_frame()}
+
+
+def _numbers(result: Any) -> dict[str, float]:
+    numbers = {name: getattr(result, name, None) for name in NUMBERS}
+    low, high = getattr(result, "ci", None) or (None, None)
+    numbers |= {"ci_low": low, "ci_high": high}
+    return {name: float(value) for name, value in numbers.items() if isinstance(value, int | float | np.number)}

@@ -1,0 +1,222 @@
+"""How a safe table reads: labels and formats by language, as rows of text for a page and cells for a CSV file."""
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.disclosure.types import TABLE_MIME, SafeResult, SafeTable
+from institute_lib.errors import DataError, ParameterError
+
+HIDDEN = "＊"
+SHARES = re.compile(r"(^|_)(share|rate|stay_rate|percent)$")
+QUARTERS = ("quarter", "period", "treated_from", "partial_quarter", "start", "group")
+FORMULA = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def label(name: str, language: str, own: Mapping[str, str] | None = None, *, column: str = "") -> str:
+    """The label of a column, or of a category of `column`: the table's own, the shared labels, else the name itself."""
+    if own and name in own:
+        return own[name]
+    for room, key in (("labels", f"{column}_{name}"), ("labels", name), ("disclosure", f"column_{name}")):
+        found = _entry(room, key)
+        if found:
+            return found[language]
+    return name.replace("_", " ")
+
+
+def _entry(room: str, key: str) -> dict[str, str] | None:
+    try:
+        return terms.catalogue(room).get(key)
+    except ParameterError:  # the room has no catalogue
+        return None
+
+
+def key(name: str, value: object, language: str, own: Mapping[str, str] | None = None) -> str:
+    """A key of a table in words: a district's name, a quarter, a category's label, the total."""
+    text = str(value)
+    if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
+        text = terms.MISSING[language]
+    elif own and text in own:
+        text = own[text]
+    elif text in ("True", "False"):
+        text = terms.text("disclosure.yes" if text == "True" else "disclosure.no", language)
+    elif isinstance(value, pd.Timestamp):
+        text = terms.date(value, language)
+    elif isinstance(value, pd.Period) or (name in QUARTERS and re.fullmatch(r"\d{4}Q[1-4]", text)):
+        text = terms.quarter(value, language)
+    elif isinstance(value, str) and re.fullmatch(r"\d{6}", text):
+        text = _area(text, language)
+    elif re.fullmatch(r"(?=.*[a-z])[a-z0-9_]+", text):
+        text = label(text, language, own, column=name)
+    return text
+
+
+@cache
+def _area(code: str, language: str) -> str:
+    from institute_lib import areas
+
+    try:
+        return areas.get(code).name(language)
+    except (ParameterError, DataError):  # six digits that are no district: shown as they stand
+        return code
+
+
+def number(value: object, unit: str, language: str) -> str:
+    """A figure in its unit; a dash when there is none."""
+    if value is None or pd.isna(value):
+        return terms.MISSING[language]
+    if unit == "share":
+        return terms.percent(float(value), language)
+    if unit in ("count", "yuan"):
+        return terms.number(float(value), language)
+    if unit == "integer":
+        return terms.number(float(value), language).replace(",", "")
+    return terms.number(float(value), language, int(unit.removeprefix("number") or 3))
+
+
+def unit(name: str, column: pd.Series, units: Mapping[str, str]) -> str:
+    """The unit of a column: as stated, else by its name and type; "number3" is a number with three decimals."""
+    if name in units:
+        return units[name]
+    if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
+        return "text"
+    if SHARES.search(name):
+        return "share"
+    if name in ("relative_period", "period", "year", "horizon"):
+        return "integer"
+    known = column.dropna().astype(float)
+    known = known[np.isfinite(known)]
+    if len(known) and (known == known.round()).all():
+        return "count"
+    largest = float(known.abs().max()) if len(known) else 1.0
+    return f"number{min(max(3 - math.ceil(math.log10(largest)), 0), 5)}" if largest > 0 else "number2"
+
+
+def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", frame: str | None = None) -> dict[str, Any]:
+    """The table as text: `caption`, `columns` (label, numeric), `rows`, `csv` (no live formula), `notes`.
+
+    A table with column keys and one figure is shown wide, one column a key; others as they stand.
+    """
+    if isinstance(safe, SafeResult):
+        table = safe.tables[frame] if frame else safe.to_frame()
+        columns, rows = _long(table, _Style(language, safe.names))
+    elif len(safe.columns) == 1 and len(safe.values) == 1:
+        columns, rows = _wide(safe, _Style(language, safe.labels, safe.units))
+    else:
+        keys = (*safe.rows, *safe.columns)
+        style = _Style(language, safe.labels, {**safe.units, **dict.fromkeys(keys, "text")})
+        columns, rows = _long(safe.data[[*keys, *safe.values]], style, hidden=(safe.values, safe.states))
+    numeric = [column["numeric"] for column in columns]
+    return {
+        "caption": caption or safe.title,
+        "columns": columns,
+        "rows": rows,
+        "csv": [[csv_text(column["label"]) for column in columns]]
+        + [[csv_cell(cell, kind) for cell, kind in zip(row, numeric, strict=True)] for row in rows],
+        "notes": list(safe.notes(language)),
+        "source": safe.source,
+        "demo": safe.demo,
+    }
+
+
+@dataclass(frozen=True)
+class _Style:
+    """The language and the table's own labels and units: all that a cell needs to become text."""
+
+    language: str
+    labels: Mapping[str, str]
+    units: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, name: str) -> str:
+        return label(name, self.language, self.labels)
+
+    def cell(self, name: str, value: object, kind: str, state: str = "shown") -> str:
+        if state in ("primary", "secondary"):
+            return HIDDEN
+        if state == "missing":
+            return terms.text("disclosure.not_reported", self.language)
+        if kind == "text":
+            return key(name, value, self.language, self.labels)
+        return number(value, kind, self.language)
+
+
+Table = tuple[list[dict[str, Any]], list[list[str]]]
+
+
+def _long(frame: pd.DataFrame, style: _Style, hidden: tuple[Sequence[str], pd.Series] | None = None) -> Table:
+    """Rows in the frame's own order: keys in words, figures in their units; `hidden` says which values are gone."""
+    values, states = hidden or ((), pd.Series("shown", index=frame.index))
+    kinds = {name: unit(name, frame[name], style.units) for name in frame}
+    columns = [{"key": name, "label": style.label(name), "numeric": kind != "text"} for name, kind in kinds.items()]
+    rows = [
+        [
+            style.cell(name, value, kinds[name], state if name in values else "shown")
+            for name, value in zip(kinds, record, strict=True)
+        ]
+        for record, state in zip(frame.itertuples(index=False, name=None), states, strict=True)
+    ]
+    return columns, rows
+
+
+def _wide(safe: SafeTable, style: _Style) -> Table:
+    """One row a row key, one column a column key, in order of appearance."""
+    (across,), value, frame = safe.columns, safe.value, safe.data
+    kind = unit(value, frame[value], style.units)
+    heads = list(dict.fromkeys(frame[across]))
+    columns = [{"key": name, "label": style.label(name), "numeric": False} for name in safe.rows] + [
+        {"key": str(head), "label": style.cell(across, head, "text"), "numeric": True} for head in heads
+    ]
+    cells: dict[tuple, dict[object, str]] = {}
+    records = frame[list(safe.rows)].itertuples(index=False, name=None)
+    for record, head, figure, state in zip(records, frame[across], frame[value], safe.states, strict=True):
+        cells.setdefault(record, {})[head] = style.cell(value, figure, kind, state)
+    rows = [
+        [style.cell(name, part, "text") for name, part in zip(safe.rows, record, strict=True)]
+        + [line.get(head, terms.MISSING[style.language]) for head in heads]
+        for record, line in cells.items()
+    ]
+    return columns, rows
+
+
+def csv_cell(text: str, numeric: bool) -> str:
+    """A shown cell as a CSV cell: plain digits for a figure, and for text nothing a spreadsheet would run."""
+    if numeric:
+        plain = text.replace(",", "").replace("−", "-")
+        if re.fullmatch(r"-?\d+(\.\d+)?%?", plain):
+            return plain
+    return csv_text(text)
+
+
+def csv_text(text: str) -> str:
+    """Text that a spreadsheet does not run: a leading = + - @ or control character gets an apostrophe."""
+    return f"'{text}" if text.lstrip(" \ufeff\u200b").startswith(FORMULA) or text.startswith(("\t", "\r")) else text
+
+
+def bundle(safe: SafeTable | SafeResult) -> dict[str, Any]:
+    """What a notebook cell shows: HTML for the screen, and for a brief the table in both languages."""
+    views = {language: view(safe, language) for language in terms.LANGUAGES}
+    return {
+        TABLE_MIME: views,
+        "text/html": to_html(views["zh"]),
+        "text/plain": safe.summary("en"),
+    }
+
+
+def to_html(table: Mapping[str, Any]) -> str:
+    """A plain HTML table, everything in it escaped."""
+    esc = html.escape
+    head = "".join(f'<th scope="col">{esc(column["label"])}</th>' for column in table["columns"])
+    body = "".join("<tr>" + "".join(f"<td>{esc(cell)}</td>" for cell in row) + "</tr>" for row in table["rows"])
+    notes = "".join(f"<p>{esc(note)}</p>" for note in table["notes"])
+    return (
+        f"<table><caption>{esc(table['caption'])}</caption><thead><tr>{head}</tr></thead>"
+        f"<tbody>{body}</tbody></table>{notes}"
+    )

@@ -1,0 +1,155 @@
+"""The forkserver, and how a fork of it becomes a kernel."""
+
+import logging
+import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from institute_lib import paths
+from institute_lib.errors import RunError
+
+PRELOAD = ["institute_lib.kernels.preload"]
+STARTUP_SECONDS = 120.0
+STARTED = time.time()
+
+
+def available() -> bool:
+    """Whether this computer can fork kernels (Linux and macOS; not Windows)."""
+    return "forkserver" in multiprocessing.get_all_start_methods()
+
+
+@cache
+def context() -> BaseContext:
+    """The forkserver's context, its heavy libraries on order: the first process of it waits for them."""
+    forkserver = multiprocessing.get_context("forkserver")
+    forkserver.set_forkserver_preload(PRELOAD)
+    return forkserver
+
+
+def use_parents_forkserver() -> None:
+    """In a process that was itself forked from the forkserver: fork from that one, instead of starting a second.
+
+    The standard library says that children reuse their parent's forkserver, and then starts another one, which would
+    import everything again. Where its inner names differ, a second one is what happens: slower, and still right.
+    """
+    server = getattr(multiprocessing.forkserver, "_forkserver", None)
+    inherited = getattr(server, "_forkserver_address", None) and getattr(server, "_forkserver_alive_fd", None)
+    if inherited and getattr(server, "_forkserver_pid", None) is None:
+        server.ensure_running = multiprocessing.resource_tracker.ensure_running
+
+
+@cache
+def _package_files() -> tuple[Path, ...]:
+    return tuple(paths.PACKAGE.rglob("*.py"))
+
+
+def library_changed() -> bool:
+    """Whether a module of this library was edited after this process began, so that a fork would run old code."""
+    return any(path.stat().st_mtime > STARTED for path in _package_files() if path.exists())
+
+
+def fork_kernel(
+    arguments: Sequence[str], *, cwd: str, env: Mapping[str, str], private: str | None = None
+) -> BaseProcess:
+    """A new process that is a kernel, with its own session, environment and working folder.
+
+    Args:
+        arguments: what `ipykernel_launcher` would be given, such as `-f connection.json`.
+        cwd: its working folder.
+        env: its whole environment.
+        private: a folder that it removes if its parent dies first.
+
+    Raises:
+        RunError: the fork did not answer in time.
+        OSError, EOFError, RuntimeError, AssertionError: the forkserver is gone or may not be used here.
+    """
+    reader, writer = context().Pipe(duplex=False)
+    process = context().Process(
+        target=become_kernel, args=(list(arguments), cwd, dict(env), private, writer), name="kernel"
+    )
+    process.start()
+    writer.close()
+    with reader:
+        if not reader.poll(STARTUP_SECONDS):
+            process.kill()
+            raise RunError(f"a forked kernel did not answer within {STARTUP_SECONDS:.0f} s")
+        reader.recv()
+    return process
+
+
+def become_kernel(arguments: list[str], cwd: str, env: dict[str, str], private: str | None, ready: Connection) -> None:
+    """Turn this fork into an IPython kernel; returns when the kernel is shut down."""
+    os.setsid()
+    end_with_parent(remove=private)
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    _forget_inherited_state()
+    ready.send(os.getpid())
+    ready.close()
+
+    import ipykernel_launcher
+    from ipykernel.kernelapp import IPKernelApp
+
+    sys.argv = [str(ipykernel_launcher.__file__), *arguments]
+    # 1: no poller of its own (`end_with_parent` is there), no banner; no word on the interrupt before a shutdown.
+    app = IPKernelApp.instance(parent_handle=1, log_level=logging.CRITICAL)
+    app.initialize(arguments)
+    app.start()
+
+
+def _forget_inherited_state() -> None:
+    """What a fork shares with its siblings and must not: random state, temporary folder, plotly's renderer."""
+    import numpy as np
+    import plotly.io
+
+    random.seed()
+    np.random.seed()  # the legacy global state: the one that forks share
+    tempfile.tempdir = None
+    plotly.io.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype")
+
+
+def end_with_parent(*, remove: str | None = None) -> None:
+    """End this process and its group as soon as the process that asked for it is gone, however it went.
+
+    Args:
+        remove: a folder that is removed with it.
+    """
+    parent = multiprocessing.parent_process()
+
+    def wait() -> None:
+        parent.join()
+        if remove:
+            _remove_afterwards(remove)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+def _remove_afterwards(folder: str) -> None:
+    """Leave a child behind that removes a folder when this process, which may still write to it, has ended."""
+    writer = os.getpid()
+    child = os.fork()
+    if child:
+        os.setpgid(child, child)  # out of the group that is about to be killed
+        return
+    while os.getppid() == writer:
+        time.sleep(0.01)
+    shutil.rmtree(folder, ignore_errors=True)
+    os._exit(0)

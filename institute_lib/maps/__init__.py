@@ -1,0 +1,9 @@
+"""Maps of safe tables: on boundaries, on cells around points, or on tiles with no boundary at all.
+
+Until a boundary file carries an approval number (审图号), every map drawn on it is stamped as internal.
+"""
+
+from institute_lib.maps.draw import draw_coverage_map, draw_slider, draw_tile_map
+from institute_lib.maps.regions import TILES, voronoi_cells
+
+__all__ = ["TILES", "draw_coverage_map", "draw_slider", "draw_tile_map", "voronoi_cells"]

@@ -1,0 +1,147 @@
+"""Drawing maps: a safe table on boundaries, on cells, on tiles, or on boundaries quarter by quarter."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.charts import Chart, look
+from institute_lib.charts.chart import require_safe
+from institute_lib.coverage import Located
+from institute_lib.disclosure import SafeTable
+from institute_lib.errors import ParameterError
+from institute_lib.maps.classes import classify
+from institute_lib.maps.drawing import Drawing, Order, compose
+from institute_lib.maps.figure import HATCH, TITLE, canvas, fill, markup
+from institute_lib.maps.regions import tiles
+from institute_lib.maps.svg import svg
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+
+def draw_coverage_map(
+    safe: SafeTable,
+    *,
+    boundaries: "gpd.GeoDataFrame",
+    language: str = "zh",
+    value: str | None = None,
+    stations: Located | None = None,
+    title: str = "",
+    scheme: str = "fisher_jenks",
+    k: int = 5,
+    **where: str,
+) -> Chart:
+    """A choropleth of a safe table, with station points, class legend, direct labels and hover.
+
+    Args:
+        safe: its first row key names the regions (district or town codes); hidden and missing cells are hatched.
+        boundaries: code, name_zh, name_en, geometry, from `areas.boundaries` or `voronoi_cells`. While
+            `.attrs["approval"]` is empty the map is stamped as internal; then the number is printed.
+        value: the figure to show; by default the table's first.
+        stations: points from `coverage.locate`; how many were left out is said under the map.
+        scheme, k: how classes are made, stated in the legend (see `classify`).
+        where: which rows, when the table has more keys: level="town", quarter="2024Q4".
+
+    Raises:
+        DisclosureError: `safe` is not a SafeTable.
+        ParameterError: an unknown figure, key or scheme.
+        DataError: a region without a shape, or several rows a region.
+    """
+    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k)
+    return _chart(safe, compose(order, boundaries, stations))
+
+
+def draw_tile_map(
+    safe: SafeTable,
+    *,
+    language: str = "zh",
+    value: str | None = None,
+    title: str = "",
+    scheme: str = "fisher_jenks",
+    k: int = 5,
+    **where: str,
+) -> Chart:
+    """The same on a grid of squares, one a district: no boundary, so no approval number, for what leaves the house."""
+    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k)
+    return _chart(safe, compose(order, tiles(order.cells()["code"])))
+
+
+def draw_slider(
+    safe: SafeTable,
+    *,
+    boundaries: "gpd.GeoDataFrame",
+    language: str = "zh",
+    value: str | None = None,
+    title: str = "",
+    scheme: str = "fisher_jenks",
+    k: int = 5,
+    **where: str,
+) -> Chart:
+    """A map with a slider over the quarters of a safe table; classes are those of all quarters together.
+
+    The static picture and the words are those of the last quarter.
+
+    Raises:
+        ParameterError: the table has no `quarter`, and as `draw_coverage_map`.
+    """
+    require_safe(safe)
+    frame = safe.to_frame()
+    if "quarter" not in frame:
+        raise ParameterError("draw_slider: the table has no column 'quarter'; use draw_coverage_map")
+    for name, wanted in where.items():
+        frame = frame[frame[name] == wanted] if name in frame else frame
+    quarters = sorted(frame["quarter"].unique())
+    drawings = []
+    orders = [_order(safe, value, where | {"quarter": q}, language, title=title, scheme=scheme, k=k) for q in quarters]
+    cells = [order.cells() for order in orders]
+    every = classify(pd.concat(cells)[orders[0].value].reset_index(drop=True), scheme=scheme, k=k)
+    start = 0
+    for order, own in zip(orders, cells, strict=True):
+        part = replace(every, of=every.of[start : start + len(own)])
+        drawing = compose(order, boundaries, None, part)
+        heading = f"{drawing.title} · {terms.quarter(dict(order.where)['quarter'], language)}"
+        drawings.append(replace(drawing, title=heading))
+        start += len(own)
+    chart = _chart(safe, drawings[-1])
+    _add_slider(chart.figure, drawings, quarters)
+    return chart
+
+
+def _order(safe: SafeTable, value: str | None, where: dict, language: str, **options: object) -> Order:
+    require_safe(safe)
+    terms.check_language(language)
+    return Order(safe, value or safe.value, tuple(where.items()), language, **options)
+
+
+def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
+    notes = (*((drawing.stamp,) if drawing.stamp else ()), *drawing.notes)
+    words = {"language": drawing.language, "title": drawing.title, "alt": drawing.alt, "notes": notes}
+    chart = look.finish(canvas(drawing), safe, **words)
+    chart.figure.update_layout(title=TITLE)
+    # Beside the title: on a map the right end belongs to the legend.
+    chart.figure.update_annotations({"x": 0, "xanchor": "left"}, selector={"name": look.DEMO})
+    return replace(chart, svg=svg(drawing))
+
+
+def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
+    """Steps that restyle the regions' traces and rewrite their labels; no animation, no frames."""
+    steps = []
+    for drawing, quarter in zip(drawings, quarters, strict=True):
+        traces, first = list(range(len(drawing.regions))), int(bool(drawing.stamp or drawing.approval))
+        style = {
+            "fillcolor": [fill(region.of, drawing) for region in drawing.regions],
+            "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions],
+            "text": [markup(region.hover) for region in drawing.regions],
+        }
+        layout = {
+            f"annotations[{index}].text": "<br>".join(map(markup, label.lines))
+            for index, label in enumerate(drawing.labels, start=first)
+        }
+        layout["title.text"] = look.plain(drawing.title)
+        steps.append({"method": "update", "args": [style, layout, traces], "label": quarter})
+    slider = {"active": len(steps) - 1, "steps": steps, "x": 0.03, "len": 0.6, "pad": {"t": 8}}
+    picture.update_layout(sliders=[slider | {"currentvalue": {"visible": False}}], height=picture.layout.height + 70)
+    picture.update_layout(margin={"b": 130})
+    picture.update_annotations({"yshift": -112}, selector={"name": look.SOURCE})

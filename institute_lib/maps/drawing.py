@@ -1,0 +1,300 @@
+"""What a map shows, worked out once and drawn twice: as a plotly figure and as a static SVG."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.charts.look import width
+from institute_lib.coverage import Located
+from institute_lib.disclosure import SafeTable, show
+from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.maps.classes import Classes, classify
+from institute_lib.maps.labels import Label, clear_place, place_labels
+from institute_lib.maps.regions import TILE, in_map_metres, label_place, rings
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+# The map's nominal size in pixels: labels are moved apart for it.
+MAP_WIDTH, MAP_HEIGHT = 470, (260, 640)
+TILE_HEIGHT = 96
+STAMP_SIZE, STAMP_SHARE = 23, 0.85  # of the stamp's letters in pixels, and of the map's width that it may take
+# Colour and pattern of a region without a figure: hatched, so that it differs from every class in grey as well.
+STATE_COLOUR = "#8a8a8a"
+STATIONS = {"city": ("#7a1f1f", 12), "district": ("#7a1f1f", 10), "town": ("#c8501e", 8), "village": ("#c8501e", 4)}
+
+
+@dataclass(frozen=True)
+class Region:
+    """One shape: its rings in metres, its class (−1: none), its state, and its words."""
+
+    code: str
+    name: str
+    rings: tuple[np.ndarray, ...]
+    place: tuple[float, float]
+    of: int
+    state: str
+    shown: str
+    hover: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Stations of one level: places in metres, names, and the legend's line."""
+
+    level: str
+    x: np.ndarray
+    y: np.ndarray
+    names: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Everything a map shows.
+
+    `bounds`: least x and y, greatest x and y in metres; `height`: of the map in pixels; `legend`: colour or state, and
+    words; `stamp` stands across the map unless it is empty.
+    """
+
+    title: str
+    alt: str
+    source: str
+    demo: bool
+    language: str
+    regions: tuple[Region, ...]
+    marks: tuple[Mark, ...]
+    labels: tuple[Label, ...]
+    bounds: tuple[float, float, float, float]
+    height: float
+    classes: Classes
+    legend_title: str
+    legend: tuple[tuple[str, str], ...]
+    stamp: str
+    stamp_place: tuple[float, float, float]
+    approval: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to draw: the figure `value` of `safe` where `where` holds, in one language, with stated classes."""
+
+    safe: SafeTable
+    value: str
+    where: tuple[tuple[str, str], ...]
+    language: str
+    title: str
+    scheme: str
+    k: int
+
+    def cells(self) -> pd.DataFrame:
+        """The safe table's rows that the map shows, with key and status.
+
+        Raises:
+            ParameterError: a column or a value that the table does not have.
+            DataError: several rows for one region.
+        """
+        frame = self.safe.to_frame()
+        for name, wanted in self.where:
+            if name not in frame:
+                raise ParameterError(f"map: column {name!r}: {nearest(name, frame.columns)}")
+            if wanted not in set(frame[name]):
+                raise ParameterError(f"map: {name} {wanted!r}: {nearest(wanted, frame[name].unique())}")
+            frame = frame[frame[name] == wanted]
+        if self.value not in self.safe.values:
+            raise ParameterError(f"map: figure {self.value!r}: {nearest(self.value, self.safe.values)}")
+        frame = frame.rename(columns={self.key: "code"})
+        if frame["code"].duplicated().any():
+            others = [
+                name for name in (*self.safe.rows, *self.safe.columns) if name not in (self.key, *dict(self.where))
+            ]
+            raise DataError(f"map: several rows a {self.key}: choose one with {' and '.join(others)}=")
+        return frame.reset_index(drop=True)
+
+    @property
+    def key(self) -> str:
+        """The column that names a region: the first key of the safe table."""
+        return self.safe.rows[0]
+
+    @property
+    def heading(self) -> str:
+        return self.title or self.safe.title or self.label(self.value)
+
+    def figure_text(self, figure: float) -> str:
+        unit = show.unit(self.value, self.safe.frame[self.value], self.safe.units)
+        return show.number(figure, unit, self.language)
+
+    def label(self, name: str) -> str:
+        return show.label(name, self.language, self.safe.labels)
+
+
+def compose(
+    order: Order, shapes: "gpd.GeoDataFrame", stations: Located | None = None, classes: Classes | None = None
+) -> Drawing:
+    """A drawing of one safe table on shapes.
+
+    Raises:
+        DataError: a region of the table without a shape.
+    """
+    cells = order.cells()
+    strange = set(cells["code"]) - set(shapes["code"])
+    if strange:
+        raise DataError(f"no shape for {', '.join(sorted(strange))}; the boundaries have {', '.join(shapes['code'])}")
+    classes = classes or classify(cells[order.value], scheme=order.scheme, k=order.k)
+    shapes = in_map_metres(shapes)
+    regions = _regions(order, cells, shapes, classes)
+    approval = shapes.attrs.get("approval") or ""
+    free = bool(shapes.attrs.get("tiles"))
+    language = order.language
+    bounds, scale, height = _extent(regions, free)
+    texts, places = [(region.name, region.shown) for region in regions], [region.place for region in regions]
+    stamp = "" if approval or free else terms.text("maps.stamp", language)
+    labels = place_labels(texts, places, metres_a_pixel=scale)
+    return Drawing(
+        title=order.heading,
+        alt=_alt(order, cells, regions),
+        source=order.safe.source or (terms.text("charts.demo_source", language) if order.safe.demo else ""),
+        demo=order.safe.demo,
+        language=language,
+        regions=regions,
+        marks=_marks(stations, language),
+        labels=labels,
+        bounds=bounds,
+        height=height,
+        classes=classes,
+        legend_title=f"{order.label(order.value)}\n{_method(classes, language)}",
+        legend=_legend(order, classes, regions),
+        stamp=stamp,
+        stamp_place=clear_place(
+            labels, shapes.geometry.union_all(), metres_a_pixel=scale, length=stamp_size(stamp) / 13 * width(stamp)
+        ),
+        approval=terms.text("maps.approval", language, number=approval) if approval else "",
+        notes=_notes(shapes, stations, language),
+    )
+
+
+def stamp_size(stamp: str) -> float:
+    """The stamp's letters in pixels: smaller where the words are long, so that none is cut at the map's edge."""
+    return min(STAMP_SIZE, 13 * STAMP_SHARE * MAP_WIDTH / max(width(stamp), 1.0))
+
+
+def _extent(regions: tuple[Region, ...], free: bool) -> tuple[tuple[float, float, float, float], float, float]:
+    """Bounds with a margin of 3 %, metres a pixel, and the map's height in pixels."""
+    points = np.concatenate([ring for region in regions for ring in region.rings])
+    (left, bottom), (right, top) = points.min(axis=0), points.max(axis=0)
+    margin = 0.03 * max(right - left, top - bottom)
+    across, down = right - left + 2 * margin, top - bottom + 2 * margin
+    tallest = TILE_HEIGHT * round(down / TILE) if free else MAP_HEIGHT[1]
+    height = float(np.clip(MAP_WIDTH * down / across, MAP_HEIGHT[0], tallest))
+    bounds = (left - margin, bottom - margin, right + margin, top + margin)
+    return bounds, max(across / MAP_WIDTH, down / height), height
+
+
+def _regions(order: Order, cells: pd.DataFrame, shapes: "gpd.GeoDataFrame", classes: Classes) -> tuple[Region, ...]:
+    position = {code: index for index, code in enumerate(cells["code"])}
+    regions = []
+    for shape in shapes.itertuples():
+        index = position.get(shape.code)
+        status = "missing" if index is None else cells["status"][index]
+        state = {"primary": "hidden", "secondary": "hidden", "missing": "missing"}.get(status, "shown")
+        if state == "shown" and classes.of[index] < 0:
+            state = "missing"
+        name = shape.name_zh if order.language == "zh" else shape.name_en
+        figure = terms.text(f"maps.{state}", order.language) if state != "shown" else None
+        shown = figure or order.figure_text(cells[order.value][index])
+        regions.append(
+            Region(
+                code=shape.code,
+                name=name,
+                rings=tuple(rings(shape.geometry)),
+                place=label_place(shape.geometry),
+                of=classes.of[index] if state == "shown" else -1,
+                state=state,
+                shown=shown,
+                hover=_hover(order, name, None if index is None else cells.loc[index], state),
+            )
+        )
+    return tuple(regions)
+
+
+def _hover(order: Order, name: str, row: pd.Series | None, state: str) -> str:
+    """The region's name and every figure of its row; nothing but the state where figures are hidden or missing."""
+    if row is None or state != "shown":
+        return f"{name}\n{terms.text(f'maps.{state}', order.language)}"
+    pairs = [
+        f"{order.label(figure)} {show.number(row[figure], _unit(order.safe, figure), order.language)}"
+        for figure in order.safe.values
+    ]
+    return "\n".join([name, *pairs])
+
+
+def _unit(safe: SafeTable, figure: str) -> str:
+    return show.unit(figure, safe.frame[figure], safe.units)
+
+
+def _alt(order: Order, cells: pd.DataFrame, regions: tuple[Region, ...]) -> str:
+    shown = [region for region in regions if region.state == "shown"]
+    language, without = order.language, len(regions) - len(shown)
+    if not shown:
+        return terms.text("maps.alt_empty", language, title=order.heading, regions=len(regions))
+    figures = cells.set_index("code")[order.value]
+    low, high = (pick(shown, key=lambda region: figures[region.code]) for pick in (min, max))
+    words = {"title": order.heading, "regions": len(regions), "without": without}
+    if figures[low.code] == figures[high.code]:
+        return terms.text("maps.alt_same", language, value=high.shown, **words)
+    ends = {"high": high.name, "high_value": high.shown, "low": low.name, "low_value": low.shown}
+    return terms.text("maps.alt", language, **words, **ends)
+
+
+def _method(classes: Classes, language: str) -> str:
+    scheme = terms.text(f"maps.scheme_{classes.scheme}", language)
+    return terms.text("maps.method", language, scheme=scheme, k=len(classes.colours))
+
+
+def _legend(order: Order, classes: Classes, regions: tuple[Region, ...]) -> tuple[tuple[str, str], ...]:
+    lines = []
+    for colour, (low, high), size in zip(classes.colours, classes.ranges, classes.sizes, strict=True):
+        ends = dict.fromkeys((order.figure_text(low), order.figure_text(high)))
+        lines.append((colour, terms.text("maps.class", order.language, range=" – ".join(ends), size=size)))
+    for state in ("hidden", "missing"):
+        size = sum(region.state == state for region in regions)
+        if size:
+            words = terms.text(f"maps.{state}", order.language)
+            lines.append((state, terms.text("maps.class", order.language, range=words, size=size)))
+    return tuple(lines)
+
+
+def _marks(stations: Located | None, language: str) -> tuple[Mark, ...]:
+    if stations is None:
+        return ()
+    points = in_map_metres(stations.points.assign(code=stations.points["station_id"]))
+    marks = []
+    for level in STATIONS:
+        own = points[points["level"] == level]
+        if own.empty:
+            continue
+        kind = "illustrative" if (own["point_kind"] == "illustrative").any() else "surveyed"
+        label = terms.text(f"maps.station_{level}", language, size=terms.number(len(own), language))
+        label += terms.text(f"maps.point_{kind}", language)
+        x, y = own.geometry.x.to_numpy(), own.geometry.y.to_numpy()
+        marks.append(Mark(level, x, y, tuple(own["name"]), label))
+    return tuple(marks)
+
+
+def _notes(shapes: "gpd.GeoDataFrame", stations: Located | None, language: str) -> tuple[str, ...]:
+    notes = []
+    if shapes.attrs.get("cells"):
+        notes.append(terms.text("maps.cells", language))
+    if shapes.attrs.get("tiles"):
+        notes.append(terms.text("maps.tiles", language))
+    if shapes.attrs.get("source"):
+        notes.append(terms.text("maps.boundary_source", language, source=shapes.attrs["source"]))
+    if stations is not None and stations.left_out:
+        notes.append(stations.summary(language))
+    if stations is not None and (stations.points["point_kind"] == "illustrative").any():
+        notes.append(terms.text("maps.illustrative", language))
+    return tuple(notes)

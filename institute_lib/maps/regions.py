@@ -1,0 +1,132 @@
+"""The shapes of a map, in metres: boundaries, cells around points, tiles."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import areas
+from institute_lib.coverage import METRES
+from institute_lib.errors import DataError, ParameterError, nearest
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+    from shapely.geometry.base import BaseGeometry
+
+# Where each district stands in a grid that keeps neighbours near each other: (column, row from the north).
+TILES = {
+    "320685": (0, 0),
+    "320682": (0, 1),
+    "320623": (1, 1),
+    "320613": (0, 2),
+    "320612": (1, 2),
+    "320614": (1, 3),
+    "320681": (2, 3),
+    "320582": (0, 0),
+    "320581": (1, 0),
+    "320585": (2, 0),
+    "320505": (0, 1),
+    "320507": (1, 1),
+    "320583": (2, 1),
+    "320506": (0, 2),
+    "320508": (1, 2),
+    "320509": (1, 3),
+}
+TILE = 10_000.0
+_GAP = 400.0
+OUTSIDE_M = 500.0
+
+
+def in_map_metres(boundaries: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
+    """Boundaries in the map's metres, their attrs kept.
+
+    Raises:
+        DataError: no declared system, or a shape that is missing or empty.
+    """
+    if boundaries.crs is None:
+        raise DataError("boundaries declare no coordinate system: 400 m off looks right on a map and is not")
+    bad = boundaries.geometry.isna() | boundaries.geometry.is_empty
+    if bad.any():
+        raise DataError(f"boundaries without a shape: {', '.join(boundaries.loc[bad, 'code'])}")
+    shapes = boundaries.to_crs(METRES)
+    shapes.attrs = dict(boundaries.attrs)
+    return shapes
+
+
+def voronoi_cells(
+    points: "gpd.GeoDataFrame", boundaries: "gpd.GeoDataFrame", *, code: str = "town", name: str = "name"
+) -> "gpd.GeoDataFrame":
+    """One region a unit, holding what lies nearest to its points, clipped to the boundary: no administrative border.
+
+    Args:
+        points: columns `code` and `name`, in any declared system; a unit may have one point (its station) or several
+            (its villages), whose cells are joined.
+        boundaries: the polygons to fill, such as one district's; their approval number goes with the cells.
+
+    Returns:
+        code, name_zh, name_en, geometry in metres; `.attrs["cells"]` is True, which maps say in words.
+
+    Raises:
+        DataError: two units in one place, a point more than 500 m outside the boundary, or fewer than two units.
+    """
+    import geopandas as gpd
+    import shapely
+
+    shapes = in_map_metres(boundaries)
+    outline, sites = shapes.geometry.union_all(), points.to_crs(METRES).drop_duplicates([code, "geometry"])
+    sites = sites.reset_index(drop=True)
+    wrong = (sites.geometry.distance(outline) > OUTSIDE_M) | sites.geometry.duplicated(keep=False)
+    if sites[code].nunique() < 2 or wrong.any():
+        named = ", ".join(sites.loc[wrong, code].astype(str).unique()) or f"{sites[code].nunique()} unit"
+        raise DataError(f"cells need two or more units, in different places inside the boundary: {named}")
+    cells = shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(list(sites.geometry)), extend_to=outline))
+    found = gpd.GeoDataFrame(geometry=list(cells), crs=METRES)
+    own, cell = found.sindex.query(sites.geometry, predicate="within")
+    clipped = shapely.intersection(cells[cell[np.argsort(own)]], outline)
+    shape = {"code": sites[code], "name_zh": sites[name], "name_en": sites[name]}
+    frame = gpd.GeoDataFrame(shape, geometry=clipped, crs=METRES).dissolve("code", as_index=False)
+    frame = frame[["code", "name_zh", "name_en", "geometry"]]
+    frame.attrs = shapes.attrs | {"cells": True}
+    return frame
+
+
+def tiles(codes: pd.Series) -> "gpd.GeoDataFrame":
+    """One square a district in the place of `TILES`: a layout with no boundary, which needs no approval number.
+
+    Raises:
+        ParameterError: a district with no place in the grid, or districts of two cities.
+    """
+    import geopandas as gpd
+    import shapely
+
+    for code in codes:
+        if code not in TILES:
+            raise ParameterError(f"district {code!r} has no tile: {nearest(code, TILES)}")
+    if len({TILES[code] for code in codes}) < len(codes):
+        raise ParameterError("tiles: districts of one city at a time; two of these share a place in the grid")
+    places = [TILES[code] for code in codes]
+    squares = [
+        shapely.box(TILE * x + _GAP, -TILE * (y + 1) + _GAP, TILE * (x + 1) - _GAP, -TILE * y - _GAP) for x, y in places
+    ]
+    names = {language: [areas.get(code).name(language) for code in codes] for language in ("zh", "en")}
+    shape = {"code": list(codes), "name_zh": names["zh"], "name_en": names["en"]}
+    frame = gpd.GeoDataFrame(shape, geometry=squares, crs=METRES)
+    frame.attrs = {"tiles": True}
+    return frame
+
+
+def rings(shape: "BaseGeometry") -> list[np.ndarray]:
+    """The closed rings of a polygon, holes wound against their shells so that any fill rule leaves them open."""
+    import shapely
+
+    parts = [shapely.orient_polygons(part) for part in shapely.get_parts(shape) if part.geom_type == "Polygon"]
+    return [np.asarray(ring.coords) for part in parts for ring in (part.exterior, *part.interiors)]
+
+
+def label_place(shape: "BaseGeometry") -> tuple[float, float]:
+    """Where a label stands best: the centre of the largest circle inside the shape."""
+    import shapely
+
+    largest = max(shapely.get_parts(shape), key=lambda part: part.area)
+    centre = shapely.get_coordinates(shapely.maximum_inscribed_circle(largest))[0]
+    return float(centre[0]), float(centre[1])

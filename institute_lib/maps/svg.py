@@ -1,0 +1,162 @@
+"""The static map: an SVG written straight from the geometry, for print and for pages where no script runs."""
+
+import html
+import re
+from hashlib import sha256
+
+import numpy as np
+
+from institute_lib import terms
+from institute_lib.maps.drawing import STATE_COLOUR, STATIONS, Drawing, stamp_size
+from institute_lib.maps.figure import EDGE, STAMP_COLOUR, fill
+
+WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
+# Characters that no XML document may hold, even escaped.
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def svg(drawing: Drawing) -> str:
+    """The drawing as one SVG element: no script, no style sheet, no reference outside itself."""
+    mark = sha256(drawing.title.encode("utf-8", "replace") + drawing.alt.encode("utf-8", "replace")).hexdigest()[:8]
+    scale = _Scale(drawing)
+    height = max(scale.height + HEAD, HEAD + LINE * (len(drawing.legend) + len(drawing.marks) + 4)) + FOOT
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
+        f'aria-labelledby="t{mark} d{mark}" font-family="{escape(terms.FONT_STACK)}" font-size="13">',
+        f'<title id="t{mark}">{escape(drawing.title)}</title><desc id="d{mark}">{escape(drawing.alt)}</desc>',
+        f"<defs>{_hatch(f'hidden{mark}', cross=True)}{_hatch(f'missing{mark}', cross=False)}</defs>",
+        f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
+        _text(8, 26, drawing.title, size=17, weight="bold"),
+        *(_region(region, drawing, scale, mark) for region in drawing.regions),
+        *_marks(drawing, scale),
+        *_stamp(drawing, scale),
+        *_labels(drawing, scale),
+        *_legend(drawing, mark),
+        *_foot(drawing, height),
+        "</svg>",
+    ]
+    return "".join(part for part in parts if part)
+
+
+def escape(text: str) -> str:
+    """Text that is safe between tags and in quoted attributes of an XML document."""
+    return html.escape(_FORBIDDEN.sub("\ufffd", str(text)), quote=True)
+
+
+class _Scale:
+    """Metres to the page: one scale both ways, north up."""
+
+    def __init__(self, drawing: Drawing):
+        self.left, bottom, right, self.top = drawing.bounds
+        self.factor = min((WIDTH - LEGEND) / (right - self.left), drawing.height / (self.top - bottom))
+        self.width, self.height = self.factor * (right - self.left), self.factor * (self.top - bottom)
+
+    def __call__(self, x: float | np.ndarray, y: float | np.ndarray) -> tuple:
+        return self.factor * (x - self.left), HEAD + self.factor * (self.top - y)
+
+
+def _region(region, drawing: Drawing, scale: _Scale, mark: str) -> str:
+    path = ""
+    for ring in region.rings:
+        x, y = scale(ring[:-1, 0], ring[:-1, 1])
+        path += "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)) + "Z"
+    paint = fill(region.of, drawing) if region.of >= 0 else f"url(#{region.state}{mark})"
+    hover = escape(region.hover).replace("\n", "&#10;")
+    edge = f'stroke="{EDGE}" stroke-width="0.9" stroke-linejoin="round"'
+    return f'<path class="region" d="{path}" fill="{paint}" fill-rule="evenodd" {edge}><title>{hover}</title></path>'
+
+
+def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
+    drawn = []
+    for mark in drawing.marks:
+        places = zip(*scale(mark.x, mark.y), mark.names, strict=True)
+        drawn += [_mark(x, y, mark.level, f"<title>{escape(name)}</title>") for x, y, name in places]
+    return drawn
+
+
+def _mark(x: float, y: float, level: str, title: str = "") -> str:
+    """A dot for towns and villages, a diamond for the levels above them: told apart without colour."""
+    colour, size = STATIONS[level]
+    half = size / 2
+    paint = f'class="station" fill="{colour}" stroke="#ffffff" stroke-width="{0.8 if half > 2 else 0}"'
+    if level in ("town", "village"):
+        return f'<circle {paint} cx="{x:.1f}" cy="{y:.1f}" r="{half:g}">{title}</circle>'
+    corners = f"M{x:.1f} {y - half:.1f}l{half:g} {half:g}l{-half:g} {half:g}l{-half:g} {-half:g}Z"
+    return f'<path {paint} d="{corners}">{title}</path>'
+
+
+def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
+    drawn = []
+    for label in drawing.labels:
+        x, y = scale(label.x, label.y)
+        left, top = x + label.dx, y + label.dy - label.size * 1.2 * (len(label.lines) - 1) / 2 + label.size * 0.35
+        if label.led:
+            ends = f'x1="{x:.1f}" y1="{y:.1f}" x2="{left:.1f}" y2="{y + label.dy:.1f}"'
+            drawn.append(f'<line {ends} stroke="{EDGE}" stroke-width="0.8"/>')
+        for index, line in enumerate(label.lines):
+            below = top + index * label.size * 1.2
+            drawn.append(_text(left, below, line, size=label.size, anchor="middle", halo=True))
+    return drawn
+
+
+def _legend(drawing: Drawing, mark: str) -> list[str]:
+    left, top = WIDTH - LEGEND + 14, HEAD + 6
+    lines = drawing.legend_title.split("\n")
+    drawn = [
+        _text(left, top + LINE * index, line, size=12, weight="normal" if index else "bold")
+        for index, line in enumerate(lines)
+    ]
+    top += LINE * len(lines) - 6
+    for key, words in drawing.legend:
+        paint = key if key.startswith("#") else f"url(#{key}{mark})"
+        drawn.append(f'<rect x="{left}" y="{top}" width="18" height="13" fill="{paint}" stroke="{EDGE}"/>')
+        drawn.append(_text(left + 26, top + 11, words, size=12))
+        top += LINE
+    for station in drawing.marks:
+        drawn += [_mark(left + 9, top + 7, station.level), _text(left + 26, top + 11, station.label, size=12)]
+        top += LINE
+    return drawn
+
+
+def _stamp(drawing: Drawing, scale: _Scale) -> list[str]:
+    if not drawing.stamp:
+        return []
+    x, y = scale(*drawing.stamp_place[:2])
+    turn = f'transform="rotate({drawing.stamp_place[2]:g} {x:.0f} {y:.0f})" opacity="0.85"'
+    return [
+        _text(
+            x,
+            y,
+            drawing.stamp,
+            size=stamp_size(drawing.stamp),
+            anchor="middle",
+            colour=STAMP_COLOUR,
+            halo=True,
+            more=turn,
+        )
+    ]
+
+
+def _foot(drawing: Drawing, height: float) -> list[str]:
+    """Under the map: the approval number, the source, and that data are invented where they are."""
+    source = terms.text("charts.source", drawing.language, source=drawing.source) if drawing.source else ""
+    lines = [_text(8, height - 26, drawing.approval, size=12), _text(8, height - 8, source, size=12)]
+    demo = terms.text("charts.demo", drawing.language) if drawing.demo else ""
+    return [*lines, _text(WIDTH - 8, 26, demo, size=12, anchor="end")]
+
+
+def _text(x: float, y: float, words: str, *, size: float, halo: bool = False, more: str = "", **style: str) -> str:
+    if not words:
+        return ""
+    style = {"weight": "normal", "anchor": "start", "colour": "#111111"} | style
+    outline = ' stroke="#ffffff" stroke-width="3" stroke-opacity="0.85" paint-order="stroke"' if halo else ""
+    font = f'font-size="{size:g}" font-weight="{style["weight"]}" text-anchor="{style["anchor"]}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {font} fill="{style["colour"]}"{outline} {more}>{escape(words)}</text>'
+
+
+def _hatch(name: str, *, cross: bool) -> str:
+    line = f'stroke="{STATE_COLOUR}" stroke-width="1.4"'
+    second = f'<path d="M0 0L7 7" {line}/>' if cross else ""
+    ground = '<rect width="7" height="7" fill="#ffffff"/>'
+    box = 'width="7" height="7" patternUnits="userSpaceOnUse"'
+    return f'<pattern id="{name}" {box}>{ground}<path d="M0 7L7 0" {line}/>{second}</pattern>'

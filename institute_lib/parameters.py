@@ -1,0 +1,224 @@
+"""A notebook's parameters: declared in its own parameters cell, checked before any kernel starts.
+
+The cell is read with `ast`, never executed: papermill runs parameter *names* as code, so names may only come from the
+declared schema. The core (area, quarter, language, as_of) is the same for every notebook; the rest belongs to each. A
+trailing comment explains a parameter, and braces in it list the values allowed:
+
+    design = "pilot"  # 研究设计 {pilot, staggered} / study design
+"""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pandas as pd
+
+from institute_lib import areas, terms
+from institute_lib.areas import Area
+from institute_lib.errors import ParameterError, nearest
+
+CORE = ("area", "quarter", "language", "as_of")
+_QUARTER = re.compile(r"\d{4}Q[1-4]")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One declared parameter: its default, its explanation in both languages, the values allowed (if listed)."""
+
+    name: str
+    default: Any
+    help_zh: str = ""
+    help_en: str = ""
+    allowed: tuple[str, ...] = ()
+
+    def check(self, value: Any, notebook: str) -> Any:
+        """The value, in the default's type.
+
+        Raises:
+            ParameterError: another type, or a value outside the list.
+        """
+        expected = type(self.default)
+        if expected is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not expected:
+            raise ParameterError(
+                f"{notebook}: parameter {self.name!r} = {value!r} is a {type(value).__name__}; "
+                f"allowed: {expected.__name__}, such as {self.default!r}"
+            )
+        if self.allowed and value not in self.allowed:
+            raise ParameterError(f"{notebook}: parameter {self.name!r} = {value!r}: {nearest(value, self.allowed)}")
+        return value
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The parameters that one notebook declares."""
+
+    notebook: str
+    parameters: tuple[Parameter, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(parameter.name for parameter in self.parameters)
+
+    def check(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """All parameters of a run, defaults filled in.
+
+        Raises:
+            ParameterError: a name that is not declared, or a value that is not allowed.
+        """
+        for name in values:
+            if name not in self.names:
+                raise ParameterError(f"{self.notebook}: no parameter {name!r}: {nearest(name, self.names)}")
+        filled = {
+            parameter.name: parameter.check(values.get(parameter.name, parameter.default), self.notebook)
+            for parameter in self.parameters
+        }
+        study(**{name: filled[name] for name in CORE})
+        return filled
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a notebook looks at: the frozen core of its parameters."""
+
+    area: Area
+    quarter: str
+    language: str
+    as_of: str
+    districts: tuple[str, ...]
+
+    @property
+    def is_city(self) -> bool:
+        return self.area.level == "city"
+
+    @property
+    def city(self) -> str:
+        """Code of the city that the area is, or lies in."""
+        return areas.city_of(self.area.code)
+
+    def quarters(self, number: int, *, until: str | None = None) -> tuple[str, ...]:
+        """The last `number` quarters that end with the study's own (or with `until`), oldest first."""
+        last = pd.Period(until or self.quarter, freq="Q")
+        return tuple(str(last - back) for back in range(number - 1, -1, -1))
+
+    def select(self, frame: pd.DataFrame, districts: tuple[str, ...] | None = None) -> pd.DataFrame:
+        """The rows of the study's districts (or of some of them), with the table's attrs."""
+        return frame[frame["district"].isin(self.districts if districts is None else districts)].reset_index(drop=True)
+
+    @property
+    def title(self) -> str:
+        """Area and quarter in words: 南通市 · 2025年第四季度."""
+        return f"{self.area.name(self.language)} · {terms.quarter(self.quarter, self.language)}"
+
+
+def study(*, area: str, quarter: str, language: str = "zh", as_of: str = "") -> Study:
+    """The checked core of a notebook's parameters.
+
+    Args:
+        area: code or name of a city or a district.
+        quarter: such as "2025Q4".
+        language: "zh" or "en".
+        as_of: an ISO day, not before the quarter's first; empty for the quarter's last.
+
+    Raises:
+        ParameterError: any of them is not allowed, naming what is.
+    """
+    place = areas.get(str(area))
+    if place.level not in ("city", "district"):
+        raise ParameterError(f"area {area!r} is a {place.level}; allowed: a city or a district, such as '320613'")
+    period = check_quarter(quarter)
+    terms.check_language(language)
+    day = _check_day(as_of, period)
+    districts = tuple(child.code for child in areas.districts(place.code)) if place.level == "city" else (place.code,)
+    return Study(place, str(period), language, day, districts)
+
+
+def check_quarter(quarter: str, covered: tuple[str, ...] | None = None) -> pd.Period:
+    """The quarter as a pandas Period.
+
+    Raises:
+        ParameterError: not written as 2025Q4, or outside the quarters that the data cover.
+    """
+    if not isinstance(quarter, str) or not _QUARTER.fullmatch(quarter):
+        example = f"; {nearest(str(quarter), covered)}" if covered else ""
+        raise ParameterError(f"quarter {quarter!r}: write it as 2025Q4 (Q1 to Q4){example}")
+    if covered is not None and quarter not in covered:
+        close = nearest(quarter, covered).split("allowed:")[0]
+        raise ParameterError(f"quarter {quarter!r}: {close}the data cover {covered[0]} to {covered[-1]}")
+    return pd.Period(quarter, freq="Q")
+
+
+def _check_day(as_of: str, quarter: pd.Period) -> str:
+    if not as_of:
+        return quarter.end_time.date().isoformat()
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(as_of)):
+        raise ParameterError(f"as_of {as_of!r}: write a day as 2025-12-31, or leave it empty for the quarter's last")
+    try:
+        day = pd.Timestamp(as_of)
+    except ValueError as error:
+        raise ParameterError(f"as_of {as_of!r}: there is no such day") from error
+    if day < quarter.start_time:
+        raise ParameterError(
+            f"as_of {as_of!r} lies before {quarter} begins; allowed: {quarter.start_time:%Y-%m-%d} or later"
+        )
+    return day.date().isoformat()
+
+
+def schema(notebook: Path) -> Schema:
+    """The parameters that a notebook declares, read without executing it.
+
+    Raises:
+        ParameterError: no cell tagged `parameters`, more than one, a core name missing, or a default that is not a
+            plain literal.
+    """
+    path = Path(notebook)
+    cells = [
+        cell
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code" and "parameters" in cell.metadata.get("tags", [])
+    ]
+    if len(cells) != 1:
+        raise ParameterError(f"{path.name}: {len(cells)} cells are tagged 'parameters'; exactly one is needed")
+    declared = tuple(_declarations(cells[0].source, path.name))
+    missing = [name for name in CORE if name not in {parameter.name for parameter in declared}]
+    if missing:
+        raise ParameterError(f"{path.name}: the parameters cell must declare {', '.join(missing)}")
+    return Schema(path.stem, declared)
+
+
+def _declarations(source: str, notebook: str) -> list[Parameter]:
+    comments = {
+        token.start[0]: token.string.lstrip("# ").strip()
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT
+    }
+    parameters = []
+    for node in ast.parse(source).body:
+        target = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
+            raise ParameterError(
+                f"{notebook}: line {node.lineno} of the parameters cell is not `name = value`; move it to a later cell"
+            )
+        try:
+            default = ast.literal_eval(node.value)
+        except (ValueError, TypeError) as error:
+            raise ParameterError(
+                f"{notebook}: parameter {target.id!r} needs a plain default (text, number, true/false, list)"
+            ) from error
+        parameters.append(_parameter(target.id, default, comments.get(node.end_lineno, "")))
+    return parameters
+
+
+def _parameter(name: str, default: Any, comment: str) -> Parameter:
+    braces = re.search(r"\{([^}]*)\}", comment)
+    allowed = tuple(value.strip() for value in braces.group(1).split(",")) if braces else ()
+    plain = comment.replace(braces.group(0), "").strip() if braces else comment
+    help_zh, _, help_en = plain.partition(" / ")
+    return Parameter(name, default, help_zh.strip(), help_en.strip(), allowed)

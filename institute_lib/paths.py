@@ -1,0 +1,58 @@
+"""The one place that knows where things are.
+
+`root()` is the project's folder: the one named by INSTITUTE_HOME, else the folder above this package. Everything
+else hangs below it, so a test points INSTITUTE_HOME at a temporary folder and nothing real is touched.
+"""
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def root() -> Path:
+    """The project's top folder."""
+    return Path(os.environ.get("INSTITUTE_HOME", PACKAGE.parent))
+
+
+def notebooks() -> Path:
+    return root() / "notebooks"
+
+
+def reference() -> Path:
+    """Published facts and division lists; always the project's own, they ship with the code."""
+    own = root() / "data" / "reference"
+    return own if own.is_dir() else PACKAGE.parent / "data" / "reference"
+
+
+def demo() -> Path:
+    return root() / "data" / "demo"
+
+
+def registers() -> Path:
+    """Imported registers, pseudonymised: `<table>/<snapshot date>.parquet`."""
+    return root() / "data" / "registers"
+
+
+def approved_boundaries() -> Path:
+    """Where an approved boundary file, put there by hand, takes the place of the package's polygons."""
+    return root() / "data" / "boundaries"
+
+
+def cache() -> Path:
+    """Derived files that may be deleted at any time."""
+    return root() / ".cache"
+
+
+def runs() -> Path:
+    return root() / "papermill_runs"
+
+
+def plan() -> Path:
+    return runs() / "quarterly.toml"
+
+
+def key() -> Path:
+    """The pseudonym key: outside the project tree, so that no copy of the project carries it."""
+    default = Path.home() / ".config" / "institute" / "pseudonym.key"
+    return Path(os.environ.get("INSTITUTE_KEY_FILE", default))

@@ -1,0 +1,313 @@
+"""Staggered adoption: units start at different times, some never; group-time effects and what they add up to."""
+
+import warnings as python_warnings
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.policy.aggregation import (
+    Cells,
+    critical,
+    event_estimates,
+    simultaneous_critical,
+    summaries,
+    two_sided_p,
+    with_interval,
+)
+from institute_lib.policy.fixed_effects import few_treated_warning, positive_weights, refuse_no_contrast
+from institute_lib.policy.panel import Panel, constant_by_unit, listed, read_panel
+from institute_lib.policy.results import FEW_TREATED, PolicyEffect
+
+CONTROLS = ("not_yet_treated", "never_treated")
+Control = Literal["not_yet_treated", "never_treated"]
+SMALL_GROUP = 5
+
+
+def staggered(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_from: str,
+    control: Control = "not_yet_treated",
+    covariates: Sequence[str] = (),
+    weights: str | None = None,
+    cluster: str | None = None,
+    seed: int = 0,
+) -> PolicyEffect:
+    """Effects of a policy that units adopt at different times.
+
+    Args:
+        panel: one row a unit and period; periods are quarters ("2024Q4") or whole numbers.
+        treated_from: each unit's first treated period; missing (or 0 or infinite, for whole numbers) if never.
+        control: units not yet treated, or only those never treated.
+        covariates: numeric columns, taken at the base period, for doubly robust estimates. weights: a positive weight
+            constant within each unit. cluster: column to cluster by, constant within each unit; None: the unit.
+        seed: of the draws behind the simultaneous bands.
+
+    Returns:
+        A PolicyEffect; `att` averages over all treated unit-periods; `aggregations` holds the others.
+
+    Raises:
+        DataError: treatment that switches off or changes date, weights or clusters that change within a unit.
+        EstimationError: units treated from the first period, nobody treated, nobody to compare with, fewer than two
+            periods before every start.
+
+    Source: Callaway and Sant'Anna (2021), estimated by the package diff-diff; summaries as in `aggregation`.
+    """
+    if control not in CONTROLS:
+        raise ParameterError(f"control {control!r}: {nearest(control, CONTROLS)}")
+    columns = {"outcome": outcome, "unit": unit, "period": period}
+    data, start = _read(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
+    _refuse_no_control(data, start, control)
+    fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
+    cells, heard = _cells(data, start, base="varying", **fields)
+    universal, _ = _cells(data, start, base="universal", **fields)
+    aggregations, events = summaries(cells)
+    covariance = events.attrs.pop("covariance")
+    band = simultaneous_critical(covariance, cells.df, seed) * events["se"]
+    events = events.assign(band_low=events["estimate"] - band, band_high=events["estimate"] + band)
+    aggregations["level"] = _levels(data, aggregations)
+    headline = aggregations.iloc[0]
+    return PolicyEffect(
+        method="callaway_santanna",
+        event_study=events,
+        group_time=_group_time(data, cells),
+        aggregations=aggregations,
+        control=control,
+        for_sensitivity=event_estimates(universal),
+        outcome=outcome,
+        **_headline(
+            data,
+            start,
+            att=float(headline["estimate"]),
+            se=float(headline["se"]),
+            df=cells.df,
+            n_clusters=len(data.units) if cells.cluster is None else int(cells.cluster.max()) + 1,
+        ),
+        warnings=(*data.warnings, *_warnings(data, start, cells), *heard),
+    )
+
+
+def imputation(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_from: str,
+    covariates: Sequence[str] = (),
+    cluster: str | None = None,
+) -> PolicyEffect:
+    """The same effect by another road, as a check: untreated outcomes imputed from unit and period effects.
+
+    Arguments, result and errors as `staggered`; the event study starts at adoption.
+
+    Source: Borusyak, Jaravel and Spiess (2024), Revisiting event-study designs, Review of Economic Studies 91(6),
+    estimated by the package diff-diff.
+    """
+    columns = {"outcome": outcome, "unit": unit, "period": period}
+    data, start = _read(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
+    from diff_diff import ImputationDiD
+
+    frame, names = _for_diff_diff(data, start, covariates, None, cluster)
+    estimator = ImputationDiD(cluster="cluster" if cluster else None)
+    with python_warnings.catch_warnings(record=True) as heard:
+        python_warnings.simplefilter("always")
+        fitted = _fitted(estimator, frame, covariates=names or None)
+        study = fitted.aggregate("event_study").to_dataframe()
+    events = study.rename(columns={"event_time": "relative_period", "att": "estimate"})
+    events = with_interval(events.loc[events["relative_period"] >= 0, ["relative_period", "estimate", "se"]], np.inf)
+    return PolicyEffect(
+        method="imputation",
+        event_study=events.reset_index(drop=True),
+        group_time=pd.DataFrame(columns=["group", "period", "estimate", "se", "ci_low", "ci_high"], dtype=float),
+        aggregations=pd.DataFrame(columns=["kind", "level", "estimate", "se", "ci_low", "ci_high"], dtype=float),
+        outcome=outcome,
+        **_headline(
+            data,
+            start,
+            att=float(fitted.overall_att),
+            se=float(fitted.overall_se),
+            df=np.inf,
+            n_clusters=frame["cluster"].nunique() if cluster else len(data.units),
+        ),
+        warnings=(*data.warnings, *few_treated_warning(int(np.isfinite(start).sum())), *_said(heard)),
+    )
+
+
+def _read(frame: pd.DataFrame, *, treated_from: str, further: Sequence[str | None], **columns: str):
+    """The checked panel and each unit's start as an integer (infinite if never)."""
+    required = [name for name in further if name]
+    data = read_panel(frame, **columns, required=required, kept=[treated_from])
+    written = constant_by_unit(
+        data, treated_from, meaning="treatment that switches off or changes its date cannot be evaluated here"
+    )
+    start = data.calendar.ordinals(written, name=treated_from)
+    never = np.isnan(start) | np.isinf(start) | ((start == 0) & (not data.calendar.quarterly))
+    start = np.where(never, np.inf, start)
+    start[start > data.periods[-1]] = np.inf
+    refuse_no_contrast(data, start, treated_from)
+    before = (data.periods < start[np.isfinite(start)].max()).sum()
+    if before < 2:
+        raise EstimationError(
+            f"fewer than two periods before every start: the panel begins in {data.calendar.label(data.periods[0])}"
+        )
+    return data, start
+
+
+def _refuse_no_control(data: Panel, start: np.ndarray, control: str) -> None:
+    never = np.isinf(start).sum()
+    if control == "never_treated" and not never:
+        raise EstimationError("no donors: every unit is treated sooner or later; pass control='not_yet_treated'")
+    if not never and len(np.unique(start)) == 1:
+        when = data.calendar.label(start[0])
+        raise EstimationError(f"no donors: every unit starts in {when}, nobody is left to compare with")
+
+
+def _for_diff_diff(
+    data: Panel, start: np.ndarray, covariates: Sequence[str], weights: str | None, cluster: str | None
+) -> tuple[pd.DataFrame, list[str]]:
+    """The rows under names of our own, so that no caller's column can collide."""
+    rows = data.rows
+    frame = rows[["unit", "period", "outcome"]].copy()
+    frame["start"] = np.where(np.isfinite(start), start, 0)[rows["unit"]].astype(int)
+    names = [f"covariate_{place}" for place, _ in enumerate(covariates)]
+    for name, given in zip(names, covariates, strict=True):
+        frame[name] = pd.to_numeric(rows[f"x:{given}"], errors="coerce").astype(float)
+        if frame[name].isna().any():
+            raise DataError(f"{given}: covariates must be numbers; write a category as 0/1 columns")
+    if weights:
+        by_unit = constant_by_unit(data, weights, meaning="a weight must be one number a unit")
+        mass = positive_weights(by_unit, weights)[rows["unit"]]
+        frame["weight"] = mass / mass.mean()
+    if cluster:
+        by_unit = constant_by_unit(data, cluster, meaning="a unit must lie in one cluster")
+        codes = pd.factorize(by_unit)[0]
+        if codes.max() < 1:
+            raise EstimationError(f"{cluster}: clustered errors need at least two clusters, there is one")
+        frame["cluster"] = codes[rows["unit"]]
+    return frame, names
+
+
+def _cells(
+    data: Panel,
+    start: np.ndarray,
+    *,
+    base: str,
+    control: str,
+    covariates: Sequence[str],
+    weights: str | None,
+    cluster: str | None,
+) -> tuple[Cells, tuple[str, ...]]:
+    """Group-time effects with the units' influence on them, and what diff-diff warned of."""
+    from diff_diff import CallawaySantAnna, SurveyDesign
+
+    frame, names = _for_diff_diff(data, start, covariates, weights, cluster)
+    design = {"survey_design": SurveyDesign(weights="weight")} if weights else {}
+    estimator = CallawaySantAnna(control_group=control, base_period=base, rank_deficient_action="error")
+    with python_warnings.catch_warnings(record=True) as heard:
+        python_warnings.simplefilter("always")
+        fitted = _fitted(estimator, frame, covariates=names or None, **design)
+    effects = fitted.group_time_effects
+    influence = fitted._aggregation_kit.influence
+    found = [cell for cell in effects if cell in influence and np.isfinite(effects[cell]["effect"])]
+    if not any(when >= group for group, when in found):
+        raise EstimationError("no group can be compared with anybody after its start")
+    matrix = np.zeros((len(data.units), len(found)))
+    for place, cell in enumerate(found):
+        for side in ("treated", "control"):
+            matrix[influence[cell][f"{side}_idx"], place] += influence[cell][f"{side}_inf"]
+    first = frame.drop_duplicates("unit").sort_values("unit")
+    return (
+        Cells(
+            groups=np.array([group for group, _ in found], float),
+            periods=np.array([when for _, when in found], float),
+            estimates=np.array([effects[cell]["effect"] for cell in found], float),
+            influence=matrix,
+            unit_group=start,
+            mass=first["weight"].to_numpy() if weights else np.ones(len(data.units)),
+            cluster=first["cluster"].to_numpy() if cluster else None,
+        ),
+        _said(heard),
+    )
+
+
+def _fitted(estimator: Any, frame: pd.DataFrame, **options: Any) -> Any:
+    """diff-diff's result, its refusals in this library's words."""
+    try:
+        return estimator.fit(frame, outcome="outcome", unit="unit", time="period", first_treat="start", **options)
+    except (ValueError, np.linalg.LinAlgError) as refused:
+        raise EstimationError(f"the effects cannot be estimated: {refused}") from refused
+
+
+def _said(heard: list) -> tuple[str, ...]:
+    """What a library warned of, each sentence once."""
+    return tuple(dict.fromkeys(str(one.message).split("\n")[0] for one in heard))
+
+
+def _headline(data: Panel, start: np.ndarray, *, att: float, se: float, df: float, n_clusters: int) -> dict[str, Any]:
+    """The fields that every estimator of a PolicyEffect shares."""
+    n_treated = int(np.isfinite(start).sum())
+    p = two_sided_p(att, se, df)
+    half = critical(df) * se
+    return {
+        "att": att,
+        "se": se,
+        "ci": (att - half, att + half),
+        "p_value": float("nan") if n_treated < FEW_TREATED else p,
+        "cluster_p_value": p,
+        "n_units": len(data.units),
+        "n_treated": n_treated,
+        "n_periods": len(data.periods),
+        "n_rows": len(data.rows),
+        "n_clusters": n_clusters,
+    }
+
+
+def _group_time(data: Panel, cells: Cells) -> pd.DataFrame:
+    se = np.sqrt(np.diag(cells.covariance(cells.influence)))
+    table = pd.DataFrame(
+        {
+            "group": data.calendar.labels(cells.groups),
+            "period": data.calendar.labels(cells.periods),
+            "estimate": cells.estimates,
+            "se": se,
+        }
+    )
+    return with_interval(table, cells.df)
+
+
+def _levels(data: Panel, table: pd.DataFrame) -> pd.Series:
+    """Groups and calendar periods as the panel writes them; None for the average over a kind's levels."""
+
+    def level(kind: str, value: float) -> Any:
+        if pd.isna(value):
+            return None
+        return data.calendar.label(value) if kind in ("group", "calendar") else int(value)
+
+    found = [level(kind, value) for kind, value in table[["kind", "level"]].itertuples(index=False)]
+    return pd.Series(found, index=table.index, dtype=object)
+
+
+def _warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
+    notes = list(few_treated_warning(int(np.isfinite(start).sum())))
+    holes = data.gaps()
+    if holes:
+        notes.append(f"{len(holes)} of {len(data.units)} units have gaps: {listed(holes)}")
+    groups, sizes = np.unique(start[np.isfinite(start)], return_counts=True)
+    small = [
+        f"{data.calendar.label(one)} ({size})" for one, size in zip(groups, sizes, strict=True) if size < SMALL_GROUP
+    ]
+    if small and len(groups) > 1:
+        notes.append(
+            f"groups of fewer than {SMALL_GROUP} units, whose own effects are not to be trusted: {listed(small)}"
+        )
+    alone = sorted(set(groups) - set(np.unique(cells.groups[cells.periods >= cells.groups])))
+    if alone:
+        notes.append(f"groups that nobody can be compared with: {listed(data.calendar.labels(alone))}")
+    return tuple(notes)

@@ -1,0 +1,104 @@
+"""One start, treated units and donors: the matrices of an evaluation, or the error that stands in its way."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.policy.panel import Panel, listed, read_panel
+from institute_lib.policy.synthetic import METHODS
+
+
+class Design:
+    """Matrices of one evaluation: treated and donor outcomes (units by periods), and where the start falls."""
+
+    def __init__(self, panel: Panel, treated: Sequence[Any], donors: Sequence[Any], start: int, warnings: tuple):
+        grid = panel.wide()
+        place = {name: row for row, name in enumerate(panel.units)}
+        self.panel, self.start, self.warnings = panel, start, warnings
+        self.donor_units = tuple(donors)
+        self.treated = grid[[place[one] for one in treated]]
+        self.donors = grid[[place[one] for one in donors]]
+        self.n_pre = int((panel.periods < start).sum())
+        self.periods = panel.calendar.labels(panel.periods)
+
+
+def read_design(
+    frame: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_units: list[Any],
+    start: str | int,
+    method: str,
+    donors: Sequence[Any] | None,
+    incomplete: str = "refuse",
+) -> Design:
+    """The checked matrices of a design with one start."""
+    if method not in METHODS:
+        raise ParameterError(f"method {method!r}: {nearest(method, METHODS)}")
+    if incomplete not in ("refuse", "drop"):
+        raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
+    whole = read_panel(frame, outcome=outcome, unit=unit, period=period)
+    known = set(whole.units)
+    for one in treated_units:
+        if one not in known:
+            raise EstimationError(f"treated unit {one!r} is not in the panel: {nearest(one, whole.units)}")
+    pool = _pool(whole, treated_units, donors)
+    part = frame[frame[unit].isin([*treated_units, *pool])]
+    chosen = read_panel(part, outcome=outcome, unit=unit, period=period)
+    at = _start(chosen, start)
+    pool, warnings = _complete(chosen, treated_units, pool, incomplete)
+    return Design(chosen, treated_units, pool, at, warnings)
+
+
+def _pool(panel: Panel, treated: list[Any], donors: Sequence[Any] | None) -> list[Any]:
+    if donors is not None:
+        unknown = [one for one in donors if one not in set(panel.units)]
+        if unknown:
+            raise EstimationError(f"donors not in the panel: {listed(unknown)}; units: {listed(panel.units)}")
+        both = [one for one in donors if one in treated]
+        if both:
+            raise EstimationError(f"{listed(both)} cannot be both treated and a donor")
+    allowed = set(panel.units if donors is None else donors)
+    pool = [one for one in panel.units if one in allowed and one not in treated]
+    if not pool:
+        raise EstimationError(f"no donors: {listed(treated)} has nothing to be compared with")
+    return pool
+
+
+def _start(panel: Panel, start: str | int) -> int:
+    """The start as an integer, if the panel reaches far enough on both sides of it."""
+    at = panel.calendar.ordinal(start, name="start")
+    periods = panel.periods
+    first, last = panel.calendar.label(periods[0]), panel.calendar.label(periods[-1])
+    if at > periods[-1] or at < periods[0]:
+        raise EstimationError(f"start {start!r} lies outside the panel, which runs from {first} to {last}")
+    before = int((periods < at).sum())
+    if before == 0:
+        raise EstimationError(f"treated from the first period of the panel ({first}): no period to compare with")
+    if before < 2:
+        raise EstimationError(
+            f"only one period before {start!r} ({first}): at least two are needed, to see how well the comparison fits"
+        )
+    return at
+
+
+def _complete(panel: Panel, treated: list[Any], pool: list[Any], incomplete: str) -> tuple[list[Any], tuple[str, ...]]:
+    """The donors observed in every period, or an error that names who lacks which."""
+    holes = np.isnan(panel.wide()).any(axis=1)
+    lacking = {panel.units[row] for row in np.flatnonzero(holes)}
+    if not lacking:
+        return pool, ()
+    if incomplete == "refuse" or lacking & set(treated):
+        raise EstimationError(
+            f"the panel has gaps: {listed(panel.gaps())}; drop the period, name other donors, or pass "
+            "incomplete='drop' to leave out incomplete donors"
+        )
+    kept = [one for one in pool if one not in lacking]
+    if not kept:
+        raise EstimationError(f"no donors: all {len(pool)} have gaps, the first {listed(panel.gaps(), 1)}")
+    return kept, (f"{len(lacking)} of {len(pool)} donors left out because they have gaps: {listed(panel.gaps())}",)

@@ -1,0 +1,197 @@
+"""The two-way fixed-effects number, and the comparisons it averages: shown beside the headline, never as it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.policy.decomposition import decompose
+from institute_lib.policy.least_squares import Errors, LeastSquares, least_squares, without_two_way_effects
+from institute_lib.policy.panel import Panel, listed, read_panel
+from institute_lib.policy.results import FEW_TREATED, LEVEL, PolicyEffect
+
+EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
+CELL_COLUMNS = ("group", "period", "estimate", "se", "ci_low", "ci_high")
+COLLINEAR = 1e-9
+AGGREGATE_COLUMNS = ("kind", "level", "estimate", "se", "ci_low", "ci_high")
+
+
+def two_way(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated: str,
+    covariates: Sequence[str] = (),
+    weights: str | None = None,
+    cluster: str | None = None,
+    errors: Errors = "cluster",
+    repeated: bool = False,
+) -> PolicyEffect:
+    """The coefficient of a 0/1 treatment with unit and period effects.
+
+    Args:
+        panel: one row a unit and period (or several, with repeated=True: persons or houses of a unit, different ones
+            each period).
+        treated: 0/1 or False/True, switched on for good.
+        covariates: numeric columns that enter linearly. weights: positive row weights.
+        cluster: column to cluster errors by; None: the unit. errors: "robust" and "classical" for published tables.
+
+    Returns:
+        A PolicyEffect with `decomposition` where it is exact: balanced, unweighted, without covariates.
+
+    Raises:
+        DataError: a treatment that is not 0/1, non-positive weights. EstimationError: a treatment that switches off,
+            units treated from their first period, nobody treated or everybody always, collinear covariates.
+
+    Source: Goodman-Bacon (2021) on what it estimates; errors as in `least_squares`. Unit effects nested in the clusters
+    are not counted as parameters, as in Stata's reghdfe.
+    """
+    if errors not in ("cluster", "robust", "classical"):
+        raise ParameterError(f"errors {errors!r}: {nearest(errors, ('cluster', 'robust', 'classical'))}")
+    required = [treated, *covariates, *([weights] if weights else []), *([cluster] if cluster else [])]
+    data = read_panel(panel, outcome=outcome, unit=unit, period=period, required=required, repeated=repeated)
+    start = _starts(data, treated)
+    fit = _fit(data, treated, covariates, weights=weights, cluster=cluster, errors=errors)
+    att, se = float(fit.coefficients[0]), float(fit.se[0])
+    half, p = _t_inference(att, se, fit.df)
+    n_treated = int(np.isfinite(start).sum())
+    exact = not (repeated or weights or covariates or data.gaps())
+    few = n_treated < FEW_TREATED
+    return PolicyEffect(
+        method="two_way",
+        outcome=outcome,
+        att=att,
+        se=se,
+        ci=(att - half, att + half),
+        p_value=float("nan") if few else p,
+        cluster_p_value=p,
+        event_study=pd.DataFrame(columns=list(EVENT_COLUMNS), dtype=float),
+        group_time=pd.DataFrame(columns=list(CELL_COLUMNS), dtype=float),
+        aggregations=pd.DataFrame(columns=list(AGGREGATE_COLUMNS), dtype=float),
+        n_units=len(data.units),
+        n_treated=n_treated,
+        n_periods=len(data.periods),
+        n_rows=len(data.rows),
+        n_clusters=fit.n_clusters,
+        decomposition=_decomposition(data, start) if exact else None,
+        warnings=(*data.warnings, *few_treated_warning(n_treated)),
+    )
+
+
+def few_treated_warning(n_treated: int) -> tuple[str, ...]:
+    """Why the headline p is missing where few units are treated."""
+    if n_treated >= FEW_TREATED:
+        return ()
+    return (
+        f"{n_treated} treated units: p values from clustered errors are not to be trusted below {FEW_TREATED}, so none "
+        "is given as the headline; for one treated unit use policy.pilot",
+    )
+
+
+def _starts(data: Panel, treated: str) -> np.ndarray:
+    """For each unit the first treated period, infinite if never; the treatment must be absorbing."""
+    column = f"x:{treated}"
+    values = pd.to_numeric(data.rows[column], errors="coerce").to_numpy(float)
+    if not np.isin(values, (0, 1)).all():
+        wrong = data.rows[column][~np.isin(values, (0, 1))].iloc[0]
+        raise DataError(f"{treated}: {wrong!r} is neither 0 nor 1")
+    data.rows[column] = values
+    cells = data.rows.groupby(["unit", "period"])[column].agg(["min", "max"]).reset_index()
+    mixed = cells[cells["min"] != cells["max"]]
+    if len(mixed):
+        raise EstimationError(
+            f"{treated} differs among rows of one unit and period: {listed(data.units[one] for one in mixed['unit'])}"
+        )
+    off = cells["min"].diff().lt(0) & cells["unit"].eq(cells["unit"].shift())
+    if off.any():
+        places = [
+            f"{data.units[one]} in {data.calendar.label(when)}"
+            for one, when in cells.loc[off, ["unit", "period"]].itertuples(index=False)
+        ]
+        raise EstimationError(
+            f"{treated} switches off ({listed(places)}): the effect of a policy that ends is not one "
+            "number; shorten the window or leave these units out"
+        )
+    start = np.full(len(data.units), np.inf)
+    first = cells[cells["min"] == 1].groupby("unit")["period"].min()
+    start[first.index] = first.to_numpy(float)
+    refuse_no_contrast(data, start, treated)
+    return start
+
+
+def refuse_no_contrast(data: Panel, start: np.ndarray, name: str) -> None:
+    """Raise if some units are treated from the panel's first period, or nobody is treated within it."""
+    early = np.flatnonzero(start <= data.periods[0])
+    if len(early):
+        raise EstimationError(
+            f"treated from the first period of the panel ({data.calendar.label(data.periods[0])}): "
+            f"{listed(data.units[one] for one in early)}; nothing shows how they were before, leave them out"
+        )
+    if not np.isfinite(start).any():
+        raise EstimationError(
+            f"{name}: no unit is treated within the panel, which runs from "
+            f"{data.calendar.label(data.periods[0])} to {data.calendar.label(data.periods[-1])}"
+        )
+
+
+def _fit(
+    data: Panel,
+    treated: str,
+    covariates: Sequence[str],
+    *,
+    weights: str | None,
+    cluster: str | None,
+    errors: Errors,
+) -> LeastSquares:
+    """The regression, unit and period effects taken out of both sides."""
+    rows = data.rows
+    unit = rows["unit"].to_numpy()
+    period = np.searchsorted(data.periods, rows["period"].to_numpy())
+    mass = positive_weights(rows[f"x:{weights}"], weights) if weights else None
+    names = ["outcome", *(f"x:{name}" for name in (treated, *covariates))]
+    columns = without_two_way_effects(rows[names].to_numpy(float), unit, period, mass)
+    if np.abs(columns[:, 1]).max() < COLLINEAR:
+        raise EstimationError(
+            f"{treated} is collinear with the unit and period effects: everybody starts at once, or nobody is left to "
+            "compare with"
+        )
+    groups = pd.factorize(rows[f"x:{cluster}"])[0] if cluster else unit
+    nested = errors == "cluster" and (rows.assign(group=groups).groupby("unit")["group"].nunique() == 1).all()
+    absorbed = len(data.periods) if nested else len(data.periods) + len(data.units) - 1
+    return least_squares(
+        columns[:, 0], columns[:, 1:], weights=mass, clusters=(groups,), errors=errors, absorbed=absorbed
+    )
+
+
+def positive_weights(values: pd.Series, name: str) -> np.ndarray:
+    """Weights as numbers.
+
+    Raises:
+        DataError: one of them is not positive.
+    """
+    weights = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    if not (weights > 0).all() or np.isinf(weights).any():
+        raise DataError(f"{name}: weights must be positive numbers, one is {values[~(weights > 0)].iloc[:1].tolist()}")
+    return weights
+
+
+def _t_inference(estimate: float, se: float, df: float) -> tuple[float, float]:
+    """Half the width of the 95 % interval, and the two-sided p, by Student's t."""
+    from scipy.stats import t
+
+    return float(se * t.ppf(1 - LEVEL / 2, df)), float(2 * t.sf(abs(estimate / se), df))
+
+
+def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame:
+    """The two-by-two comparisons, groups written as the panel writes periods (None: never)."""
+    positions = np.where(
+        np.isfinite(start), np.searchsorted(data.periods, np.where(np.isfinite(start), start, 0)), start
+    )
+    table = decompose(data.wide(), positions)
+    labels = dict(enumerate(data.calendar.labels(data.periods)))
+    for column in ("treated_group", "control_group"):
+        table[column] = [labels.get(one) for one in table[column]]
+    return table

@@ -1,0 +1,111 @@
+"""How far the conclusion holds if trends were not parallel."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.policy.moments import RelativeMagnitudes
+from institute_lib.policy.results import PolicyEffect
+from institute_lib.policy.smooth import Smoothness
+
+KINDS = ("relative_magnitudes", "smoothness")
+LARGEST = 64.0
+HALVINGS = 12
+
+
+def sensitivity(
+    effect: PolicyEffect,
+    *,
+    m: Sequence[float] = (0.5, 1, 1.5, 2),
+    kind: Literal["relative_magnitudes", "smoothness"] = "relative_magnitudes",
+    target: Literal["average"] | int = "average",
+    seed: int = 0,
+) -> pd.DataFrame:
+    """95 % sets for the effect when parallel trends fail by a bounded amount.
+
+    Args:
+        effect: of `staggered`; its event study against one common base period is used.
+        m: the bounds. relative_magnitudes: changes after the start at most m times the largest change before it.
+            smoothness: the slope changes by at most m (units of the outcome) from one period to the next; 0 allows
+            linear trends.
+        target: "average" over all periods since the start, or one relative period (0 the first).
+        seed: of the draws behind the first stage of the relative-magnitudes test.
+
+    Returns:
+        m, ci_low, ci_high. `.attrs["breakdown"]`: the smallest bound at which no effect can no longer be excluded (0
+        where it never could, infinite where no bound tried reaches that).
+
+    Raises:
+        EstimationError: no event study, no pre-period besides the base, or periods missing in between.
+
+    Source: Rambachan and Roth (2023); relative magnitudes by the conditional least-favourable hybrid test of Andrews,
+    Roth and Pakes (2023), smoothness by optimal fixed-length intervals.
+    """
+    if kind not in KINDS:
+        raise ParameterError(f"kind {kind!r}: {nearest(kind, KINDS)}")
+    if any(one < 0 for one in m):
+        raise ParameterError(f"m {list(m)}: bounds cannot be negative")
+    pre, post, covariance = _parts(effect)
+    weights = _target(target, len(post))
+    if kind == "relative_magnitudes":
+        bounded = RelativeMagnitudes(pre, post, covariance, weights, seed=seed)
+        scale = 1.0
+    else:
+        bounded = Smoothness(pre, post, covariance, weights)
+        scale = float(np.sqrt(np.diag(covariance).max()))
+    intervals = [bounded.interval(one) for one in m]
+    table = pd.DataFrame(
+        {"m": list(map(float, m)), "ci_low": [a for a, _ in intervals], "ci_high": [b for _, b in intervals]}
+    )
+    table.attrs["breakdown"] = _breakdown(bounded.excludes_zero, scale)
+    return table
+
+
+def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Estimates before (without the base period) and from the start on, and the covariance of both in that order."""
+    study = effect.for_sensitivity
+    if study is None:
+        raise EstimationError(
+            f"{effect.method} has no event study against a common base period; pass a result of policy.staggered"
+        )
+    kept = study.relative != -1
+    relative = study.relative[kept]
+    before = relative < 0
+    if not before.any():
+        raise EstimationError("no period before the base period: nothing shows how trends differed before the start")
+    expected = np.concatenate([np.arange(-before.sum() - 1, -1), np.arange((~before).sum())])
+    if not np.array_equal(relative, expected):
+        raise EstimationError(
+            f"the event study has gaps (relative periods {relative.tolist()}); leave out the groups or periods that "
+            "cause them"
+        )
+    covariance = study.covariance[np.ix_(kept, kept)]
+    estimates = study.estimates[kept]
+    return estimates[before], estimates[~before], covariance
+
+
+def _target(target: str | int, n_post: int) -> np.ndarray:
+    if target == "average":
+        return np.full(n_post, 1 / n_post)
+    if isinstance(target, str) or not 0 <= target < n_post:
+        raise ParameterError(f"target {target!r}: 'average', or a relative period from 0 to {n_post - 1}")
+    return np.eye(n_post)[target]
+
+
+def _breakdown(excludes_zero: Callable[[float], bool], scale: float) -> float:
+    """The smallest bound that no longer excludes zero, by halving."""
+    if not excludes_zero(0.0):
+        return 0.0
+    high = scale
+    while excludes_zero(high):
+        high *= 2
+        if high > LARGEST * scale:
+            return float("inf")
+    low = 0.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if excludes_zero(middle) else (low, middle)
+    return high

@@ -1,0 +1,168 @@
+"""A panel that can be estimated on, or an error that names the units and periods that stand in the way."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
+from institute_lib.policy.periods import Calendar, calendar_of
+
+SHOWN = 6
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Rows with unit, period (an integer), outcome and the further columns asked for, sorted by unit and period.
+
+    `units` holds the units as the caller wrote them; column `unit` their positions in it.
+    """
+
+    rows: pd.DataFrame
+    units: tuple[Any, ...]
+    calendar: Calendar
+    warnings: tuple[str, ...]
+
+    @property
+    def periods(self) -> np.ndarray:
+        """The observed periods, ascending, as integers."""
+        return np.unique(self.rows["period"].to_numpy())
+
+    def wide(self, column: str = "outcome") -> np.ndarray:
+        """Units by periods, NaN where a unit is not observed."""
+        grid = np.full((len(self.units), len(self.periods)), np.nan)
+        place = np.searchsorted(self.periods, self.rows["period"].to_numpy())
+        grid[self.rows["unit"].to_numpy(), place] = self.rows[column].to_numpy(float)
+        return grid
+
+    def gaps(self) -> list[str]:
+        """Units with the periods they lack, in words."""
+        missing = np.isnan(self.wide())
+        return [
+            f"{self.units[row]} ({listed(self.calendar.labels(self.periods[missing[row]]))})"
+            for row in np.flatnonzero(missing.any(axis=1))
+        ]
+
+
+def listed(values: Iterable[Any], shown: int = SHOWN) -> str:
+    """A few values, then how many more there are."""
+    values = list(values)
+    more = f" and {len(values) - shown} more" if len(values) > shown else ""
+    return ", ".join(str(value) for value in values[:shown]) + more
+
+
+def read_panel(
+    frame: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    required: Sequence[str] = (),
+    kept: Sequence[str] = (),
+    repeated: bool = False,
+) -> Panel:
+    """The rows of `frame` that can be used, checked.
+
+    Args:
+        required: further columns in which a missing value drops the row, with a warning that counts it.
+        kept: further columns taken along as they are.
+        repeated: several rows may share a unit and period (repeated cross-sections).
+
+    Raises:
+        ParameterError: a column is not there. DataError: unit or period missing, an outcome that is no finite number,
+            duplicate unit-periods. EstimationError: nothing left, or an outcome that never varies.
+    """
+    columns = {"outcome": outcome, "unit": unit, "period": period}
+    for name in (*columns.values(), *required, *kept):
+        if name not in frame:
+            raise ParameterError(f"panel: column {name!r}: {nearest(name, frame.columns)}")
+    if frame.empty:
+        raise EstimationError("the panel has no rows")
+    _refuse_missing_keys(frame, unit, period)
+    calendar = calendar_of(frame[period], name=period)
+    rows = pd.DataFrame(
+        {"unit": frame[unit].array, "period": calendar.ordinals(frame[period], name=period).astype(int)},
+    )
+    rows["outcome"] = _numbers(frame[outcome], outcome)
+    for name in (*required, *kept):
+        rows[f"x:{name}"] = frame[name].array
+    rows, warnings = _without_missing(rows, outcome, required)
+    if not repeated:
+        _refuse_duplicates(rows, calendar, unit, period)
+    if rows["outcome"].max() == rows["outcome"].min():
+        raise EstimationError(
+            f"{outcome} is {rows['outcome'].iloc[0]:g} in all {len(rows)} rows: without variation there is no effect "
+            "to estimate"
+        )
+    units = sorted(rows["unit"].unique().tolist(), key=lambda one: (str(type(one)), one))
+    rows["unit"] = rows["unit"].map({one: place for place, one in enumerate(units)}).astype(int)
+    rows = rows.sort_values(["unit", "period"], kind="stable", ignore_index=True)
+    return Panel(rows, tuple(units), calendar, warnings)
+
+
+def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
+    faults = tuple(
+        Fault("panel", row, column, None, "a unit and a period are needed in every row", "fill it in or drop the row")
+        for column in (unit, period)
+        for row in frame.index[frame[column].isna()]
+    )
+    if faults:
+        raise DataError(f"panel: {len(faults)} rows without {unit} or {period}", faults)
+
+
+def _numbers(values: pd.Series, name: str) -> np.ndarray:
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
+    wrong = (np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers)
+    if wrong.any():
+        first = values[wrong].iloc[0]
+        raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {first!r}")
+    return numbers
+
+
+def _without_missing(rows: pd.DataFrame, outcome: str, required: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The complete rows, and a warning that counts the missing values by column."""
+    columns = {"outcome": outcome} | {f"x:{name}": name for name in required}
+    missing = rows[list(columns)].isna()
+    counts = missing.sum()
+    if not counts.any():
+        return rows, ()
+    dropped = missing.any(axis=1)
+    if dropped.all():
+        raise EstimationError(f"every row lacks {listed(columns[name] for name in counts.index[counts > 0])}")
+    by_column = ", ".join(f"{columns[name]} {count}" for name, count in counts.items() if count)
+    return rows[~dropped], (f"{int(dropped.sum())} of {len(rows)} rows dropped for missing values: {by_column}",)
+
+
+def _refuse_duplicates(rows: pd.DataFrame, calendar: Calendar, unit: str, period: str) -> None:
+    repeated = rows[rows.duplicated(["unit", "period"], keep=False)]
+    pairs = repeated[["unit", "period"]].drop_duplicates()
+    if pairs.empty:
+        return
+    faults = tuple(
+        Fault(
+            "panel",
+            None,
+            f"{unit}, {period}",
+            f"{one}, {calendar.label(when)}",
+            "a unit has one row a period",
+            "keep one row, or aggregate first",
+        )
+        for one, when in pairs.itertuples(index=False)
+    )
+    raise DataError(f"panel: {len(pairs)} unit-periods have more than one row", faults)
+
+
+def constant_by_unit(panel: Panel, name: str, *, meaning: str) -> pd.Series:
+    """A column's one value for each unit, by unit position.
+
+    Raises:
+        DataError: a unit has several values; it and its periods are named.
+    """
+    groups = panel.rows.groupby("unit")[f"x:{name}"]
+    several = groups.nunique(dropna=False) > 1
+    if several.any():
+        units = [panel.units[place] for place in several.index[several]]
+        raise DataError(f"{name} changes within {listed(units)}: {meaning}")
+    return groups.first().reindex(range(len(panel.units)))

@@ -1,0 +1,260 @@
+"""One treated unit: its effect, and what the units without the policy say about chance."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.policy import placebos as ranks
+from institute_lib.policy.design import Design, read_design
+from institute_lib.policy.results import LEVEL, DetectableEffect, PilotEffect
+from institute_lib.policy.synthetic import Fit, Method, fit_unit
+
+POOR_FIT = 2.0
+POWER = 0.8
+PAIRS = 2
+
+
+def pilot(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_unit: Any,
+    start: str | int,
+    method: Method = "synthetic_did",
+    donors: Sequence[Any] | None = None,
+    incomplete: str = "refuse",
+    seed: int = 0,
+) -> PilotEffect:
+    """The effect of a policy on the one unit that has it.
+
+    Args:
+        panel: one row a unit and period; periods are quarters ("2024Q4") or whole numbers. Drop a partly treated
+            period before the call.
+        start: first treated period.
+        method: synthetic difference-in-differences, synthetic control on outcomes, or the plain difference.
+        donors: units to compare with; None: every other unit of the panel. Leave out units with a policy of their own.
+        incomplete: "refuse" a panel with gaps, or "drop" the donors that have them, with a warning.
+        seed: kept for a common signature; nothing here is random.
+
+    Raises:
+        ParameterError: unknown column, method or choice. DataError: rows that break a panel's rules. EstimationError:
+            a treated unit or donors that are not there, gaps, a start outside the panel, fewer than two pre-periods.
+
+    Sources: Arkhangelsky et al. (2021) for synthetic DiD and the placebo standard error (algorithm 4); Abadie, Diamond
+    and Hainmueller (2010) for placebo ranks; Ferman and Pinto (2019) on why each is scaled by its unit's noise, as the
+    module `placebos` says.
+    """
+    design = read_design(
+        panel,
+        outcome=outcome,
+        unit=unit,
+        period=period,
+        treated_units=[treated_unit],
+        start=start,
+        method=method,
+        donors=donors,
+        incomplete=incomplete,
+    )
+    own = fit_unit(design.treated[0], design.donors, design.n_pre, method=method)
+    found = ranks.Placebos(own, placebo_fits(design.donors, design.n_pre, method))
+    scale, statistics = found.scale, found.statistics
+    return PilotEffect(
+        method=method,
+        outcome=outcome,
+        treated_unit=treated_unit,
+        start=design.panel.calendar.label(design.start),
+        att=own.att,
+        se=float(found.effects.std()) if len(statistics) else float("nan"),
+        ci=ranks.interval(own.att, scale, statistics, LEVEL),
+        p_value=ranks.rank_p(own.att / scale, statistics),
+        raw_p_value=ranks.rank_p(own.att, found.effects),
+        smallest_p=ranks.smallest_p(len(statistics)),
+        detectable=ranks.detectable(scale, statistics, alpha=LEVEL, power=POWER),
+        pre_rmspe=own.pre_rmspe,
+        **_tables(design, found, method),
+        n_donors=len(design.donors),
+        n_pre=design.n_pre,
+        n_post=design.donors.shape[1] - design.n_pre,
+        warnings=(*design.panel.warnings, *design.warnings, *_warnings(found)),
+    )
+
+
+def detectable_effect(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_units: Sequence[Any],
+    start: str | int,
+    power: float = POWER,
+    alpha: float = LEVEL,
+    method: Method = "synthetic_did",
+    donors: Sequence[Any] | None = None,
+    draws: int = 2000,
+    seed: int = 0,
+) -> DetectableEffect:
+    """The smallest effect that the placebo test would find with the power asked for, before looking at the effect.
+
+    The donors' placebos are what chance does; outcomes of the treated units after the start are not used. With several
+    treated units their average is judged against averages of as many donors, drawn `draws` times with `seed`.
+
+    Raises: as `pilot`; ParameterError for a power or alpha outside 0 to 1.
+
+    Source: the placebo distribution of Abadie, Diamond and Hainmueller (2010), read for power as Bloom (1995) reads a
+    standard error.
+    """
+    for name, value in (("power", power), ("alpha", alpha)):
+        if not 0 < value < 1:
+            raise ParameterError(f"{name} {value!r}: a share between 0 and 1 is needed")
+    design = read_design(
+        panel,
+        outcome=outcome,
+        unit=unit,
+        period=period,
+        treated_units=list(treated_units),
+        start=start,
+        method=method,
+        donors=donors,
+    )
+    own = [fit_unit(row, design.donors, design.n_pre, method=method) for row in design.treated]
+    found = ranks.Placebos(own[0], placebo_fits(design.donors, design.n_pre, method))
+    scale = float(np.sqrt(np.mean(found.scale_of(np.array([one.pre_rmspe for one in own])) ** 2)))
+    statistics = _averages(found.statistics, len(own), draws, seed)
+    effect = ranks.detectable(scale, statistics, alpha=alpha, power=power)
+    top = 2 * effect if np.isfinite(effect) else 4 * scale * float(np.abs(statistics).max(initial=1.0))
+    grid = np.linspace(0, top, 41)
+    curve = [ranks.power_at(one, scale, statistics, alpha) for one in grid]
+    return DetectableEffect(
+        effect=effect,
+        power=power,
+        alpha=alpha,
+        n_treated=len(own),
+        n_donors=len(design.donors),
+        smallest_p=ranks.smallest_p(len(statistics)),
+        curve=pd.DataFrame({"effect": grid, "power": curve}),
+        warnings=(*design.panel.warnings, *design.warnings),
+    )
+
+
+def placebo_fits(donors: np.ndarray, n_pre: int, method: str) -> tuple[Fit, ...]:
+    """Each donor as if it were treated, against the others; none where there is no other."""
+    if len(donors) < PAIRS:
+        return ()
+    rows = range(len(donors))
+    return tuple(fit_unit(donors[row], np.delete(donors, row, axis=0), n_pre, method=method) for row in rows)
+
+
+def _averages(statistics: np.ndarray, size: int, draws: int, seed: int) -> np.ndarray:
+    """The donors' statistics, or averages of `size` different ones."""
+    if size == 1:
+        return statistics
+    if size > len(statistics):
+        raise EstimationError(f"{size} treated units against {len(statistics)} donors: too few to draw placebos from")
+    rng = np.random.default_rng(seed)
+    return np.array([rng.choice(statistics, size, replace=False).mean() for _ in range(draws)])
+
+
+def _tables(design: Design, found: ranks.Placebos, method: str) -> dict[str, pd.DataFrame]:
+    own, units, periods = found.own, design.donor_units, design.periods
+    weights = pd.DataFrame({"unit": units, "weight": own.unit_weights})
+    placed = len(found.donors)
+    return {
+        "weights": weights.sort_values("weight", ascending=False, kind="stable", ignore_index=True),
+        "time_weights": pd.DataFrame({"period": periods[: design.n_pre], "weight": own.time_weights}),
+        "path": pd.DataFrame(
+            {
+                "period": periods,
+                "observed": design.treated[0],
+                "counterfactual": design.treated[0] - own.gap,
+                "gap": own.gap,
+            }
+        ),
+        "event_study": _event_study(design, found),
+        "placebos": pd.DataFrame(
+            {
+                "unit": units[:placed],
+                "att": found.effects,
+                "pre_rmspe": found.errors,
+                "statistic": found.statistics,
+            }
+        ),
+        "placebo_paths": pd.DataFrame(
+            {
+                "unit": np.repeat(np.array(units[:placed], dtype=object), len(periods)),
+                "period": periods * placed,
+                "gap": np.concatenate([one.gap for one in found.donors]) if placed else [],
+            }
+        ),
+        "leave_one_out": _leave_one_out(design, own, method),
+        "in_time": _in_time(design, method),
+    }
+
+
+def _event_study(design: Design, found: ranks.Placebos) -> pd.DataFrame:
+    """The gap period by period, with the interval that the placebos of that period give."""
+    gaps = np.array([one.gap for one in found.donors]).reshape(len(found.donors), len(design.periods))
+    statistics = gaps / found.scale_of(found.errors)[:, None]
+    bounds = [ranks.interval(gap, found.scale, statistics[:, place], LEVEL) for place, gap in enumerate(found.own.gap)]
+    return pd.DataFrame(
+        {
+            "relative_period": design.panel.periods - design.start,
+            "period": design.periods,
+            "estimate": found.own.gap,
+            "ci_low": [low for low, _ in bounds],
+            "ci_high": [high for _, high in bounds],
+        }
+    )
+
+
+def _leave_one_out(design: Design, own: Fit, method: str) -> pd.DataFrame:
+    """The estimate without each donor that carries weight."""
+    rows = [row for row in np.flatnonzero(own.unit_weights > 0) if len(design.donors) >= PAIRS]
+    fits = [
+        fit_unit(design.treated[0], np.delete(design.donors, row, axis=0), design.n_pre, method=method) for row in rows
+    ]
+    return pd.DataFrame(
+        {
+            "unit": [design.donor_units[row] for row in rows],
+            "weight": own.unit_weights[rows],
+            "att": [one.att for one in fits],
+            "pre_rmspe": [one.pre_rmspe for one in fits],
+        }
+    )
+
+
+def _in_time(design: Design, method: str) -> pd.DataFrame:
+    """The start moved back into the pre-periods: an effect before the policy began would speak against the design."""
+    treated, donors = design.treated[0, : design.n_pre], design.donors[:, : design.n_pre]
+    starts = range(max(2, design.n_pre // 2), design.n_pre)
+    fits = [fit_unit(treated, donors, at, method=method) for at in starts]
+    return pd.DataFrame(
+        {
+            "start": [design.periods[at] for at in starts],
+            "att": [one.att for one in fits],
+            "pre_rmspe": [one.pre_rmspe for one in fits],
+        }
+    )
+
+
+def _warnings(found: ranks.Placebos) -> tuple[str, ...]:
+    notes = []
+    n_donors = max(len(found.donors), 1)
+    if ranks.smallest_p(len(found.donors)) > LEVEL:
+        notes.append(
+            f"{n_donors} donors: the smallest p that a placebo rank can reach is "
+            f"{ranks.smallest_p(len(found.donors)):.3f}, so no effect can be told from chance at 5 % and the 95 % set "
+            "is unbounded"
+        )
+    errors = found.errors
+    if len(errors) and found.own.pre_rmspe > POOR_FIT * np.median(errors):
+        notes.append(
+            f"the treated unit's pre-period error ({found.own.pre_rmspe:.3g}) is more than twice the donors' median "
+            f"({np.median(errors):.3g}): the comparison fits it badly"
+        )
+    return tuple(notes)

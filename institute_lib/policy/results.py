@@ -1,0 +1,225 @@
+"""What a policy evaluation hands back: frozen results that say themselves in a sentence."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.errors import DataError, ParameterError
+
+FEW_TREATED = 5
+LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class EventEstimates:
+    """Event-study estimates against one common reference period, with their covariance.
+
+    relative: periods from the start, ascending, the reference (−1) left out. covariance: same order.
+    """
+
+    relative: np.ndarray
+    estimates: np.ndarray
+    covariance: np.ndarray
+
+
+@dataclass(frozen=True)
+class PolicyEffect:
+    """The effect of a policy on several units.
+
+    att: average effect on the treated. se, ci (95 %), cluster_p_value: from clustered errors. p_value: the headline,
+        missing where fewer than five units are treated, because clustered errors are then not to be trusted.
+    event_study: relative_period, estimate, se, ci_low, ci_high (pointwise), band_low, band_high (simultaneous over all
+        periods), n_treated.
+    group_time: group, period, estimate, se, ci_low, ci_high. aggregations: kind, level, estimate, se, ci_low, ci_high.
+    decomposition: kind, treated_group, control_group, weight, estimate (two-way fixed effects on balanced panels).
+    """
+
+    method: str
+    outcome: str
+    att: float
+    se: float
+    ci: tuple[float, float]
+    p_value: float
+    cluster_p_value: float
+    event_study: pd.DataFrame
+    group_time: pd.DataFrame
+    aggregations: pd.DataFrame
+    n_units: int
+    n_treated: int
+    n_periods: int
+    n_rows: int
+    n_clusters: int
+    decomposition: pd.DataFrame | None = None
+    control: str | None = None
+    warnings: tuple[str, ...] = ()
+    for_sensitivity: EventEstimates | None = field(default=None, repr=False, compare=False)
+
+    def summary(self, language: str = "zh") -> str:
+        """The effect, its interval and what it rests on, in one sentence."""
+        key = "effect" if np.isfinite(self.p_value) else "effect_few"
+        return terms.text(
+            f"policy.{key}",
+            language,
+            method=terms.text(f"policy.{self.method}", language),
+            att=figure(self.att, language),
+            interval=figures(self.ci, language),
+            p=p_value(self.p_value, language),
+            treated=terms.count(self.n_treated, language),
+            units=terms.count(self.n_units, language),
+            periods=self.n_periods,
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: the headline and what it rests on."""
+        names = ("method", "outcome", "att", "se", "p_value", "cluster_p_value", "n_units", "n_treated", "n_periods")
+        row = {name: getattr(self, name) for name in names}
+        return pd.DataFrame([row | {"ci_low": self.ci[0], "ci_high": self.ci[1]}])
+
+
+@dataclass(frozen=True)
+class PilotEffect:
+    """The effect of a policy on one unit, judged by the donors' placebos.
+
+    att: average gap from the start on. p_value: share of units, the treated one included, whose effect is at least as
+        large relative to its modelled noise (see `placebos`); raw_p_value: the same without that scaling. ci: the
+        effects that p_value does not reject, unbounded where the pool is too small to reject anything. se: standard
+        deviation of the placebo effects.
+    weights: unit, weight. time_weights: period, weight. path: period, observed, counterfactual, gap.
+    event_study: relative_period, period, estimate, ci_low, ci_high (pointwise, from the placebos).
+    placebos: unit, att, pre_rmspe, statistic. placebo_paths: unit, period, gap.
+    leave_one_out: unit, weight, att, pre_rmspe (each donor left out in turn).
+    in_time: start, att, pre_rmspe (the start moved back, pre-periods only).
+    detectable: the effect that this design finds with 80 % power.
+    """
+
+    method: str
+    outcome: str
+    treated_unit: Any
+    start: str | int
+    att: float
+    se: float
+    ci: tuple[float, float]
+    p_value: float
+    raw_p_value: float
+    smallest_p: float
+    detectable: float
+    pre_rmspe: float
+    weights: pd.DataFrame
+    time_weights: pd.DataFrame
+    path: pd.DataFrame
+    event_study: pd.DataFrame
+    placebos: pd.DataFrame
+    placebo_paths: pd.DataFrame
+    leave_one_out: pd.DataFrame
+    in_time: pd.DataFrame
+    n_donors: int
+    n_pre: int
+    n_post: int
+    warnings: tuple[str, ...] = ()
+    n_treated: int = 1
+
+    @property
+    def n_units(self) -> int:
+        return self.n_donors + 1
+
+    @property
+    def n_periods(self) -> int:
+        return self.n_pre + self.n_post
+
+    def summary(self, language: str = "zh") -> str:
+        """Effect, interval, placebo p and what the design could have found, in words."""
+        fields = {
+            "method": terms.text(f"policy.{self.method}", language),
+            "unit": unit_name(self.treated_unit, language),
+            "start": period_name(self.start, language),
+            "att": figure(self.att, language),
+            "interval": figures(self.ci, language),
+            "p": p_value(self.p_value, language),
+            "donors": terms.count(self.n_donors, language),
+            "smallest": terms.number(self.smallest_p, language, 3),
+            "detectable": figure(self.detectable, language),
+        }
+        key = "pilot" if self.smallest_p <= LEVEL else "pilot_few"
+        sentence = terms.text(f"policy.{key}", language, **fields)
+        if key == "pilot" and abs(self.att) < self.detectable:
+            caveat = "below_detectable" if self.p_value > LEVEL else "found_below_detectable"
+            sentence += terms.text(f"policy.{caveat}", language, **fields)
+        return sentence
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row: the headline and what it rests on."""
+        names = ("method", "outcome", "treated_unit", "start", "att", "se", "p_value", "raw_p_value", "smallest_p")
+        names += ("detectable", "pre_rmspe", "n_donors", "n_pre", "n_post")
+        row = {name: getattr(self, name) for name in names}
+        return pd.DataFrame([row | {"ci_low": self.ci[0], "ci_high": self.ci[1]}])
+
+
+@dataclass(frozen=True)
+class DetectableEffect:
+    """What a design could find: `effect` with the power asked for; curve: effect, power."""
+
+    effect: float
+    power: float
+    alpha: float
+    n_treated: int
+    n_donors: int
+    smallest_p: float
+    curve: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh") -> str:
+        """The smallest effect that the design would find."""
+        key = "detectable" if np.isfinite(self.effect) else "undetectable"
+        return terms.text(
+            f"policy.{key}",
+            language,
+            effect=figure(self.effect, language),
+            power=terms.percent(self.power, language, 0),
+            alpha=terms.percent(self.alpha, language, 0),
+            donors=terms.count(self.n_donors, language),
+            smallest=terms.number(self.smallest_p, language, 3),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.curve.copy()
+
+
+def figure(value: float, language: str) -> str:
+    """A number of unknown size to three significant digits."""
+    if not np.isfinite(value) or value == 0:
+        return terms.number(value, language)
+    return terms.number(value, language, int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6)))
+
+
+def figures(interval: tuple[float, float], language: str) -> str:
+    """An interval in words; one without bounds is called so."""
+    if not any(np.isfinite(interval)):
+        return terms.text("policy.unbounded", language)
+    finite = [abs(one) for one in interval if np.isfinite(one)]
+    digits = int(np.clip(2 - np.floor(np.log10(max(finite) or 1)), 0, 6))
+    return terms.interval(*interval, language, digits)
+
+
+def p_value(value: float, language: str) -> str:
+    """A p with its sign of relation, to three decimals, never as zero."""
+    space = " " if language == "en" else ""
+    return f"<{space}0.001" if value < 0.001 else f"={space}{terms.number(value, language, 3)}"
+
+
+def unit_name(unit: Any, language: str) -> str:
+    """An area's name where the unit is a division's code, else the unit as it is written."""
+    from institute_lib import areas
+
+    if not (isinstance(unit, str) and unit.isdigit() and len(unit) == 6):
+        return str(unit)
+    try:
+        return areas.get(unit).name(language)
+    except (ParameterError, DataError):
+        return unit
+
+
+def period_name(period: str | int, language: str) -> str:
+    return terms.quarter(period, language) if isinstance(period, str) else str(period)

@@ -1,0 +1,107 @@
+"""From clean columns to the tables of the contract, with a pseudonym in place of each person."""
+
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from institute_lib import tables
+from institute_lib.registers import vocabulary
+from institute_lib.registers.identity import Key
+
+PERSON = {"workers": ("worker_id",), "exams": ("candidate_id", "worker_id"), "talent": ("person_id",)}
+STATE = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
+
+
+def build(table: str, frame: pd.DataFrame, key: Key | None) -> dict[str, pd.DataFrame]:
+    """The contract's tables that a register fills: itself, and `worker_changes` out of a register of workers.
+
+    Args:
+        table: the register's table.
+        frame: parsed columns, index 0, 1, …; attributes the office does not record are absent or None.
+        key: the pseudonym key; None for tables without persons.
+
+    Returns:
+        Table name to frame, with a column `source_row` (the index) for messages.
+    """
+    personal = [] if table == "stations" else ["name"]
+    source = frame.drop(columns=["file", "sheet", "row", *personal], errors="ignore")
+    identities = source.pop("identity") if "identity" in source else None
+    if identities is not None and key is not None:
+        numbers = identities.map(lambda found: found.number)
+        pseudonyms = numbers.map({number: key.pseudonym(number) for number in numbers.unique()})
+        for column in PERSON[table]:
+            source[column] = pseudonyms
+    if table == "workers":
+        source = _derive_worker(source, identities)
+        changes = _fill("worker_changes", source.assign(date=source["entered"]))
+        return {"workers": _fill("workers", source), "worker_changes": changes}
+    return {table: _fill(table, source)}
+
+
+def _derive_worker(source: pd.DataFrame, identities: pd.Series) -> pd.DataFrame:
+    derived = source.assign(birth_year=[found.birth_year for found in identities])
+    recorded = derived["gender"] if "gender" in derived else pd.Series(None, derived.index, dtype=object)
+    computed = pd.Series([found.gender for found in identities], derived.index, dtype=object)
+    derived["gender"] = recorded.where(recorded.notna(), computed)
+    left = derived["left"] if "left" in derived else pd.Series(None, derived.index, dtype=object)
+    reason = derived["leave_reason"] if "leave_reason" in derived else pd.Series(None, derived.index, dtype=object)
+    derived["left"] = left
+    derived["leave_reason"] = reason.where(reason.notna() | left.isna(), "unknown").where(left.notna(), None)
+    return derived
+
+
+def _fill(table: str, source: pd.DataFrame) -> pd.DataFrame:
+    unrecorded = vocabulary.declared()["unrecorded"]
+    filled = {}
+    schema = tables.contracts.schema(table)
+    for name, column in schema.columns.items():
+        values = source[name] if name in source else pd.Series(None, source.index, dtype=object)
+        if name in unrecorded and not column.nullable:
+            values = values.where(values.notna(), unrecorded[name])
+        filled[name] = _typed(values, str(column.dtype))
+    return pd.DataFrame(filled).assign(source_row=source.index)
+
+
+def _typed(values: pd.Series, dtype: str) -> pd.Series:
+    if dtype.startswith("datetime"):
+        return pd.to_datetime(values).astype("datetime64[us]")
+    if dtype == "float64":
+        return values.astype("float64")
+    if dtype == "boolean":
+        return values.astype("boolean")
+    return values if dtype == "bool" else values.astype("str")
+
+
+def with_history(changes: pd.DataFrame, folder: Path, day: date) -> pd.DataFrame:
+    """The dated states that earlier snapshots saw, and below them what this register says anew.
+
+    A register states each person's certificate and pay as they are on its day. The first one to name a person dates
+    that state from the entry; a later one that differs adds a row on its own day.
+    """
+    snapshots = [path for path in sorted((folder / "worker_changes").glob("*.parquet")) if path.stem < day.isoformat()]
+    if not snapshots:
+        return changes
+    earlier = pd.read_parquet(snapshots[-1])
+    last = earlier.sort_values("date").groupby("worker_id").last()
+    now = changes.sort_values("date").groupby("worker_id", as_index=False).last()
+    known = now["worker_id"].isin(last.index)
+    before = last.reindex(now["worker_id"]).reset_index(drop=True)
+    differs = pd.Series(False, now.index)
+    for column in STATE:
+        differs |= _differs(now[column], before[column])
+    last_day = pd.Series(before["date"].to_numpy(), now.index)
+    changed = now[known & differs & (now["date"] <= last_day)].assign(date=pd.Timestamp(day))
+    seen = changes["worker_id"].isin(last.index)
+    begun = pd.Series(last["date"].reindex(changes["worker_id"]).to_numpy(), changes.index)
+    entries = changes[~seen | (changes["date"] > begun)]
+    joined = pd.concat([earlier, entries, changed], ignore_index=True)
+    joined = joined.drop_duplicates(["worker_id", "date"], keep="first").reset_index(drop=True)
+    checked = tables.validate("worker_changes", joined)
+    checked.attrs = dict(changes.attrs)
+    return checked
+
+
+def _differs(now: pd.Series, before: pd.Series) -> pd.Series:
+    same = (now == before).astype("boolean").fillna(False).astype(bool)
+    return ~(same | (now.isna() & before.isna())) & now.notna()

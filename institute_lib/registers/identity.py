@@ -1,0 +1,182 @@
+"""Identity numbers by GB 11643-1999, and the pseudonyms that take their place.
+
+A pseudonym is HMAC-SHA256 over the normalised number with a secret key that lies outside the project. A plain hash
+would not do: there are few enough identity numbers to try them all.
+"""
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from operator import mul
+from pathlib import Path
+
+from institute_lib import paths
+from institute_lib.errors import DataError
+from institute_lib.registers.vocabulary import normal
+
+WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+CHECK_CHARACTERS = "10X98765432"
+# First two digits of GB/T 2260; 81 to 83 are residence permits for Hong Kong, Macao and Taiwan residents.
+PROVINCES = frozenset(
+    str(code)
+    for first, last in ((11, 15), (21, 23), (31, 37), (41, 46), (50, 54), (61, 65), (71, 71), (81, 83))
+    for code in range(first, last + 1)
+)
+_RESIDENT = re.compile(r"\d{17}[\dX]")
+_OLD_RESIDENT = re.compile(r"\d{15}")
+_FOREIGNER = re.compile(r"9[1-8]")
+_TRAVEL_DOCUMENT = re.compile(r"(?=.*\d)[A-Z][A-Z0-9]{5,14}")
+_PREFIX = re.compile(r"^(?:ID|NO\.?|身份证号?)[::]?(?=\d{14,17}[\dX]$)")
+
+
+class IdentityFault(ValueError):
+    """An identity number that cannot be one; `args[0]` is the rule's key."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A checked identity number. It must never be written anywhere; `repr` hides it."""
+
+    number: str
+    kind: str
+    remarks: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Identity({self.kind})"
+
+    @property
+    def birth_year(self) -> int | None:
+        return None if self.kind == "travel_document" else int(self.number[6:10])
+
+    @property
+    def gender(self) -> str:
+        if self.kind == "travel_document":
+            return "unknown"
+        return "male" if int(self.number[16]) % 2 else "female"
+
+
+def check_character(digits: str) -> str:
+    """The eighteenth character of an identity number: mod 11-2 over its first seventeen digits (GB 11643, 5.2)."""
+    return CHECK_CHARACTERS[sum(map(mul, map(int, digits[:17]), WEIGHTS)) % 11]
+
+
+def parse(text: str) -> Identity:
+    """A written identity number, normalised and checked.
+
+    Fifteen-digit numbers are expanded (19 before the year, check character added); 81, 82, 83 are residence permits;
+    9 with a province digit is a foreigner's permanent residence permit; a letter first is a travel document.
+
+    Raises:
+        IdentityFault: length, date of birth or check character cannot be right.
+    """
+    number = re.sub(r"[\s'’‘`\-]", "", normal(text)).upper()
+    number = _PREFIX.sub("", number)
+    if _OLD_RESIDENT.fullmatch(number):
+        expanded = f"{number[:6]}19{number[6:]}"
+        return _checked(expanded + check_character(expanded), ("identity_expanded",))
+    if _RESIDENT.fullmatch(number):
+        return _checked(number, ())
+    if _TRAVEL_DOCUMENT.fullmatch(number):
+        return Identity(number, "travel_document", ("identity_travel_document",))
+    raise IdentityFault("identity_form")
+
+
+def _checked(number: str, remarks: tuple[str, ...]) -> Identity:
+    try:
+        born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    except ValueError:
+        raise IdentityFault("identity_birth") from None
+    if not date(1900, 1, 1) <= born <= date.today():
+        raise IdentityFault("identity_birth")
+    kind = _kind(number)
+    if check_character(number) != number[-1]:
+        if kind != "foreigner":
+            raise IdentityFault("identity_check")
+        remarks += ("identity_check_foreigner",)
+    if kind == "resident" and number[:2] not in PROVINCES:
+        remarks += ("identity_area",)
+    if kind != "resident":
+        remarks += (f"identity_{kind}",)
+    return Identity(number, kind, remarks)
+
+
+def _kind(number: str) -> str:
+    if number[:2] in ("81", "82", "83"):
+        return "residence_permit"
+    return "foreigner" if _FOREIGNER.match(number) else "resident"
+
+
+@dataclass(frozen=True)
+class Key:
+    """The institute's secret key; `repr` hides it, `id` may be shown."""
+
+    secret: bytes
+
+    def __repr__(self) -> str:
+        return f"Key(id={self.id!r})"
+
+    @cached_property
+    def id(self) -> str:
+        return hmac.new(self.secret, b"institute key id", hashlib.sha256).hexdigest()[:12]
+
+    def pseudonym(self, number: str) -> str:
+        """HMAC-SHA256 of a normalised identity number, in hexadecimal."""
+        return hmac.digest(self.secret, number.encode(), "sha256").hex()
+
+
+def new_key() -> Path:
+    """Make the pseudonym key (256 random bits, readable by its owner alone) and return where it lies.
+
+    Raises:
+        DataError: a key is already there (never overwritten: the registers would lose their linkage), or the place lies
+            inside the project.
+    """
+    path = _outside_the_project(paths.key())
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise DataError(
+            f"the pseudonym key {path} exists and is never overwritten: without it the snapshots of different quarters "
+            "cannot be linked"
+        ) from None
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+    return path
+
+
+def load_key() -> Key:
+    """The pseudonym key of this computer.
+
+    Raises:
+        DataError: there is none, others can read it, it lies inside the project, or it is not a key.
+    """
+    path = _outside_the_project(paths.key())
+    if not path.is_file():
+        raise DataError(
+            f"no pseudonym key at {path}: make one with `institute key new`, or, if registers were imported before, "
+            "restore the key they were imported with (a new key cannot be linked to them)"
+        )
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        raise DataError(f"the pseudonym key {path} can be read by others: `chmod 600` it")
+    try:
+        secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except ValueError:
+        raise DataError(f"the file {path} is not a pseudonym key: restore it from its copy") from None
+    if len(secret) < 32:
+        raise DataError(f"the pseudonym key {path} is too short ({len(secret)} bytes): it needs 32")
+    return Key(secret)
+
+
+def _outside_the_project(path: Path) -> Path:
+    if path.resolve().is_relative_to(paths.root().resolve()):
+        raise DataError(
+            f"the pseudonym key would lie inside the project ({path}), where copies carry it away: set "
+            "INSTITUTE_KEY_FILE to a place outside"
+        )
+    return path

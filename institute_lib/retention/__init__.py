@@ -1,0 +1,40 @@
+"""Who leaves, when, and what goes with staying (留得住 is the measure): rates, curves and hazard models.
+
+Describe: `person_quarters`, `rates`, `vacancies`, `survival`, `life_table`, `cumulative_incidence`.
+Explain: `hazard` (discrete time, exact on counted cells) and `cox` (continuous time, drivers that change).
+Prepare: `band`, `tenure_spells`, `usable_drivers`. Judge: `judge`, on quarters that the model has not seen.
+"""
+
+from institute_lib.retention.cells import CellCounts, cells
+from institute_lib.retention.cox import CoxModel, cox
+from institute_lib.retention.drivers import usable_drivers
+from institute_lib.retention.hazard import HazardModel, hazard
+from institute_lib.retention.incidence import IncidenceCurves, cumulative_incidence
+from institute_lib.retention.judgement import Judgement, judge
+from institute_lib.retention.life_table import LifeTable, life_table
+from institute_lib.retention.quarters import band, person_quarters, tenure_spells
+from institute_lib.retention.rates import rates, vacancies
+from institute_lib.retention.survival import SurvivalCurves, survival
+
+__all__ = [
+    "CellCounts",
+    "CoxModel",
+    "HazardModel",
+    "IncidenceCurves",
+    "Judgement",
+    "LifeTable",
+    "SurvivalCurves",
+    "band",
+    "cells",
+    "cox",
+    "cumulative_incidence",
+    "hazard",
+    "judge",
+    "life_table",
+    "person_quarters",
+    "rates",
+    "survival",
+    "tenure_spells",
+    "usable_drivers",
+    "vacancies",
+]

@@ -1,0 +1,114 @@
+"""How a hazard model does on quarters it has not seen: does it rank, and does it mean what it says."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.errors import DataError
+from institute_lib.retention.hazard import HazardModel
+from institute_lib.retention.intervals import wilson
+from institute_lib.retention.spells import require_columns
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """auc: the chance that a leaver was given a higher hazard than a stayer. intercept and slope: of the recalibration
+    logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated. brier: mean squared error.
+    `calibration`: bin, rows, expected, observed, low, high by tenths of predicted hazard (Wilson).
+    """
+
+    auc: float
+    intercept: float
+    slope: float
+    brier: float
+    expected: float
+    observed: float
+    calibration: pd.DataFrame
+    n_rows: int
+    n_events: int
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh") -> str:
+        """Expected against observed leavers, and how well the model ranks."""
+        return terms.text(
+            "retention.judgement",
+            language,
+            rows=terms.count(self.n_rows, language),
+            expected=terms.number(self.expected, language),
+            observed=terms.count(self.n_events, language),
+            auc=terms.number(self.auc, language, 2),
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """The calibration table as a copy."""
+        return self.calibration.copy()
+
+
+def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
+    """Compare a model's hazards with what happened in rows that it was not fitted on.
+
+    Parameters:
+        model: fitted on earlier quarters. data: later person-quarters, with the model's drivers and event.
+
+    Returns:
+        Judgement.
+
+    Raises:
+        DataError: unknown levels, missing values, or rows without leavers or without stayers.
+
+    Source: Steyerberg, Clinical Prediction Models (2019), chapter 15.
+    """
+    require_columns(data, [model.event], table="data")
+    y = data[model.event].to_numpy(dtype=float)
+    if len(y) == 0 or y.min() == y.max():
+        raise DataError(f"the {len(y)} rows hold no leavers or no stayers; judge the model on more quarters")
+    p = model.predict(data)
+    intercept, slope = _recalibrate(p, y)
+    return Judgement(
+        auc=_auc(p, y),
+        intercept=intercept,
+        slope=slope,
+        brier=float(np.mean((p - y) ** 2)),
+        expected=float(p.sum()),
+        observed=float(y.sum()),
+        calibration=_calibration(p, y),
+        n_rows=len(y),
+        n_events=int(y.sum()),
+    )
+
+
+def _auc(p: np.ndarray, y: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    ranks = rankdata(p)
+    gone = y == 1
+    return float((ranks[gone].sum() - gone.sum() * (gone.sum() + 1) / 2) / (gone.sum() * (~gone).sum()))
+
+
+def _recalibrate(p: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Newton's method on two coefficients."""
+    from scipy.special import expit, logit
+
+    x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
+    if np.ptp(x[:, 1]) < 1e-9:
+        return float(logit(y.mean()) - x[0, 1]), 1.0
+    beta = np.array([0.0, 1.0])
+    for _ in range(30):
+        mean = expit(x @ beta)
+        step = np.linalg.solve(x.T @ ((mean * (1 - mean))[:, None] * x), x.T @ (y - mean))
+        beta = beta + step
+        if np.max(np.abs(step)) < 1e-10:
+            break
+    return float(beta[0]), float(beta[1])
+
+
+def _calibration(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1]))
+    frame = pd.DataFrame({"bin": np.searchsorted(edges, p, side="left"), "p": p, "y": y})
+    table = frame.groupby("bin").agg(rows=("y", "size"), expected=("p", "mean"), observed=("y", "mean"), k=("y", "sum"))
+    low, high = wilson(table["k"], table["rows"])
+    return table.drop(columns="k").assign(low=low, high=high).reset_index()

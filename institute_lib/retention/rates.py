@@ -1,0 +1,125 @@
+"""Turnover, stability and vacancy rates: the figures that workforce statistics print."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from institute_lib.retention.intervals import exact_rate, wilson
+from institute_lib.retention.spells import check_spells, first_day_after, quarter_of, require_columns
+
+
+def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district",)) -> pd.DataFrame:
+    """Turnover and stability over the four quarters that end with `quarter`, by group.
+
+    Definitions:
+        turnover: leavers over the four quarters / average headcount: the crude wastage rate of the Chartered Institute
+            of Personnel and Development (CIPD, Turnover and retention factsheet), leavers of every reason included.
+        average headcount: the chronological mean of the five quarter-boundary headcounts, first and last counted half
+            (序时平均, the National Bureau of Statistics of China's rule for the mean of a series of moments).
+        stability: of those employed on the first day of the four quarters, the share still employed in the group on
+            the day after the last (CIPD's stability index: staff with a year's service / staff a year ago).
+        A worker whose next spell in the same group begins on the very day the former ends has not left the group.
+
+    Parameters:
+        workers: one row a spell: worker_id, entered, left (first day not employed) and the columns of `by`.
+        quarter: the last of the four quarters, 2024Q4.
+        by: columns that make groups; () for one row over all.
+
+    Returns:
+        the columns of `by`, quarter, headcount_start, headcount_end, entrants, leavers, average_headcount, stayers,
+        turnover with turnover_low and turnover_high (exact Poisson, since a rate may exceed 1), stability with
+        stability_low and stability_high (Wilson). Shares are fractions; a group nobody worked in has missing rates.
+
+    Raises:
+        DataError: spells that cannot be, all rows at once.
+        ParameterError: unknown quarter or column.
+    """
+    last = quarter_of(quarter, name="quarter")
+    by = list(by)
+    require_columns(workers, by, table="workers")
+    check_spells(workers)
+    spells = _continuous(workers, by)
+    marks = [(last - back).start_time for back in (3, 2, 1, 0)] + [first_day_after(last)]
+    flags = pd.DataFrame({f"at_{i}": _employed(spells, day) for i, day in enumerate(marks)}, index=spells.index)
+    flags["entrants"] = (spells["entered"] > marks[0]) & (spells["entered"] <= marks[-1])
+    flags["leavers"] = (spells["left"] > marks[0]) & (spells["left"] <= marks[-1])
+    here = spells.loc[flags["at_4"], [*by, "worker_id"]].drop_duplicates().assign(here=True)
+    still = spells[[*by, "worker_id"]].merge(here, how="left", on=[*by, "worker_id"])["here"].notna().to_numpy()
+    flags["stayers"] = flags["at_0"] & still
+    counted = pd.concat([spells[by], flags.astype(int)], axis=1)
+    sums = counted.groupby(by, observed=True, sort=True).sum().reset_index() if by else counted.sum().to_frame().T
+    return _with_rates(sums, by, str(last))
+
+
+def _with_rates(sums: pd.DataFrame, by: list[str], quarter: str) -> pd.DataFrame:
+    average = (sums["at_0"] / 2 + sums["at_1"] + sums["at_2"] + sums["at_3"] + sums["at_4"] / 2) / 4
+    turnover_low, turnover_high = exact_rate(sums["leavers"], average)
+    stability_low, stability_high = wilson(sums["stayers"], sums["at_0"])
+    return sums[by].assign(
+        quarter=quarter,
+        headcount_start=sums["at_0"],
+        headcount_end=sums["at_4"],
+        entrants=sums["entrants"],
+        leavers=sums["leavers"],
+        average_headcount=average,
+        stayers=sums["stayers"],
+        turnover=sums["leavers"] / average.where(average > 0),
+        turnover_low=turnover_low,
+        turnover_high=turnover_high,
+        stability=sums["stayers"] / sums["at_0"].where(sums["at_0"] > 0),
+        stability_low=stability_low,
+        stability_high=stability_high,
+    )
+
+
+def _employed(spells: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
+    return (spells["entered"] <= day) & (spells["left"].isna() | (spells["left"] > day))
+
+
+def _continuous(workers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Spells of a worker in one group that follow on each other without a day between are one."""
+    keys = [*by, "worker_id"]
+    ordered = workers[list(dict.fromkeys([*keys, "entered", "left"]))].sort_values(
+        ["worker_id", "entered"], kind="stable"
+    )
+    previous = ordered.groupby(keys, observed=True, sort=False)["left"].shift()
+    number = (~ordered["entered"].eq(previous)).groupby([ordered[key] for key in keys], observed=True).cumsum()
+    # An open spell can only be the last of its chain: given a day beyond all others, it wins the maximum.
+    open_end = pd.Timestamp.max.floor("D")
+    ended = ordered.assign(number=number, left=ordered["left"].fillna(open_end))
+    grouped = ended.groupby([*keys, "number"], observed=True, sort=False, dropna=False)
+    merged = grouped.agg(entered=("entered", "min"), left=("left", "max")).reset_index()
+    return merged.assign(left=merged["left"].where(merged["left"] < open_end)).drop(columns="number")
+
+
+def vacancies(stations: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district", "level")) -> pd.DataFrame:
+    """Vacant posts as a share of posts, in stations open on the last day of a quarter.
+
+    Parameters:
+        stations: one row a station: opened, closed, posts, posts_filled and the columns of `by`.
+        quarter: 2024Q4.
+        by: columns that make groups.
+
+    Returns:
+        the columns of `by`, quarter, stations, posts, posts_filled, vacancy with vacancy_low and vacancy_high (Wilson).
+
+    Raises:
+        ParameterError: unknown quarter or column.
+
+    Source: vacancies / (vacancies + filled posts), the job vacancy rate of Eurostat (Regulation (EC) 453/2008).
+    """
+    by = list(by)
+    require_columns(stations, [*by, "opened", "closed", "posts", "posts_filled"], table="stations")
+    day = quarter_of(quarter, name="quarter").end_time.normalize()
+    open_then = stations[(stations["opened"] <= day) & (stations["closed"].isna() | (stations["closed"] > day))]
+    counted = open_then.assign(stations=1)
+    columns = ["stations", "posts", "posts_filled"]
+    sums = (
+        counted.groupby(by, observed=True)[columns].sum().reset_index() if by else counted[columns].sum().to_frame().T
+    )
+    vacant = sums["posts"] - sums["posts_filled"]
+    low, high = wilson(vacant, sums["posts"])
+    share = vacant / sums["posts"].where(sums["posts"] > 0)
+    return sums.assign(quarter=str(quarter), vacancy=share, vacancy_low=low, vacancy_high=high)[
+        [*by, "quarter", *columns, "vacancy", "vacancy_low", "vacancy_high"]
+    ]

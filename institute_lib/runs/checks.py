@@ -1,0 +1,78 @@
+"""Everything that can be refused before a kernel starts."""
+
+import hashlib
+from collections.abc import Iterable
+
+import pandas as pd
+
+from institute_lib import parameters, paths, tables
+from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.runs import places
+from institute_lib.runs.fingerprints import job_parameters, table_file
+from institute_lib.runs.plan import Job, Plan
+
+
+def check_quarter(quarter: str) -> None:
+    """
+    Raises:
+        ParameterError: the quarter is misspelt, or the data do not cover it.
+    """
+    parameters.check_quarter(quarter, tables.covered_quarters())
+
+
+def check_workers(number: int | None) -> None:
+    """
+    Raises:
+        ParameterError: fewer than one.
+    """
+    if number is not None and number < 1:
+        raise ParameterError(f"workers = {number}; allowed: 1 or more")
+
+
+def check_notebooks(plan: Plan, jobs: Iterable[Job], *, quarter: str) -> None:
+    """
+    Raises:
+        ParameterError: a notebook's file is missing, or it does not declare a parameter that the run gives it.
+    """
+    schemas = {}
+    for job in jobs:
+        notebook = plan.notebook(job.notebook)
+        if job.notebook not in schemas:
+            if not notebook.path.is_file():
+                there = sorted(path.stem for path in paths.notebooks().glob("*.ipynb"))
+                raise ParameterError(
+                    f"notebook {job.notebook!r} is not in {paths.notebooks().name}/: {nearest(job.notebook, there)}"
+                )
+            schemas[job.notebook] = parameters.schema(notebook.path)
+        schemas[job.notebook].check(job_parameters(plan, job, quarter=quarter))
+
+
+def check_tables(names: Iterable[str], *, quarter: str) -> None:
+    """Each table against its contract; one that was found sound and has not changed is not read again.
+
+    Raises:
+        DataError: with every fault of every table.
+    """
+    as_of = pd.Period(quarter, freq="Q").end_time.date().isoformat()
+    memory = paths.cache() / "sound_tables.json"
+    sound = places.read_json(memory) or {}
+    faults, messages, found = [], [], dict(sound)
+    for name in names:
+        try:
+            key = _key(name, quarter)
+            if sound.get(name) != key:
+                tables.load(name, as_of=as_of)
+                found[name] = key
+        except DataError as error:
+            faults += error.faults
+            messages.append(str(error).splitlines()[0])
+    if messages:
+        raise DataError("the run does not start: " + "; ".join(messages), tuple(faults))
+    if found != sound:
+        places.write_json(memory, found)
+
+
+def _key(name: str, quarter: str) -> str:
+    """Stands for a table's content and for the contract that it was checked against."""
+    contract = "".join(places.file_hash(path) for path in sorted((paths.PACKAGE / "tables").glob("*.py")))
+    return hashlib.sha256((places.file_hash(table_file(name, quarter)) + contract).encode()).hexdigest()

@@ -1,0 +1,267 @@
+"""What a notebook leaves for others (`record`) and what a notebook finds of the others (`results`)."""
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from institute_lib import paths, terms
+from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.runs import places
+
+if TYPE_CHECKING:
+    from institute_lib.parameters import Study
+
+JOB_VARIABLE = "INSTITUTE_JOB_FOLDER"
+HEADLINE_KEYS = ("text", "text_zh", "text_en", "value", "unit", "change")
+LONGEST_TEXT = 2000
+
+
+def record(
+    study: "Study",
+    *,
+    notebook: str,
+    headline: str | Mapping[str, Any],
+    findings: Sequence[str | Mapping[str, Any]] = (),
+    numbers: Mapping[str, float | None] | None = None,
+    safe: Sequence[Any] = (),
+    sources: Sequence[str] = (),
+    partial: bool = False,
+    demo: bool | None = None,
+) -> dict[str, Any]:
+    """Leave a notebook's result: its headline, its findings, its numbers. No row about a person fits in it.
+
+    Under `institute run` it is written as the job's `result.json`; elsewhere it is only returned.
+
+    Args:
+        study: the notebook's frozen core (area, quarter, language).
+        notebook: its name, such as "03_retention_drivers".
+        headline: a sentence, or {text, value, unit, change}; unit is "share", "count", "yuan", "number" …
+        findings: sentences, or {text, name: number …} each.
+        numbers: name to plain number, for the notebooks that compare areas; None stands for "not reported".
+        safe: the SafeTables and SafeResults behind them: their sources, and whether any of them is a demo.
+        sources: further sources, as readers should see them.
+        partial: whether a district is missing from the figures (未报送).
+        demo: whether demo registers stand behind it; None asks `safe`, else the tables themselves.
+
+    Raises:
+        DisclosureError: a table, a list or an object stands where a plain number or a sentence belongs.
+        ParameterError: an unknown key of the headline.
+    """
+    for item in safe:
+        _check_safe(item)
+    sources = [*sources, *(item.source for item in safe if item.source)]
+    content = {
+        "notebook": notebook,
+        "area": study.area.code,
+        "quarter": study.quarter,
+        "language": study.language,
+        "demo": bool(_is_demo(safe) if demo is None else demo),
+        "partial": bool(partial),
+        "headline": _headline(headline),
+        "findings": [_finding(finding) for finding in findings],
+        "numbers": {str(name): _number(value, f"numbers[{name!r}]") for name, value in (numbers or {}).items()},
+        "sources": list(dict.fromkeys(sources)),
+    }
+    folder = os.environ.get(JOB_VARIABLE)
+    if folder:
+        places.write_json(Path(folder) / places.RESULT, content)
+    return content
+
+
+def _check_safe(item: Any) -> None:
+    from institute_lib.disclosure import SafeResult, SafeTable
+
+    if not isinstance(item, SafeTable | SafeResult):
+        raise DisclosureError(
+            f"record: safe holds a {type(item).__name__}; allowed: what disclosure.protect, protect_result "
+            "or exempt made"
+        )
+
+
+def _is_demo(safe: Sequence[Any]) -> bool:
+    if safe:
+        return any(item.demo for item in safe)
+    from institute_lib import tables
+
+    return tables.locate("workers", "9999-12-31").source == "demo"
+
+
+def _headline(given: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(given, str):
+        given = {"text": given}
+    for name in given:
+        if name not in HEADLINE_KEYS:
+            raise ParameterError(f"record: headline has no {name!r}: {nearest(name, HEADLINE_KEYS)}")
+    numeric = ("value", "change")
+    return {
+        name: _number(value, f"headline[{name!r}]") if name in numeric else _text(value, f"headline[{name!r}]")
+        for name, value in given.items()
+    }
+
+
+def _finding(given: str | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(given, str):
+        given = {"text": given}
+    return {
+        str(name): _text(value, f"findings[{name!r}]")
+        if isinstance(value, str)
+        else _number(value, f"findings[{name!r}]")
+        for name, value in given.items()
+    }
+
+
+def _text(value: Any, place: str) -> str:
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
+        raise DisclosureError(f"record: {place} must be a sentence, not a {type(value).__name__}")
+    return value
+
+
+def _number(value: Any, place: str) -> float | int | None:
+    """A plain JSON number; what is not finite or is missing becomes None, which readers see as a dash."""
+    if value is None or value is pd.NA:
+        return None
+    if not isinstance(value, Real):
+        raise DisclosureError(
+            f"record: {place} is a {type(value).__name__}; only plain numbers are recorded: protect the table and take "
+            "the figure you publish"
+        )
+    if isinstance(value, bool) or not math.isfinite(value):
+        return int(value) if isinstance(value, bool) else None
+    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)
+
+
+@dataclass(frozen=True)
+class Results(Mapping):
+    """The results that other notebooks left for an area, and those of the areas around it.
+
+    As a mapping: notebook to its result, for the area itself.
+
+    Attributes:
+        around: area to notebook to result, the area itself included.
+        missing: (area, notebook, "failed" or "not_run") of each result that is not there.
+    """
+
+    area: str
+    quarter: str
+    language: str
+    around: Mapping[str, Mapping[str, dict[str, Any]]]
+    missing: tuple[tuple[str, str, str], ...] = ()
+    warnings: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, notebook: str) -> dict[str, Any]:
+        return self.around[self.area][notebook]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.around[self.area])
+
+    def __len__(self) -> int:
+        return len(self.around[self.area])
+
+    @property
+    def demo(self) -> bool:
+        return any(result["demo"] for found in self.around.values() for result in found.values())
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of all results found, each once."""
+        found = (result for area in self.around.values() for result in area.values())
+        return tuple(dict.fromkeys(source for result in found for source in result["sources"]))
+
+    def numbers(self) -> pd.DataFrame:
+        """Every recorded number: area, notebook, name, value (NaN where not reported)."""
+        rows = [
+            (area, notebook, name, value)
+            for area, found in self.around.items()
+            for notebook, result in found.items()
+            for name, value in result["numbers"].items()
+        ]
+        frame = pd.DataFrame(rows, columns=["area", "notebook", "name", "value"])
+        return frame.astype({"area": "str", "notebook": "str", "name": "str", "value": "float64"})
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a result: area, notebook, text, value, unit, change, partial."""
+        rows = [
+            {
+                "area": area,
+                "notebook": notebook,
+                "text": headline_text(result, self.language),
+                **{name: result["headline"].get(name) for name in ("value", "unit", "change")},
+                "partial": result["partial"],
+            }
+            for area, found in self.around.items()
+            for notebook, result in found.items()
+        ]
+        names = ["area", "notebook", "text", "value", "unit", "change", "partial"]
+        return pd.DataFrame(rows, columns=names).astype({"value": "float64", "change": "float64"})
+
+    def summary(self, language: str | None = None) -> str:
+        """Which results are there and which are lacking, in one sentence."""
+        language = language or self.language
+        found = sum(len(results) for results in self.around.values())
+        if not self.missing:
+            return terms.text("runs.results_complete", language, found=found)
+        from institute_lib.runs.index import notebook_title
+
+        lacking = "、".join if language == "zh" else ", ".join
+        names = lacking(
+            f"{_area_name(area, language)} {notebook_title(paths.notebooks() / f'{notebook}.ipynb', language)}"
+            for area, notebook, _ in self.missing[:12]
+        )
+        return terms.text("runs.results_lacking", language, found=found, n=len(self.missing), names=names)
+
+
+def headline_text(result: Mapping[str, Any], language: str) -> str:
+    """The headline's sentence in a language, else in the one it was recorded in."""
+    headline = result["headline"]
+    return headline.get(f"text_{language}") or headline.get("text") or headline.get("text_zh") or ""
+
+
+def results(quarter: str, area: str, language: str = "zh") -> Results:
+    """What the other notebooks found for an area and the areas around it.
+
+    Args:
+        quarter: such as "2025Q4".
+        area: code of a city or a district.
+        language: the run's language.
+
+    Returns:
+        Results; a notebook whose last run failed counts as missing, even where its earlier brief is kept.
+    """
+    from institute_lib.runs.plan import Job, load_plan, related
+
+    plan = load_plan()
+    folder = places.run_folder(quarter, language)
+    others = [notebook.name for notebook in plan.notebooks if not notebook.after]
+    around: dict[str, dict[str, dict[str, Any]]] = {}
+    missing = []
+    for code in related(area, plan.areas):
+        around[code] = {}
+        for notebook in others:
+            found, why = usable_result(folder, Job(notebook, code))
+            if found:
+                around[code][notebook] = found
+            else:
+                missing.append((code, notebook, why))
+    found = Results(area, quarter, language, around, tuple(missing))
+    return found if not missing else Results(area, quarter, language, around, tuple(missing), (found.summary(),))
+
+
+def usable_result(folder: Path, job: Any) -> tuple[dict[str, Any] | None, str]:
+    """A job's result if its last run succeeded, else None and why: "failed" or "not_run"."""
+    place = folder / job.notebook / job.area
+    if (place / places.FAILURE).is_file():
+        return None, "failed"
+    found = places.read_json(place / places.RESULT) if places.intact_manifest(place) else None
+    return found, "" if found else "not_run"
+
+
+def _area_name(code: str, language: str) -> str:
+    from institute_lib import areas
+
+    return areas.get(code).name(language)

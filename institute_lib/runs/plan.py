@@ -1,0 +1,183 @@
+"""The plan of a quarterly run, and the graph of jobs it stands for."""
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from institute_lib import areas as divisions
+from institute_lib import paths, terms
+from institute_lib.errors import ParameterError, nearest
+
+PLAN_KEYS = ("areas", "language", "tables", "limits", "notebooks")
+LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
+NOTEBOOK_KEYS = ("after", "reads", "parameters", *LIMIT_KEYS)
+READS = ("area", "peers")
+PLAN_VARIABLE = "INSTITUTE_PLAN"
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One notebook for one area."""
+
+    notebook: str
+    area: str
+
+    def __str__(self) -> str:
+        return f"{self.notebook}/{self.area}"
+
+
+@dataclass(frozen=True)
+class NotebookPlan:
+    """How the plan runs one notebook.
+
+    Attributes:
+        after: notebooks whose results it reads.
+        reads: "area" (results of its own area) or "peers" (also of the districts and the city around it).
+        parameters: its own parameters, beyond area, quarter, language.
+        cell_seconds, notebook_seconds: time limits.
+    """
+
+    name: str
+    after: tuple[str, ...] = ()
+    reads: str = "area"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    cell_seconds: int = 600
+    notebook_seconds: int = 1800
+
+    @property
+    def path(self) -> Path:
+        return paths.notebooks() / f"{self.name}.ipynb"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Areas (codes), notebooks in order, tables checked first, and the language of the briefs."""
+
+    areas: tuple[str, ...]
+    notebooks: tuple[NotebookPlan, ...]
+    tables: tuple[str, ...] = ()
+    language: str = "zh"
+    path: Path | None = None
+
+    def notebook(self, name: str) -> NotebookPlan:
+        """
+        Raises:
+            ParameterError: the plan has no such notebook.
+        """
+        for notebook in self.notebooks:
+            if notebook.name == name:
+                return notebook
+        raise ParameterError(f"notebook {name!r}: {nearest(name, [notebook.name for notebook in self.notebooks])}")
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Every notebook for every area, in the plan's order."""
+        return tuple(Job(notebook.name, area) for area in self.areas for notebook in self.notebooks)
+
+    def reads(self, job: Job) -> tuple[Job, ...]:
+        """The jobs whose results a job reads, whether or not this run runs them."""
+        notebook = self.notebook(job.notebook)
+        around = related(job.area, self.areas) if notebook.reads == "peers" else (job.area,)
+        return tuple(Job(name, area) for area in around for name in notebook.after)
+
+    def select(self, areas: Iterable[str] | None = None, notebooks: Iterable[str] | None = None) -> tuple[Job, ...]:
+        """The jobs of some areas (codes or names) and notebooks; None selects all.
+
+        Raises:
+            ParameterError: an area or notebook that the plan does not hold.
+        """
+        codes = self.areas if areas is None else tuple(self._area(area) for area in areas)
+        names = None if notebooks is None else {self.notebook(_stem(name)).name for name in notebooks}
+        return tuple(job for job in self.jobs() if job.area in codes and (names is None or job.notebook in names))
+
+    def _area(self, asked: str) -> str:
+        code = divisions.get(str(asked)).code
+        if code not in self.areas:
+            raise ParameterError(f"area {asked!r} ({code}) is not in the plan: {nearest(code, self.areas)}")
+        return code
+
+
+def related(area: str, within: Iterable[str]) -> tuple[str, ...]:
+    """An area, the districts beside it (of a city: inside it), and its city, as far as the plan holds them."""
+    city = divisions.city_of(area)
+    around = [area, *(district.code for district in divisions.districts(city)), city]
+    planned = set(within) | {area}
+    return tuple(code for code in dict.fromkeys(around) if code in planned)
+
+
+def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
+    """The plan, read and checked.
+
+    Args:
+        plan: a file, a Plan (returned as it is), or None for the running job's own plan, else `quarterly.toml`.
+
+    Raises:
+        ParameterError: an unknown key, area or notebook, or notebooks that wait for each other in a circle.
+    """
+    if isinstance(plan, Plan):
+        return plan
+    path = Path(plan or os.environ.get(PLAN_VARIABLE) or paths.plan())
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ParameterError(f"no plan at {path}; write one, or pass plan=") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path.name}: not valid TOML: {error}") from error
+    _known(content, PLAN_KEYS, path.name)
+    for needed in ("areas", "notebooks"):
+        if not content.get(needed):
+            raise ParameterError(f"{path.name}: {needed!r} is missing or empty")
+    limits = content.get("limits", {})
+    _known(limits, LIMIT_KEYS, f"{path.name} [limits]")
+    notebooks = tuple(_notebook(name, given, limits, path.name) for name, given in content["notebooks"].items())
+    _check_order(notebooks, path.name)
+    return Plan(
+        areas=tuple(dict.fromkeys(divisions.get(str(area)).code for area in content["areas"])),
+        notebooks=notebooks,
+        tables=tuple(content.get("tables", ())),
+        language=terms.check_language(content.get("language", "zh")),
+        path=path,
+    )
+
+
+def with_language(plan: Plan, language: str | None) -> Plan:
+    """The plan in another language."""
+    return plan if language is None else replace(plan, language=terms.check_language(language))
+
+
+def _notebook(name: str, given: Mapping[str, Any], limits: Mapping[str, Any], source: str) -> NotebookPlan:
+    place = f"{source} [notebooks.{name}]"
+    _known(given, NOTEBOOK_KEYS, place)
+    reads = given.get("reads", "area")
+    if reads not in READS:
+        raise ParameterError(f"{place}: reads = {reads!r}: {nearest(reads, READS)}")
+    settings = {**limits, **given, "after": tuple(given.get("after", ()))}
+    for limit in LIMIT_KEYS:
+        if limit in settings and not (type(settings[limit]) is int and settings[limit] > 0):
+            raise ParameterError(f"{place}: {limit} = {settings[limit]!r}; allowed: whole seconds above 0")
+    return NotebookPlan(name, **settings)
+
+
+def _check_order(notebooks: tuple[NotebookPlan, ...], source: str) -> None:
+    names = [notebook.name for notebook in notebooks]
+    for notebook in notebooks:
+        for before in notebook.after:
+            if before not in names:
+                raise ParameterError(f"{source}: {notebook.name} runs after {before!r}: {nearest(before, names)}")
+    try:
+        TopologicalSorter({notebook.name: notebook.after for notebook in notebooks}).prepare()
+    except CycleError as error:
+        raise ParameterError(f"{source}: notebooks wait for each other: {' → '.join(error.args[1])}") from error
+
+
+def _known(given: Mapping[str, Any], allowed: tuple[str, ...], place: str) -> None:
+    for name in given:
+        if name not in allowed:
+            raise ParameterError(f"{place}: unknown key {name!r}: {nearest(name, allowed)}")
+
+
+def _stem(name: str) -> str:
+    return str(name).removesuffix(".ipynb")

@@ -1,0 +1,70 @@
+"""A systemd timer and a cron line that run the last closed quarter; both fail visibly if any job fails."""
+
+import sys
+from pathlib import Path
+
+from institute_lib import paths
+from institute_lib.errors import ParameterError
+
+# The fifth day after a quarter closes, at two in the night.
+CALENDAR = "*-01,04,07,10-05 02:00:00"
+CRON = "0 2 5 1,4,7,10 *"
+COMMAND = "-m institute_lib run last --log lines"
+NAME = "institute-quarter"
+
+
+def service() -> str:
+    """The systemd unit that runs once; its state is `failed` if any job failed."""
+    return (
+        "[Unit]\nDescription=Quarterly run of the research workbench\n\n"
+        "[Service]\nType=oneshot\n"
+        f"WorkingDirectory={_quoted(paths.root().resolve())}\n"
+        f'Environment="INSTITUTE_HOME={_quoted(paths.root().resolve())}"\n'
+        f'ExecStart="{_quoted(sys.executable)}" {COMMAND}\nNice=10\n'
+    )
+
+
+def timer() -> str:
+    """The systemd unit that starts it; a computer that was off catches up."""
+    return (
+        "[Unit]\nDescription=Quarterly run of the research workbench, after each quarter\n\n"
+        f"[Timer]\nOnCalendar={CALENDAR}\nPersistent=true\nRandomizedDelaySec=10min\n\n"
+        "[Install]\nWantedBy=timers.target\n"
+    )
+
+
+def cron() -> str:
+    """The same as a line of a crontab, which mails what goes wrong."""
+    home, python = str(paths.root().resolve()), sys.executable
+    line = f"{CRON} cd '{home}' && INSTITUTE_HOME='{home}' '{python}' {COMMAND}"
+    return line.replace("%", r"\%") + "\n"
+
+
+def text() -> str:
+    """Both, with where to put them."""
+    return (
+        f"# ~/.config/systemd/user/{NAME}.service\n{service()}\n"
+        f"# ~/.config/systemd/user/{NAME}.timer\n{timer()}\n"
+        f"# then: systemctl --user enable --now {NAME}.timer\n\n"
+        f"# or, without systemd, in `crontab -e`:\n{cron()}"
+    )
+
+
+def install(folder: Path) -> tuple[Path, Path]:
+    """Write both units into a folder.
+
+    Raises:
+        ParameterError: there is no such folder, or a unit of the name is there already.
+    """
+    if not folder.is_dir():
+        raise ParameterError(f"schedule: no folder {folder}; make it first, such as ~/.config/systemd/user")
+    written = (folder / f"{NAME}.service", folder / f"{NAME}.timer")
+    for path, content in zip(written, (service(), timer()), strict=True):
+        if path.exists() and path.read_text(encoding="utf-8") != content:
+            raise ParameterError(f"schedule: {path} is there with other content; remove it first")
+        path.write_text(content, encoding="utf-8")
+    return written
+
+
+def _quoted(path: object) -> str:
+    return str(path).replace("%", "%%").replace('"', '\\"')

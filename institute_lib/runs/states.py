@@ -1,0 +1,80 @@
+"""What is current, stale, failed or missing in a quarter, and why."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from institute_lib import areas as divisions
+from institute_lib import parameters, tables
+from institute_lib.errors import DataError
+from institute_lib.runs import places
+from institute_lib.runs.fingerprints import changed, job_inputs
+from institute_lib.runs.plan import Job, Plan, load_plan, with_language
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """The state of one job.
+
+    Attributes:
+        state: "current", "stale" (its inputs changed), "failed" or "missing".
+        why: what changed, or the kind of error and its cell.
+        made: when the brief that is there was made.
+    """
+
+    job: Job
+    state: str
+    why: str = ""
+    made: str | None = None
+
+
+def status(
+    plan: Plan | Path | str | None = None,
+    *,
+    quarter: str,
+    areas: Iterable[str] | None = None,
+    notebooks: Iterable[str] | None = None,
+    language: str | None = None,
+) -> tuple[JobStatus, ...]:
+    """The state of every job of a quarter; nothing is run or written.
+
+    Raises:
+        ParameterError: unknown quarter, area or notebook.
+    """
+    plan = with_language(load_plan(plan), language)
+    _check_quarter(quarter)
+    folder = places.run_folder(quarter, plan.language)
+    return tuple(_status(plan, job, quarter, folder) for job in plan.select(areas, notebooks))
+
+
+def _check_quarter(quarter: str) -> None:
+    try:
+        covered = tables.covered_quarters()
+    except DataError:  # no register yet: any quarter is one in which nothing was run
+        covered = None
+    parameters.check_quarter(quarter, covered)
+
+
+def _status(plan: Plan, job: Job, quarter: str, folder: Path) -> JobStatus:
+    place = folder / job.notebook / job.area
+    failure, manifest = places.read_json(place / places.FAILURE), places.intact_manifest(place)
+    made = manifest.get("finished") if manifest else None
+    if failure:
+        cell = f" in cell [{failure['cell']}]" if failure.get("cell") else ""
+        return JobStatus(job, "failed", f"{failure.get('kind')}{cell}", made)
+    if not manifest:
+        return JobStatus(job, "missing")
+    differences = changed(manifest.get("inputs", {}), job_inputs(plan, job, quarter=quarter, folder=folder))
+    return JobStatus(job, "stale" if differences else "current", "; ".join(differences), made)
+
+
+def not_reported(plan: Plan, *, quarter: str) -> tuple[str, ...]:
+    """The districts of the plan that have not reported for a quarter (codes), as known on its last day."""
+    districts = [code for code in plan.areas if divisions.get(code).level == "district"]
+    as_of = pd.Period(quarter, freq="Q").end_time.date().isoformat()
+    try:
+        return tables.unreported(quarter, districts, as_of=as_of)
+    except DataError:  # no table of workers: the states say for themselves that nothing ran
+        return ()

@@ -1,0 +1,85 @@
+"""What a run did, as a result like any other."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.runs.jobs import Outcome
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run did.
+
+    Attributes:
+        outcomes: one for each job of this run, in the plan's order.
+        index: the page from which every brief opens.
+    """
+
+    quarter: str
+    language: str
+    run_id: str
+    started: str
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def index(self) -> Path:
+        return self.folder / "index.html"
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.state == "failed")
+
+    @property
+    def exit_status(self) -> int:
+        """0 if every job is done or current, else 1."""
+        return 1 if self.failed else 0
+
+    def counts(self) -> dict[str, int]:
+        """Number of jobs by state."""
+        states = [outcome.state for outcome in self.outcomes]
+        return {state: states.count(state) for state in ("done", "current", "failed")}
+
+    def summary(self, language: str | None = None) -> str:
+        """One sentence."""
+        language = language or self.language
+        words = {name: terms.number(n, language) for name, n in self.counts().items()}
+        return terms.text(
+            "runs.summary",
+            language,
+            quarter=terms.quarter(self.quarter, language),
+            seconds=terms.number(self.seconds, language, 1),
+            **words,
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a job: notebook, area, state, seconds, cell_seconds, warm, attempts, kind, stage, cell."""
+        rows = [
+            {
+                "notebook": o.job.notebook,
+                "area": o.job.area,
+                **{name: getattr(o, name) for name in ("state", "seconds", "cell_seconds", "warm", "attempts")},
+                **{name: getattr(o.failure, name, None) for name in ("kind", "stage", "cell")},
+            }
+            for o in self.outcomes
+        ]
+        return pd.DataFrame(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `summary.json`."""
+        return {
+            "quarter": self.quarter,
+            "language": self.language,
+            "run": self.run_id,
+            "started": self.started,
+            "seconds": round(self.seconds, 3),
+            "counts": self.counts(),
+            "failures": [{**outcome.to_dict()["job"], **outcome.to_dict()["failure"]} for outcome in self.failed],
+            "jobs": [outcome.to_dict() for outcome in self.outcomes],
+        }

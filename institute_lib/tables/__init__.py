@@ -1,0 +1,37 @@
+"""The contract of every table, and the one way to load it.
+
+`load(name, as_of=…)` reads the institute's own register if one was imported, else the demo register, checks it against
+its contract, and shows only what was known by that date.
+"""
+
+from institute_lib.tables.contracts import CONTRACTS, columns, validate
+from institute_lib.tables.loading import (
+    Reports,
+    cite,
+    covered_quarters,
+    is_demo,
+    load,
+    locate,
+    read_panel,
+    reports,
+    unreported,
+)
+from institute_lib.tables.quality import completeness, inventory, reporting
+
+__all__ = [
+    "CONTRACTS",
+    "Reports",
+    "cite",
+    "columns",
+    "completeness",
+    "covered_quarters",
+    "inventory",
+    "is_demo",
+    "load",
+    "locate",
+    "read_panel",
+    "reporting",
+    "reports",
+    "unreported",
+    "validate",
+]

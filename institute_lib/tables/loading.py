@@ -1,0 +1,263 @@
+"""Loading a table as it was known on a day."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+
+from institute_lib import areas, paths, terms
+from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.tables.contracts import CONTRACTS, LAST_DAY, validate
+
+# The day on which a row becomes known, and the columns that stay hidden while their own day has not come.
+KNOWN_FROM = {
+    "workers": "entered",
+    "worker_changes": "date",
+    "stations": "opened",
+    "exams": "exam_date",
+    "policies": "start",
+    "services": "quarter",
+    "procurement": "signed",
+    "talent": "awarded",
+    "district_panel": "quarter",
+    "reporting": "quarter",
+}
+ENDS = {"workers": ("left", ("leave_reason",)), "stations": ("closed", ())}
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a table's rows come from: an imported snapshot or the demo."""
+
+    path: Path
+    source: str
+    snapshot: str | None
+
+
+def locate(name: str, as_of: str, *, root: Path | None = None) -> Location:
+    """The file that answers for a table on a day.
+
+    An imported register comes before the demo's: its newest snapshot on or before the day, else its earliest one after
+    it (a register taken later still knows the earlier spells).
+
+    Raises:
+        ParameterError: no contract has this name.
+        DataError: neither a register nor a demo table is there.
+    """
+    if name not in CONTRACTS:
+        raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
+    top = Path(root) if root else None
+    registers = (top / "data" / "registers" if top else paths.registers()) / name
+    snapshots = sorted(registers.glob("*.parquet"))
+    if snapshots:
+        earlier = [path for path in snapshots if path.stem <= as_of]
+        chosen = earlier[-1] if earlier else snapshots[0]
+        return Location(chosen, "register", chosen.stem)
+    demo = (top / "data" / "demo" if top else paths.demo()) / f"{name}.parquet"
+    if demo.is_file():
+        return Location(demo, "demo", None)
+    ledger = paths.reference() / f"{name}.csv"
+    if ledger.is_file():
+        return Location(ledger, "published", None)
+    raise DataError(
+        f"table {name!r}: neither an imported register nor a demo register is there; import one with "
+        f"`institute import FILE --table {name}`, or write the demo registers with `institute demo`"
+    )
+
+
+def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd.DataFrame:
+    """One table, checked, as it was known at the end of a day.
+
+    Args:
+        name: a table of the contract (`tables.CONTRACTS`).
+        as_of: an ISO day; None shows everything.
+        root: another project folder to read from.
+
+    Returns:
+        The rows known by `as_of`, with development zones folded into the district whose polygon holds them.
+        `attrs`: source ("register", "demo" or "published"), snapshot, name, as_of.
+
+    Raises:
+        DataError: the table is missing or breaks its contract (every fault at once).
+        ParameterError: `as_of` is not a day, or the table does not exist.
+    """
+    day = _day(as_of)
+    place = locate(name, day.date().isoformat(), root=root)
+    stamp = place.path.stat()
+    frame = _checked(name, place.path, (stamp.st_mtime_ns, stamp.st_size))
+    known = _known_by(name, frame, day).reset_index(drop=True)
+    known.attrs = {"name": name, "source": place.source, "snapshot": place.snapshot, "as_of": as_of}
+    return known
+
+
+def read_panel(path: str | Path) -> pd.DataFrame:
+    """A panel that is not the institute's: one row a unit and period, from a CSV or Parquet file.
+
+    Raises:
+        DataError: no such file, or another kind of file.
+    """
+    file = Path(path)
+    if file.suffix not in (".csv", ".parquet") or not file.is_file():
+        raise DataError(f"panel {str(path)!r}: no such file, or neither .csv nor .parquet")
+    frame = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+    frame.attrs = {"name": "own_panel", "source": "published", "as_of": None}
+    return frame
+
+
+@lru_cache(maxsize=len(CONTRACTS))
+def _checked(name: str, path: Path, _stamp: tuple[int, int]) -> pd.DataFrame:
+    """The whole table, checked once a process for each state of its file; callers take a selection, never change it."""
+    frame = validate(name, _read(path))
+    if "district" in frame:
+        hosts = {code: areas.host(code) for code in frame["district"].unique()}
+        frame["district"] = frame["district"].map(hosts).astype("str")
+    return frame
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if path.suffix == ".csv":
+        return pd.read_csv(path, dtype="str", encoding="utf-8-sig", na_values=[""], keep_default_na=False)
+    return pd.read_parquet(path)
+
+
+def _day(as_of: str | None) -> pd.Timestamp:
+    if as_of is None:
+        return pd.Timestamp(LAST_DAY)
+    try:
+        return pd.Timestamp(pd.Period(as_of, freq="D").end_time.floor("s"))
+    except ValueError as error:
+        raise ParameterError(f"as_of {as_of!r}: not a day; write it as 2025-12-31") from error
+
+
+def _known_by(name: str, frame: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    column = KNOWN_FROM.get(name)
+    if column is None:
+        return frame
+    if column == "quarter":
+        known = frame["quarter"] < _quarter(day + pd.Timedelta(days=1))
+    else:
+        known = (frame[column] <= day) | frame[column].isna()
+    frame = frame[known].copy()
+    if name in ENDS:
+        end, dependents = ENDS[name]
+        later = frame[end] > day
+        frame.loc[later, [end, *dependents]] = None
+    if name == "district_panel":
+        frame.loc[_begins_after(frame["treated_from"], day), "treated_from"] = None
+    if name == "policies":  # a policy dated by its quarter alone
+        frame = frame[frame["start"].notna() | ~_begins_after(frame["treated_from"], day)]
+    return frame
+
+
+def _begins_after(quarters: pd.Series, day: pd.Timestamp) -> pd.Series:
+    return quarters.fillna("") > _quarter(day)
+
+
+def _quarter(day: pd.Timestamp) -> str:
+    """The quarter that holds a day; as text, because quarters such as 2024Q4 sort as they follow each other."""
+    return f"{day.year}Q{day.quarter}"
+
+
+def cite(*frames: pd.DataFrame, language: str = "zh") -> str:
+    """The source line of figures made from these tables: which registers, as of which day."""
+    names = dict.fromkeys(terms.label(frame.attrs["name"], language, column="table") for frame in frames)
+    kinds = dict.fromkeys(terms.label(frame.attrs["source"], language) for frame in frames)
+    days = [frame.attrs["as_of"] for frame in frames if frame.attrs["as_of"]]
+    joined = "、" if language == "zh" else ", "
+    words = {"kinds": joined.join(kinds), "names": joined.join(names)}
+    if not days:
+        return terms.text("tables.cited_undated", language, **words)
+    return terms.text("tables.cited", language, **words, day=terms.date(max(days), language))
+
+
+def is_demo(*frames: pd.DataFrame) -> bool:
+    """Whether any of these tables comes from the demo registers."""
+    return any(frame.attrs.get("source") == "demo" for frame in frames)
+
+
+def covered_quarters(*, root: Path | None = None) -> tuple[str, ...]:
+    """The quarters for which workers are on record, first to last (`2019Q1` … `2025Q4`).
+
+    The demo covers its own quarters; a register covers those from its first entry to the last one that had closed by
+    its newest snapshot.
+    """
+    place = locate("workers", "9999-12-31", root=root)
+    if place.source == "demo":
+        quarters = pd.read_parquet(place.path.with_name("reporting.parquet"), columns=["quarter"])["quarter"]
+        first, last = quarters.min(), quarters.max()
+    else:
+        entered = pd.read_parquet(place.path, columns=["entered"])["entered"]
+        snapshot = pd.Period(pd.Timestamp(place.snapshot) + pd.Timedelta(days=1), freq="Q")
+        first, last = pd.Period(entered.min(), freq="Q"), snapshot - 1
+    return tuple(str(quarter) for quarter in pd.period_range(first, last, freq="Q"))
+
+
+def unreported(
+    quarter: str, districts: Iterable[str], *, as_of: str | None = None, root: Path | None = None
+) -> tuple[str, ...]:
+    """The districts (codes) that have not reported for a quarter: 未报送.
+
+    With demo registers their reporting table says so; with an imported register, a district without a single worker
+    has not reported. Their figures are absent, never zero.
+    """
+    workers = locate("workers", as_of or "9999-12-31", root=root)
+    if workers.source == "demo":
+        reporting = load("reporting", root=root)
+        late = reporting[(reporting["quarter"] == quarter) & ~reporting["reported"]]
+        missing = set(late["district"])
+    else:
+        missing = set(districts) - set(load("workers", as_of, root=root)["district"])
+    return tuple(code for code in districts if code in missing)
+
+
+@dataclass(frozen=True)
+class Reports:
+    """Whose figures a study may show, and for which quarter.
+
+    Attributes:
+        quarter: the quarter asked for, or the last one before it that any of the districts reported.
+        as_of: the day of knowledge that goes with it.
+        districts: those that reported it.
+        late: those that have not reported the quarter asked for (未报送).
+        absent: whether none of them has, so that `quarter` is an earlier one.
+    """
+
+    quarter: str
+    as_of: str
+    districts: tuple[str, ...]
+    late: tuple[str, ...]
+    absent: bool
+
+    @property
+    def partial(self) -> bool:
+        """Whether totals lack a district."""
+        return bool(self.late)
+
+    def notes(self, language: str = "zh") -> tuple[str, ...]:
+        """Who is missing, in words; nothing when everyone has reported."""
+        if not self.late:
+            return ()
+        names = ("、" if language == "zh" else ", ").join(areas.get(code).name(language) for code in self.late)
+        key = "tables.absent" if self.absent else "tables.partial"
+        return (terms.text(key, language, names=names, quarter=terms.quarter(self.quarter, language)),)
+
+
+def reports(districts: Iterable[str], *, quarter: str, as_of: str, root: Path | None = None) -> Reports:
+    """Whose figures of a quarter there are.
+
+    Raises:
+        DataError: none of the districts has ever reported by then.
+    """
+    listed = tuple(districts)
+    late = unreported(quarter, listed, as_of=as_of, root=root)
+    first = covered_quarters(root=root)[0]
+    shown, missing = quarter, late
+    while len(missing) == len(listed):
+        if shown <= first:
+            raise DataError(f"{', '.join(listed)}: none has reported a quarter from {first} to {quarter}")
+        shown = str(pd.Period(shown, freq="Q") - 1)
+        missing = unreported(shown, listed, as_of=as_of, root=root)
+    known = as_of if shown == quarter else pd.Period(shown, freq="Q").end_time.date().isoformat()
+    return Reports(shown, known, tuple(code for code in listed if code not in missing), late, shown != quarter)

@@ -1,0 +1,77 @@
+"""The three questions (they stay, they are placed, they achieve), each answered by shares whose counts are given."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from institute_lib import retention, terms
+from institute_lib.talent import services as service_outcomes
+from institute_lib.talent.checks import require
+from institute_lib.talent.intervals import with_share
+
+QUESTIONS = ("stay", "placed", "effective")
+CERTIFIED = ("assistant", "social_worker", "senior")
+
+
+@dataclass(frozen=True)
+class Questions:
+    """`frame`: question, indicator, numerator, denominator, share, share_low, share_high (Wilson)."""
+
+    frame: pd.DataFrame
+    quarter: str
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    def summary(self, language: str = "zh") -> str:
+        """One sentence: the first indicator of each question."""
+        first = self.frame.drop_duplicates("question").set_index("question")["share"]
+        shown = {name: terms.percent(first.get(name), language) for name in QUESTIONS}
+        return terms.text("talent.questions", language, quarter=terms.quarter(self.quarter, language), **shown)
+
+
+def questions(
+    workers: pd.DataFrame, changes: pd.DataFrame, exams: pd.DataFrame, services: pd.DataFrame, *, quarter: str
+) -> Questions:
+    """Whether they stay, are placed, and achieve, at the end of a quarter.
+
+    stay: of those employed four quarters ago, still employed (`retention.rates`, stability).
+    placed: of those employed at the quarter's end whose certificate is known, certified; of the candidates who passed
+    by then and are no opening stock, employed as a worker.
+    effective: of the cases assessed in the quarter, the outcome reached.
+
+    Args:
+        workers, changes, exams, services: the contract's tables `workers`, `worker_changes`, `exams`, `services`.
+        quarter: such as 2025Q4.
+
+    Raises:
+        DataError: a column is missing, or spells that cannot be.
+    """
+    require(changes, ("worker_id", "date", "certificate"), table="worker_changes")
+    require(exams, ("candidate_id", "exam_date", "passed", "worker_id", "stock"), table="exams")
+    end = pd.Period(quarter, freq="Q").end_time.floor("D")
+    stability = retention.rates(workers, quarter=quarter, by=()).iloc[0]
+    here = set(workers.loc[(workers["entered"] <= end) & ~(workers["left"] <= end), "worker_id"])
+    state = _latest(changes[changes["date"] <= end], "worker_id", "date")
+    state = state[state["worker_id"].isin(here) & (state["certificate"] != "unknown")]
+    recent = exams[exams["passed"].astype(bool) & ~exams["stock"].astype(bool) & (exams["exam_date"] <= end)]
+    passed = _latest(recent, "candidate_id", "exam_date")
+    achieved = service_outcomes.outcomes(services, quarter=quarter, by=()).frame.iloc[0]
+    rows = [
+        ("stay", "stability", stability["stayers"], stability["headcount_start"]),
+        ("placed", "certified_in_post", state["certificate"].isin(CERTIFIED).sum(), len(state)),
+        ("placed", "passed_in_post", passed["worker_id"].isin(here).sum(), len(passed)),
+        ("effective", "outcome_reached", achieved["outcome_numerator"], achieved["outcome_denominator"]),
+    ]
+    frame = pd.DataFrame(rows, columns=["question", "indicator", "numerator", "denominator"])
+    frame[["numerator", "denominator"]] = frame[["numerator", "denominator"]].astype(float)
+    unknown = len(here) - len(state)
+    warnings = (f"the certificate of {unknown} of {len(here)} employed workers is not recorded",) if unknown else ()
+    return Questions(
+        with_share(frame, numerator="numerator", denominator="denominator", name="share"), quarter, warnings
+    )
+
+
+def _latest(frame: pd.DataFrame, person: str, day: str) -> pd.DataFrame:
+    return frame.sort_values(day).drop_duplicates(person, keep="last")

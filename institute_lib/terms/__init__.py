@@ -1,0 +1,142 @@
+"""Words and number formats, Chinese and English: the only room that holds Chinese text.
+
+Texts stand in one TOML catalogue a room (`terms/<room>.toml`), each entry with both languages:
+
+    [headline]
+    zh = "{area}{quarter}离职率为{rate}"
+    en = "The turnover rate of {area} in {quarter} was {rate}"
+
+`text("retention.headline", "en", area=…)` fills it in. Numbers are formatted before they are passed, with `number`,
+`percent`, `count` and `quarter`, so that a sentence never shows the other language's format.
+"""
+
+import math
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from institute_lib.errors import ParameterError, nearest
+
+LANGUAGES = ("zh", "en")
+FONT_STACK = (
+    "'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', 'PingFang SC', 'Hiragino Sans GB', "
+    "'WenQuanYi Micro Hei', sans-serif"
+)
+MISSING = {"zh": "—", "en": "–"}
+
+
+@cache
+def catalogue(room: str) -> dict[str, dict[str, str]]:
+    """All texts of one room: key to {zh, en}.
+
+    Raises:
+        ParameterError: the room has no catalogue.
+    """
+    path = Path(__file__).parent / f"{room}.toml"
+    if not path.is_file():
+        rooms = sorted(file.stem for file in Path(__file__).parent.glob("*.toml"))
+        raise ParameterError(f"terms: no catalogue {room!r}: {nearest(room, rooms)}")
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
+
+def text(key: str, language: str = "zh", **values: object) -> str:
+    """The text `room.key` in one language, with its {fields} filled in.
+
+    Raises:
+        ParameterError: unknown language, room, key, or a field without a value.
+    """
+    check_language(language)
+    room, _, entry = key.partition(".")
+    entries = catalogue(room)
+    if entry not in entries:
+        raise ParameterError(f"terms: no text {entry!r} in catalogue {room!r}: {nearest(entry, entries)}")
+    try:
+        return entries[entry][language].format(**values)
+    except KeyError as missing:
+        raise ParameterError(f"terms: text {key!r} ({language}) needs a value for {missing}") from missing
+
+
+def label(name: str, language: str = "zh", *, column: str | None = None) -> str:
+    """The label of a column, or of a category of `column` where the same word means two things.
+
+    `label("drug", column="kind")` is a worker, `label("drug", column="field")` a field of service.
+
+    Raises:
+        ParameterError: the shared catalogue (`terms/labels.toml`) has no such label.
+    """
+    own = f"{column}_{name}"
+    return text(f"labels.{own if own in catalogue('labels') else name}", language)
+
+
+def check_language(language: str) -> str:
+    """The language, if the workbench speaks it.
+
+    Raises:
+        ParameterError: any other language.
+    """
+    if language not in LANGUAGES:
+        raise ParameterError(f"language {language!r}: {nearest(language, LANGUAGES)}")
+    return language
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: float | None, language: str = "zh", digits: int = 0) -> str:
+    """A number with `digits` decimals and grouped thousands; a dash when missing, a true minus when negative."""
+    if _is_missing(value):
+        return MISSING[check_language(language)]
+    if math.isinf(value):
+        return "∞" if value > 0 else "−∞"
+    shown = f"{value:,.{digits}f}"
+    return ("−" + shown[1:]) if shown.startswith("-") and shown.strip("-0.,") else shown.lstrip("-")
+
+
+def count(value: float | None, language: str = "zh") -> str:
+    """A count: from ten thousand up in 万 in Chinese (3.67万), grouped in English (36,710)."""
+    if language == "zh" and not _is_missing(value) and abs(value) >= 100_000:
+        return f"{number(value / 10_000, language, 1)}万"
+    return number(value, language)
+
+
+def percent(share: float | None, language: str = "zh", digits: int = 1) -> str:
+    """A share between 0 and 1 as a percentage: 0.123 → 12.3%."""
+    if _is_missing(share):
+        return MISSING[check_language(language)]
+    return f"{number(100 * share, language, digits)}%"
+
+
+def points(difference: float | None, language: str = "zh", digits: int = 1) -> str:
+    """A difference of two shares in words: 0.012 → 上升1.2个百分点, up 1.2 points."""
+    if _is_missing(difference):
+        return MISSING[check_language(language)]
+    size = number(abs(100 * difference), language, digits)
+    if not float(size.replace(",", "")):
+        return text("labels.unchanged", language)
+    return text("labels.points_up" if difference > 0 else "labels.points_down", language, size=size)
+
+
+def interval(low: float, high: float, language: str = "zh", digits: int = 1, scale: float = 1.0) -> str:
+    """A confidence interval as text; an unbounded side is shown as unbounded."""
+    joined = "至" if language == "zh" else " to "
+    return f"{number(low * scale, language, digits)}{joined}{number(high * scale, language, digits)}"
+
+
+def quarter(value: str | pd.Period, language: str = "zh") -> str:
+    """A quarter in words: 2024Q4 → 2024年第四季度, Q4 2024."""
+    period = pd.Period(value, freq="Q")
+    if check_language(language) == "zh":
+        return f"{period.year}年第{'一二三四'[period.quarter - 1]}季度"
+    return f"Q{period.quarter} {period.year}"
+
+
+def date(value: str | pd.Timestamp, language: str = "zh") -> str:
+    """A day in words: 2024-11-08 → 2024年11月8日, 8 November 2024."""
+    day = pd.Timestamp(value)
+    if check_language(language) == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {day.month_name()} {day.year}"

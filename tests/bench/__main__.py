@@ -1,0 +1,57 @@
+"""`python -m tests.bench [name …] [--large]`: each benchmark beside a peer in the same run, as a ratio.
+
+A time alone says more about the computer than about the code, so nothing here is a timed test: the table shows what
+was measured, whatever it is.
+"""
+
+import argparse
+import os
+import sys
+import time
+from importlib import import_module
+
+from tqdm import tqdm
+
+from institute_lib.errors import ParameterError, nearest
+from tests.bench.lines import Line, Rate, show_lines, show_rates
+
+BENCHES = ("imports", "registers", "hazard", "pilot", "staggered", "access", "notebooks", "simulation")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the benchmarks named (all, if none is) and print one table of ratios, and one of simulated rates."""
+    asked = read(arguments)
+    begun, lines, rates = time.perf_counter(), [], []
+    with tqdm(total=len(asked.names), unit="benchmark", file=sys.stderr, leave=False, position=0) as bar:
+        for name in asked.names:
+            bar.set_description(name)
+            found = import_module(f"tests.bench.{name}").measure(large=asked.large)
+            lines += [one for one in found if isinstance(one, Line)]
+            rates += [one for one in found if isinstance(one, Rate)]
+            bar.update()
+    load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    spent = f"{time.perf_counter() - begun:.0f} s on {os.cpu_count()} processors{load}"
+    for block in (show_lines(lines), show_rates(rates), spent):
+        sys.stdout.write(f"{block}\n\n" if block else "")
+    return 0
+
+
+def read(arguments: list[str] | None) -> argparse.Namespace:
+    """The benchmarks asked for.
+
+    Raises:
+        ParameterError: no such benchmark.
+    """
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(BENCHES)} (default: all)")
+    parser.add_argument("--large", action="store_true", help="larger sizes and 1,000 simulated draws; takes long")
+    asked = parser.parse_args(arguments)
+    for name in asked.names:
+        if name not in BENCHES:
+            raise ParameterError(f"benchmark {name!r}: {nearest(name, BENCHES)}")
+    asked.names = asked.names or list(BENCHES)
+    return asked
+
+
+if __name__ == "__main__":
+    sys.exit(main())

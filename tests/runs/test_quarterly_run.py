@@ -1,0 +1,237 @@
+"""The quarterly run on tiny notebooks, with real kernels, and what happens when something breaks in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from institute_lib import cli, runs
+from institute_lib.errors import DataError, ParameterError, RunError
+from institute_lib.runs import places
+
+QUIET = {"progress": "none"}
+ONLY = {"areas": ["320613"], **QUIET}
+
+
+def states(summary) -> dict[str, str]:
+    return {str(outcome.job): outcome.state for outcome in summary.outcomes}
+
+
+def result(project, notebook, area="320613"):
+    return json.loads((project.place(notebook, area) / places.RESULT).read_text(encoding="utf-8"))
+
+
+def once(marker, action: str) -> str:
+    """A cell that does something only the first time it is executed."""
+    first = f"if not Path({str(marker)!r}).exists():"
+    return f"from pathlib import Path\n{first}\n    Path({str(marker)!r}).touch()\n    {action}"
+
+
+def test_every_job_leaves_its_brief_and_the_second_run_does_nothing(project):
+    first = runs.run(quarter="2025Q4", **QUIET)
+    assert set(states(first).values()) == {"done"}
+    assert len(first.outcomes) == 9
+    assert all(outcome.warm for outcome in first.outcomes)
+    for notebook in ("01_first", "02_second", "06_last"):
+        for area in project.areas:
+            assert all((project.place(notebook, area) / name).is_file() for name in (*places.OUTPUTS, "manifest.json"))
+            assert f'href="{notebook}/{area}/brief.html"' in first.index.read_text(encoding="utf-8")
+    assert result(project, "06_last")["numbers"] == {"found": 6, "missing": 0}
+
+    before = {path: content for path, content in project.snapshot().items() if places.BRIEF in path}
+    second = runs.run(quarter="2025Q4", **QUIET)
+    assert set(states(second).values()) == {"current"}
+    assert {path: content for path, content in project.snapshot().items() if places.BRIEF in path} == before
+    assert {one.state for one in runs.status(quarter="2025Q4")} == {"current"}
+
+
+def test_a_changed_notebook_runs_again_with_what_reads_it_and_nothing_else(project):
+    runs.run(quarter="2025Q4", **ONLY)
+    project.write_notebook("02_second", "x = 2")
+    stale = {str(one.job): one.state for one in runs.status(quarter="2025Q4", areas=["320613"])}
+    assert stale["02_second/320613"] == "stale"
+    again = states(runs.run(quarter="2025Q4", **ONLY))
+    # The overview's inputs are the results, and this notebook's result is what it was.
+    assert again == {"01_first/320613": "current", "02_second/320613": "done", "06_last/320613": "current"}
+
+
+def test_a_changed_table_runs_exactly_the_jobs_that_read_it(project):
+    project.write_notebook("01_first", 'workers = tables.load("workers", as_of=study.as_of)')
+    runs.run(quarter="2025Q4", **ONLY)
+    project.write_workers(birth_year=1991)
+    again = states(runs.run(quarter="2025Q4", **ONLY))
+    assert again == {"01_first/320613": "done", "02_second/320613": "current", "06_last/320613": "current"}
+
+
+def test_a_failing_notebook_keeps_its_last_good_brief_and_the_others_finish(project, capsys):
+    runs.run(quarter="2025Q4", **ONLY)
+    brief = (project.place("02_second") / places.BRIEF).read_bytes()
+    project.write_notebook("02_second", "raise ValueError('张三 13800138000')")
+    assert cli.main(["run", "2025Q4", "--areas", "320613", "--log", "none"]) == 1
+    summary = json.loads((project.root / "papermill_runs/2025Q4/summary.json").read_text(encoding="utf-8"))
+    assert summary["counts"] == {"done": 1, "current": 1, "failed": 1}
+    assert [(f["notebook"], f["kind"], f["cell"]) for f in summary["failures"]] == [("02_second", "ValueError", 5)]
+    assert (project.place("02_second") / places.BRIEF).read_bytes() == brief
+    assert result(project, "06_last")["numbers"] == {"found": 1, "missing": 5}
+    shown = (project.root / "papermill_runs/2025Q4/index.html").read_text(encoding="utf-8")
+    assert "单元格 [5]：ValueError" in shown
+    for text in (shown, json.dumps(summary, ensure_ascii=False), "".join(capsys.readouterr())):
+        assert "张三" not in text
+        assert "13800138000" not in text
+
+
+def test_a_mended_notebook_clears_its_failure(project):
+    project.write_notebook("01_first", "1 / 0")
+    assert runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY).exit_status == 1
+    project.write_notebook("01_first")
+    assert runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY).exit_status == 0
+    assert not (project.place("01_first") / places.FAILURE).exists()
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "named"),
+    [
+        ({"quarter": "2025Q5"}, ParameterError, "2025Q5"),
+        ({"quarter": "2026Q1"}, ParameterError, "the data cover 2025Q3 to 2025Q4"),
+        ({"quarter": "2025Q4", "areas": ["320999"]}, ParameterError, "320999"),
+        ({"quarter": "2025Q4", "notebooks": ["01_frist"]}, ParameterError, "did you mean '01_first'"),
+        ({"quarter": "2025Q4", "workers": 0}, ParameterError, "workers = 0"),
+        ({"quarter": "2025Q4", "language": "de"}, ParameterError, "'de'"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_written(project, asked, error, named):
+    before = project.snapshot()
+    with pytest.raises(error, match=named):
+        runs.run(**{**QUIET, **asked})
+    after = {path: content for path, content in project.snapshot().items() if not path.endswith(places.LOCK)}
+    assert after == before
+
+
+def test_a_parameter_that_the_notebook_does_not_declare_is_refused_by_name(project):
+    plan = project.root / "papermill_runs" / "quarterly.toml"
+    project.write_plan(
+        plan.read_text(encoding="utf-8").replace(
+            "[notebooks.01_first]", "[notebooks.01_first.parameters]\nlangauge = 'en'"
+        )
+    )
+    with pytest.raises(ParameterError, match=r"langauge.*did you mean 'language'"):
+        runs.run(quarter="2025Q4", **QUIET)
+
+
+def test_a_broken_table_stops_the_run_with_every_fault_and_loses_nothing(project):
+    runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
+    before = project.snapshot()
+    project.write_workers(gender="unbekannt", birth_year=1800)
+    with pytest.raises(DataError) as refused:
+        runs.run(quarter="2025Q4", **QUIET)
+    assert {(fault.table, fault.column) for fault in refused.value.faults} >= {
+        ("workers", "gender"),
+        ("workers", "birth_year"),
+    }
+    assert project.snapshot() == before
+
+
+def test_a_kernel_that_was_killed_is_tried_again(project, tmp_path):
+    project.write_notebook("01_first", once(tmp_path / "killed", "import os; os.kill(os.getpid(), 9)"))
+    summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
+    assert (summary.outcomes[0].state, summary.outcomes[0].attempts) == ("done", 2)
+
+
+def test_a_kernel_that_dies_every_time_fails_with_its_cell(project):
+    project.write_notebook("01_first", "import os; os.kill(os.getpid(), 9)")
+    summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
+    failure = summary.failed[0].failure
+    assert (failure.kind, failure.cell, summary.failed[0].attempts) == ("KernelDied", 5, 3)
+
+
+def test_a_worker_process_that_was_killed_is_replaced(project, tmp_path):
+    kill = "import multiprocessing, os; os.kill(multiprocessing.parent_process().pid, 9)"
+    project.write_notebook("01_first", once(tmp_path / "killed", kill))
+    summary = runs.run(quarter="2025Q4", notebooks=["01_first", "02_second"], **ONLY)
+    assert set(states(summary).values()) == {"done"}
+
+
+@pytest.mark.parametrize(("limit", "kind"), [("cell_seconds", "CellTimeout"), ("notebook_seconds", "NotebookTimeout")])
+def test_a_hung_notebook_is_ended_by_its_time_limit(project, limit, kind):
+    plan = project.root / "papermill_runs" / "quarterly.toml"
+    project.write_plan(
+        plan.read_text(encoding="utf-8").replace("[notebooks.01_first]", f"[notebooks.01_first]\n{limit} = 3")
+    )
+    project.write_notebook("01_first", "import time; time.sleep(100)")
+    begun = time.monotonic()
+    summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
+    assert (summary.failed[0].failure.kind, summary.failed[0].attempts) == (kind, 1)
+    assert time.monotonic() - begun < 30
+
+
+def test_a_notebook_that_leaves_no_result_is_not_accepted(project):
+    project.write_notebook("01_first", last="print('finished')")
+    summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
+    assert summary.failed[0].failure.kind == "NoResult"
+    assert not (project.place("01_first") / places.BRIEF).exists()
+
+
+def test_what_is_current_runs_again_only_by_force_or_where_its_manifest_is_damaged(project):
+    first_two = {"notebooks": ["01_first", "02_second"], **ONLY}
+    runs.run(quarter="2025Q4", **first_two)
+    (project.place("01_first") / places.MANIFEST).write_text("{")
+    again = states(runs.run(quarter="2025Q4", **first_two))
+    assert again == {"01_first/320613": "done", "02_second/320613": "current"}
+    assert set(states(runs.run(quarter="2025Q4", force=True, **first_two)).values()) == {"done"}
+
+
+def test_one_worker_and_two_give_the_same_results(project):
+    found = []
+    for workers in (1, 2):
+        runs.run(quarter="2025Q4", areas=["320612", "320613"], workers=workers, force=True, **QUIET)
+        found.append({path: content for path, content in project.snapshot().items() if path.endswith(places.RESULT)})
+    assert found[0] == found[1]
+    assert len(found[0]) == 6
+
+
+def test_a_second_run_of_the_same_quarter_is_refused(project):
+    with places.locked(places.run_folder("2025Q4")), pytest.raises(RunError, match="being run by process"):
+        runs.run(quarter="2025Q4", **QUIET)
+
+
+def test_a_run_that_was_killed_leaves_no_process_and_the_next_one_completes(project, tmp_path):
+    waiting = tmp_path / "waiting"
+    project.write_notebook(
+        "02_second",
+        f"import os, time\nfrom pathlib import Path\nif not Path({str(waiting)!r}).exists():\n"
+        f"    Path({str(waiting)!r}).write_text(str(os.getpid()))\n    time.sleep(100)",
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "institute_lib",
+        "run",
+        "2025Q4",
+        "--areas",
+        "320613",
+        "--notebooks",
+        "02_second",
+        "--workers",
+        "1",
+        "--log",
+        "none",
+    ]
+    parent = subprocess.Popen(command, env={**os.environ}, cwd=tmp_path)
+    deadline = time.monotonic() + 90
+    while not (waiting.is_file() and waiting.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    kernel = int(waiting.read_text())
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and psutil.pid_exists(kernel):
+        time.sleep(0.1)
+    assert not psutil.pid_exists(kernel)
+    assert not (project.place("02_second") / places.BRIEF).exists()
+    assert runs.run(quarter="2025Q4", notebooks=["02_second"], **ONLY).exit_status == 0
+    assert not list(project.root.rglob(f"{places.PRIVATE}*"))

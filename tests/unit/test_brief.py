@@ -1,0 +1,217 @@
+"""The brief: what it takes from a notebook, what it leaves behind, and that the same notebook gives the same bytes."""
+
+import base64
+import hashlib
+import html
+import re
+from types import SimpleNamespace
+
+import nbformat
+import pandas as pd
+import pytest
+
+from institute_lib import areas, brief, charts, disclosure
+from institute_lib.brief.page import json_block, picture
+from institute_lib.brief.reading import prose
+from institute_lib.errors import ParameterError, RunError
+
+NEW = nbformat.v4
+
+
+def study(language: str = "en") -> SimpleNamespace:
+    return SimpleNamespace(area=areas.get("320613"), quarter="2025Q4", language=language, as_of="2025-12-31")
+
+
+def head(language: str = "en", **options) -> object:
+    options = {"title": "A title", "findings": ["One.", "Two."], "demo": False} | options
+    return brief.opening(study(language), **options)
+
+
+def table() -> disclosure.SafeTable:
+    frame = pd.DataFrame({"level": ["city", "=1+1"], "stations": [1, 99]})
+    return disclosure.exempt(frame, reason="not_personal", source="ledger", title="Stations")
+
+
+def chart() -> charts.Chart:
+    return charts.draw_bars(table(), language="en", title="Stations by level")
+
+
+def notebook(*shown: object, markdown: tuple = ()) -> nbformat.NotebookNode:
+    """An executed notebook of things shown and markdown (source, tags)."""
+    cells = [NEW.new_markdown_cell(source, metadata={"tags": list(tags)}) for source, tags in markdown]
+    for one in shown:
+        data = one if isinstance(one, dict) else one._repr_mimebundle_()
+        cells.append(NEW.new_code_cell("code()", outputs=[NEW.new_output("display_data", data=data)]))
+    for number, cell in enumerate(cells):
+        cell["id"] = f"c{number}"
+    return NEW.new_notebook(cells=cells)
+
+
+def export(tmp_path, made: nbformat.NotebookNode, language: str = "en", **options) -> str:
+    return brief.export(made, tmp_path / "brief.html", language=language, **options).read_text(encoding="utf-8")
+
+
+def test_the_same_notebook_gives_the_same_bytes(tmp_path):
+    first = brief.export(notebook(head(), chart()), tmp_path / "a.html", language="en").read_bytes()
+    second = brief.export(notebook(head(), chart()), tmp_path / "b.html", language="en").read_bytes()
+    assert first == second
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.html", "b.html"]
+
+
+def test_only_outputs_of_our_types_and_prose_survive(tmp_path):
+    made = notebook(
+        head(), table(), {"text/html": "<b>RAW</b>"}, {"text/plain": "RAW"}, markdown=[("Some **prose**.", ())]
+    )
+    text = export(tmp_path, made)
+    assert "<strong>prose</strong>" in text
+    assert "RAW" not in text
+    assert "code()" not in text
+
+
+def test_a_brief_states_title_place_quarter_findings_and_marks(tmp_path):
+    text = export(tmp_path, notebook(head(demo=True)))
+    assert re.findall(r"<h1>(.*?)</h1>", text) == ["A title"]
+    assert "Chongchuan District · Q4 2025" in text
+    assert re.findall(r"<li>(.*?)</li>", text)[:2] == ["One.", "Two."]
+    assert "Demonstration data" in re.search(r"<title>(.*?)</title>", text)[1]
+    assert 'class="mark internal"' in text
+
+
+def test_a_table_from_the_demo_marks_the_whole_brief(tmp_path):
+    frame = pd.DataFrame({"level": ["a"], "n": [20]})
+    safe = disclosure.protect(frame, rows="level", value="n", demo=True)
+    assert 'class="mark demo"' in export(tmp_path, notebook(head(demo=False), safe))
+
+
+def test_every_script_is_allowed_by_its_hash_and_nothing_else_is(tmp_path):
+    text = export(tmp_path, notebook(head(), chart()))
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="(.*?)"', text)[1])
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    hashes = {base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in scripts}
+    assert len(scripts) == 3
+    assert set(re.findall(r"'sha256-(.*?)'", policy)) == hashes
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe-eval" not in policy
+    assert not re.search(r"<script(?![^>]*application/json)[^>]+>", text)
+    assert text.index("PlotlyGeoAssets={") < text.index("plotly.js v")
+
+
+def test_a_brief_without_charts_carries_no_script(tmp_path):
+    text = export(tmp_path, notebook(head(), table()))
+    assert "<script" not in text
+    assert "script-src 'none'" in html.unescape(text)
+
+
+def test_a_brief_with_charts_stays_below_five_megabytes_and_a_half(tmp_path):
+    assert len(export(tmp_path, notebook(head(), chart(), chart())).encode()) < 5_600_000
+
+
+def test_data_cannot_end_the_element_it_stands_in():
+    block = json_block({"name": "</script><script>alert(1)</script>\u2028"})
+    assert "<" not in block
+    assert "\u2028" not in block
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    [
+        "<script>alert(1)</script>",
+        "<img src=x onerror=alert(1)>",
+        "[x](javascript:alert(1))",
+        "![x](http://example.org/x.png)",
+        '<a href="data:text/html,x" onclick="alert(1)">x</a>',
+        "<style>body{background:url(http://example.org)}</style>",
+        "<iframe src=//example.org></iframe>",
+    ],
+)
+def test_markdown_brings_nothing_that_runs_or_calls_out(markdown):
+    tags = " ".join(re.findall(r"<[^>]+>", prose(markdown)))
+    assert not re.search(r"script|img|iframe|style|javascript:|data:|\son\w+=", tags)
+
+
+def test_a_static_picture_keeps_its_shapes_and_nothing_else():
+    svg = '<svg viewBox="0 0 1 1" onload="x()"><path d="M0 0"/><image href="http://x"/><script>1</script></svg>'
+    assert picture(svg) == '<svg viewBox="0 0 1 1"><path d="M0 0"></path></svg>'
+
+
+def test_headings_follow_the_title_without_skipping_a_level(tmp_path):
+    made = notebook(head(), markdown=[("# Notebook\n\n## One\n\n##### Deep\n\n## Two", ())])
+    levels = [int(n) for n in re.findall(r"<h([1-6])[ >]", export(tmp_path, made))]
+    assert levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))  # noqa: RUF007
+
+
+def test_prose_appears_in_its_own_language(tmp_path):
+    both = "中文段落\n\n<!-- en -->\n\nEnglish paragraph"
+    made = notebook(markdown=[(both, ()), ("只有中文", ()), ("tagged zh text", ("zh",)), ("lab notes", ("lab",))])
+    english = export(tmp_path, made)
+    assert "English paragraph" in english
+    assert not re.search(r"[\u3400-\u9fff]", re.sub(r"<style>.*?</style>", "", english, flags=re.DOTALL))
+    assert "tagged zh text" not in english
+    chinese = export(tmp_path, made, language="zh")
+    assert "中文段落" in chinese
+    assert "English paragraph" not in chinese
+    assert "lab notes" not in chinese + english
+
+
+def test_methods_and_limits_stand_in_the_fold(tmp_path):
+    made = notebook(head(), brief.methods("How it was made."), markdown=[("What it cannot say.", ("limits",))])
+    fold = re.search(r'<details class="methods">(.*?)</details>', export(tmp_path, made), flags=re.DOTALL)[1]
+    assert "How it was made." in fold
+    assert "What it cannot say." in fold
+
+
+def test_sources_link_only_to_the_web(tmp_path):
+    made = notebook(
+        brief.sources([{"title": "A", "url": "https://example.org/a"}, {"title": "B", "url": "javascript:x"}])
+    )
+    text = export(tmp_path, made)
+    assert 'href="https://example.org/a"' in text
+    assert "javascript:x" not in text
+
+
+def test_parameters_versions_and_hashes_stand_at_the_end(tmp_path):
+    made = notebook(head())
+    made.cells.append(NEW.new_code_cell('area = "320600"\nk = 3', metadata={"tags": ["parameters"]}))
+    made.cells.append(NEW.new_code_cell('area = "320613"', metadata={"tags": ["injected-parameters"]}))
+    text = export(tmp_path, made, provenance={"workers": "abc123"})
+    rows = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text))
+    assert rows["area"] == "320613"
+    assert rows["k"] == "3"
+    assert rows["workers"] == "abc123"
+    assert rows["pandas"] == pd.__version__
+    assert len(rows["Notebook (SHA-256)"]) == 64
+
+
+def test_a_csv_download_is_text_without_a_live_formula(tmp_path):
+    text = export(tmp_path, notebook(table()))
+    encoded = re.search(r'href="data:text/csv;charset=utf-8;base64,(.*?)"', text)[1]
+    rows = base64.b64decode(encoded).decode("utf-8-sig").split("\r\n")
+    assert rows[2] == "'=1+1,99"
+
+
+def test_a_failed_notebook_gives_no_brief(tmp_path):
+    made = notebook(head())
+    error = NEW.new_output("error", ename="DataError", evalue="secret value", traceback=["secret"])
+    made.cells.append(NEW.new_code_cell("x", outputs=[error]))
+    with pytest.raises(RunError, match="cell 2") as refusal:
+        brief.export(made, tmp_path / "brief.html", language="en")
+    assert "secret" not in str(refusal.value)
+    assert not (tmp_path / "brief.html").exists()
+
+
+def test_another_language_than_the_notebooks_is_refused(tmp_path):
+    with pytest.raises(ParameterError, match="'en'"):
+        brief.export(notebook(head("en")), tmp_path / "brief.html", language="zh")
+
+
+def test_a_file_that_is_no_notebook_is_refused(tmp_path):
+    (tmp_path / "x.ipynb").write_text("{]", encoding="utf-8")
+    with pytest.raises(RunError, match=r"x\.ipynb"):
+        brief.export(tmp_path / "x.ipynb", tmp_path / "brief.html")
+
+
+@pytest.mark.parametrize("wrong", [{"mark": "secret"}, {"title": " "}])
+def test_an_opening_with_a_wrong_mark_or_no_title_is_refused(wrong):
+    with pytest.raises(ParameterError):
+        head(**wrong)

@@ -1,0 +1,156 @@
+"""Charts take only what disclosure control let through, say their finding, and draw what their table holds."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from institute_lib import charts, disclosure
+from institute_lib.charts import look
+from institute_lib.errors import DisclosureError, ParameterError
+
+DRAW = [getattr(charts, name) for name in charts.__all__ if name.startswith("draw_")]
+
+
+def panel(values: dict[str, list[float]], quarters: list[str]) -> disclosure.SafeTable:
+    rows = [(d, q, v, 200) for d, line in values.items() for q, v in zip(quarters, line, strict=True)]
+    frame = pd.DataFrame(rows, columns=["district", "quarter", "stay_rate", "headcount"])
+    return disclosure.protect(frame, rows="district", columns="quarter", value="stay_rate", contributors="headcount")
+
+
+def rates() -> disclosure.SafeTable:
+    frame = pd.DataFrame(
+        {
+            "district": ["320612", "320613", "320614", "320623"],
+            "turnover_rate": [0.08, 0.14, 0.09, 0.375],
+            "headcount": [1400, 900, 1300, 8],
+        }
+    )
+    return disclosure.protect(frame, rows="district", value=("turnover_rate", "headcount"), contributors="headcount")
+
+
+@pytest.mark.parametrize("draw", DRAW, ids=lambda draw: draw.__name__)
+@pytest.mark.parametrize("given", [pd.DataFrame({"a": [1]}), {"a": 1}, None])
+def test_a_chart_of_anything_unprotected_is_refused(draw, given):
+    with pytest.raises(DisclosureError, match=r"disclosure\.protect|protect_result"):
+        draw(given)
+
+
+def test_a_chart_cannot_be_built_around_an_unprotected_table():
+    with pytest.raises(DisclosureError):
+        charts.Chart(figure=None, table=pd.DataFrame(), title="t", alt="a")
+
+
+def test_a_hidden_cell_is_in_neither_figure_nor_table():
+    chart = charts.draw_funnel(rates(), language="en")
+    text = json.dumps(chart.to_json())
+    assert "0.375" not in text
+    assert "37.5%" not in text
+    assert len(chart.figure.data[-1].x) == 3
+
+
+def test_a_missing_quarter_is_a_gap_and_never_a_zero():
+    chart = charts.draw_trend(panel({"320612": [0.9, np.nan, 0.92]}, ["2024Q1", "2024Q2", "2024Q3"]))
+    assert list(chart.figure.data[0].y) == [0.9, None, 0.92]
+
+
+def test_the_trend_says_highest_lowest_and_who_moved():
+    chart = charts.draw_trend(
+        panel({"320612": [0.90, 0.91], "320613": [0.95, 0.94]}, ["2024Q1", "2024Q2"]), language="en"
+    )
+    assert "Chongchuan District is highest (94.0%)" in chart.alt
+    assert "Tongzhou District moved most upwards (+1.0 percentage points)" in chart.alt
+
+
+def test_the_funnel_names_the_district_outside_its_limits():
+    assert "(Chongchuan District)" in charts.draw_funnel(rates(), language="en").alt
+
+
+def test_the_control_chart_finds_the_quarter_outside_its_limits():
+    rate = [0.03] * 8
+    rate[5] = 0.09
+    quarters = [str(q) for q in pd.period_range("2024Q1", periods=8, freq="Q")]
+    frame = pd.DataFrame({"quarter": quarters, "turnover_rate": rate, "headcount": 1000})
+    safe = disclosure.protect(frame, rows="quarter", value=("turnover_rate", "headcount"), contributors="headcount")
+    chart = charts.draw_control(safe, language="en")
+    mean = np.mean(rate)
+    upper = mean + 3 * np.sqrt(mean * (1 - mean) / 1000)
+    assert chart.figure.data[1].y[0] == pytest.approx(upper)
+    assert "(Q2 2025)" in chart.alt
+
+
+def test_bars_start_at_zero_and_stand_in_order_with_the_total_last():
+    frame = pd.DataFrame({"level": ["a", "b", "total"], "n": [30, 50, 80]})
+    chart = charts.draw_bars(disclosure.protect(frame, rows="level", value="n"), language="en")
+    assert list(chart.figure.data[0].x) == [50, 30, 80]
+    assert chart.figure.layout.xaxis.range[0] == 0
+    assert "of 2" in chart.alt
+
+
+def test_intervals_are_drawn_when_the_table_holds_them():
+    frame = pd.DataFrame(
+        {"district": ["a", "b"], "rate": [0.2, 0.3], "ci_low": [0.1, 0.25], "ci_high": [0.35, 0.5], "n": [90, 80]}
+    )
+    safe = disclosure.protect(frame, rows="district", value=("rate", "ci_low", "ci_high"), contributors="n")
+    bars = charts.draw_dot(safe).figure.data[0].error_x
+    assert list(bars.array) == pytest.approx([0.2, 0.15])
+    assert list(bars.arrayminus) == pytest.approx([0.05, 0.1])
+
+
+def test_markup_in_names_is_data():
+    frame = pd.DataFrame({"provider": ["<b>x</b>", "y"], "amount": [20, 30]})
+    chart = charts.draw_bars(disclosure.exempt(frame, reason="not_personal", source="<i>s</i>"), title="<u>t</u>")
+    text = chart.figure.to_json().replace("\\u003c", "<").replace("\\u003e", ">")
+    assert not re.search(r"<\s*/?[a-z]", text)
+
+
+def test_a_chart_shows_itself_in_jupyter_and_in_a_brief():
+    bundle = charts.draw_bars(
+        disclosure.exempt(pd.DataFrame({"level": ["a"], "n": [3]}), reason="published", source="s")
+    )._repr_mimebundle_()
+    assert bundle["application/vnd.plotly.v1+json"]["config"]["showSendToCloud"] is False
+    assert set(bundle[charts.CHART_MIME]) >= {"title", "alt", "source", "figure", "table", "svg", "notes"}
+    json.dumps(bundle, allow_nan=False)
+
+
+def test_labels_are_spread_apart_in_their_order():
+    placed = look.spread([1.0, 1.01, 1.02, 5.0], gap=0.5)
+    assert placed == sorted(placed)
+    assert min(np.diff(placed)) >= 0.5 - 1e-9
+    assert placed[3] == 5.0
+
+
+def test_colours_keep_apart_in_grey_and_stand_out_on_white():
+    def luminance(colour):
+        parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+        linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for colour in look.PALETTE:
+        assert 1.05 / (luminance(colour) + 0.05) >= 3
+        assert 1.05 / (luminance(look.darker(colour)) + 0.05) >= 4.5
+    first = [luminance(colour) for colour in look.PALETTE[:3]]
+    assert min(abs(a - b) for i, a in enumerate(first) for b in first[i + 1 :]) > 0.04
+
+
+def test_a_series_needs_periods():
+    with pytest.raises(ParameterError, match="periods"):
+        charts.draw_trend(rates())
+
+
+def test_an_unknown_period_of_a_slope_is_refused():
+    safe = panel({"320612": [0.9, 0.91], "320613": [0.9, 0.8]}, ["2024Q1", "2024Q2"])
+    with pytest.raises(ParameterError, match="2024Q9"):
+        charts.draw_slope(safe, between=("2024Q1", "2024Q9"))
+
+
+def test_a_trend_shows_its_whole_band():
+    frame = pd.DataFrame(
+        {"quarter": ["2024Q1", "2024Q2"], "rate": [0.2, 0.21], "ci_low": [0.05, 0.1], "ci_high": [0.4, 0.35]}
+    )
+    safe = disclosure.exempt(frame, reason="published", source="s", rows="quarter", value=["rate", "ci_low", "ci_high"])
+    low, high = charts.draw_trend(safe).figure.layout.yaxis.range
+    assert low < 0.05
+    assert high > 0.4

@@ -1,0 +1,256 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import openpyxl
+import pandas as pd
+import pytest
+
+from institute_lib import cli, paths
+from institute_lib.errors import DataError
+from institute_lib.registers import identity
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A project folder with the real plan, no notebooks and no data."""
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    (tmp_path / "papermill_runs").mkdir()
+    plan = (paths.PACKAGE.parent / "papermill_runs" / "quarterly.toml").read_text(encoding="utf-8")
+    (tmp_path / "papermill_runs" / "quarterly.toml").write_text(plan, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["status", "2025Q4", "--areas", "320506"], "320506"),
+        (["status", "2025Q4", "--notebooks", "06_quartely_overview"], "did you mean '06_quarterly_overview'"),
+        (["run", "2025Q4", "--plan", "absent.toml"], "no plan at"),
+        (["run", "2025Q4"], "institute demo"),
+        (["brief", "absent.ipynb"], "absent.ipynb"),
+        (["schedule", "--install", "absent"], "no folder absent"),
+    ],
+)
+def test_a_wrong_input_ends_with_status_2_and_one_message(home, monkeypatch, capsys, arguments, named):
+    monkeypatch.chdir(home)
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("institute: ")
+    assert named in said
+    assert "Traceback" not in said
+
+
+@pytest.fixture
+def project(home, monkeypatch):
+    """The real plan and notebooks and a few workers; whatever would start work makes its test fail."""
+    shutil.copytree(paths.PACKAGE.parent / "notebooks", home / "notebooks")
+    write_workers(home, genders=["female"])
+
+    def started(*_given, **_settings):
+        raise AssertionError("work was started")
+
+    monkeypatch.setattr("institute_lib.runs.execution.Work.through", started)
+    return home
+
+
+def write_workers(home, *, genders):
+    row = {"kind": "community", "district": "320613", "entered": pd.Timestamp("2020-01-01"), "left": pd.NaT}
+    row |= {"education": "bachelor", "contract": "permanent", "field": "community", "birth_year": 1990}
+    empty = dict.fromkeys(["employer", "station", "town", "leave_reason"])
+    rows = [row | empty | {"worker_id": f"w{number}", "gender": gender} for number, gender in enumerate(genders)]
+    folder = home / "data" / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows).to_parquet(folder / "workers.parquet")
+    quarters = [str(quarter) for quarter in pd.period_range("2019Q1", "2025Q4", freq="Q")]
+    reporting = pd.DataFrame({"district": "320613", "quarter": quarters, "reported": True})
+    reporting.to_parquet(folder / "reporting.parquet")
+
+
+def files(home):
+    return {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"),
+    [
+        ("run 2025Q5", "did you mean '2025Q4'"),
+        ("run 2026Q1", "the data cover 2019Q1 to 2025Q4"),
+        ("run 2025Q4 --areas 崇州区", "did you mean 320613 崇川区"),
+        ("run 2025Q4 --areas 苏州", "(320500) is not in the plan"),
+        ("run 2025Q4 --notebooks 03_retention", "did you mean '03_retention_drivers'"),
+        ("run 2025Q4 --language ch", "allowed: zh, en"),
+        ("run 2025Q4 --workers 0", "allowed: 1 or more"),
+        ("run 2025Q4 --plan misspelt.toml", "did you mean 'catchment_m'"),
+        ("status 2025Q5", "did you mean '2025Q4'"),
+        ("status 2025Q4 --areas 崇州区", "did you mean 320613 崇川区"),
+        ("release 2025Q4", "release"),
+    ],
+)
+def test_what_a_user_mistypes_is_refused_by_name_before_anything_starts(project, monkeypatch, capsys, typed, named):
+    monkeypatch.chdir(project)
+    plan = (project / "papermill_runs" / "quarterly.toml").read_text(encoding="utf-8")
+    given = "[notebooks.04_station_coverage]\nparameters = { catchement_m = 3000 }"
+    (project / "misspelt.toml").write_text(plan.replace("[notebooks.04_station_coverage]", given), encoding="utf-8")
+    before = files(project)
+    assert cli.main(typed.split()) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("institute: ")
+    assert named in said
+    assert files(project) == before
+
+
+def test_a_register_that_breaks_its_contract_stops_the_run_with_every_fault(project, capsys):
+    write_workers(project, genders=["f"] * 30)
+    kept = project / "papermill_runs" / "2025Q4" / "brief.html"
+    kept.parent.mkdir()
+    kept.write_text("kept", encoding="utf-8")
+    before = files(project)
+    assert cli.main(["run", "2025Q4"]) == 2
+    faults = [line for line in capsys.readouterr().err.splitlines() if "column gender: 'f' – allowed: female" in line]
+    assert [f"workers: row {row}," in fault for row, fault in enumerate(faults, start=2)] == [True] * 30
+    assert files(project) == before
+
+
+@pytest.fixture
+def workbook(project, tmp_path_factory, monkeypatch):
+    """A register with thirty faulty rows and one sound one, a key to import it with, and a user in the project."""
+    monkeypatch.chdir(project)
+    folder = tmp_path_factory.mktemp("office")
+    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(folder / "pseudonym.key"))
+    assert cli.main(["key", "new"]) == 0
+    digits = "32061319900307003"
+    number = digits + identity.check_character(digits)
+    book = openpyxl.Workbook()
+    book.active.append(["姓名", "身份证号", "区", "入职日期"])
+    book.active.append(["甄无名", number, "崇川区", "2019-07-01"])
+    for _ in range(30):
+        book.active.append(["甄别人", number[:-1] + "?", "崇川区", "2019-07-01"])
+    book.save(folder / "名册.xlsx")
+    return folder / "名册.xlsx"
+
+
+@pytest.mark.parametrize(("language", "rule"), [("zh", "第{}行 “身份证号”列"), ("en", "row {} column 身份证号 (")])
+def test_a_refused_import_prints_every_fault_and_writes_nothing_but_its_report(
+    project, workbook, capsys, language, rule
+):
+    before = files(project)
+    report = workbook.with_name("report.json")
+    arguments = ["import", str(workbook), "--as-of", "2025-12-31", "--report", str(report), "--language", language]
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert all(rule.format(row) in said for row in range(3, 33))
+    assert rule.format(2) not in said
+    assert "甄别人" not in said
+    assert files(project) == before
+    problems = json.loads(report.read_text(encoding="utf-8"))["problems"]
+    assert [problem["row"] for problem in problems if problem["severity"] == "fault"] == list(range(3, 33))
+
+
+def test_an_accepted_import_writes_its_report_too(project, workbook, capsys):
+    book = openpyxl.load_workbook(workbook)
+    book.active.delete_rows(3, 30)
+    book.save(workbook)
+    report = workbook.with_name("report.xlsx")
+    assert cli.main(["import", str(workbook), "--as-of", "2025-12-31", "--report", str(report)]) == 0
+    assert report.is_file()
+    assert str(report) in capsys.readouterr().out
+    assert (project / "data" / "registers" / "workers" / "2025-12-31.parquet").is_file()
+
+
+@pytest.mark.parametrize(
+    ("extra", "named"),
+    [
+        (["--report", "report.pdf"], "save it as .xlsx or .json"),
+        (["--report", "absent/report.json"], "no folder absent"),
+        (["--table", "worker"], "did you mean 'workers'"),
+        (["--as-of", "2025-13-31"], "write a day as 2025-12-31"),
+    ],
+)
+def test_a_wrong_option_of_an_import_is_refused_by_name(project, workbook, capsys, extra, named):
+    before = files(project)
+    assert cli.main(["import", str(workbook), *extra]) == 2
+    assert named in capsys.readouterr().err
+    assert files(project) == before
+
+
+def test_an_unknown_command_ends_with_status_2(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["rnu"])
+    assert ended.value.code == 2
+
+
+def test_status_names_every_job_of_the_plan(home, capsys):
+    for name in ("01_data_quality", "02_policy_evaluation", "03_retention_drivers"):
+        (home / "notebooks").mkdir(exist_ok=True)
+        (home / "notebooks" / f"{name}.ipynb").write_text('{"cells": []}')
+    assert cli.main(["status", "2025Q4", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["state"] for row in rows} == {"missing"}
+    assert len({(row["notebook"], row["area"]) for row in rows}) == 8 * 6
+
+
+def test_last_is_the_quarter_that_closed_last():
+    import pandas as pd
+
+    assert pd.Period(cli._resolved("last"), freq="Q") == pd.Timestamp.now().to_period("Q") - 1
+
+
+def test_an_interrupt_says_that_what_was_finished_is_kept(home, monkeypatch, capsys):
+    def interrupted(_given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_status", interrupted)
+    assert cli.main(["status", "2025Q4"]) == cli.INTERRUPTED
+    assert "kept" in capsys.readouterr().err
+
+
+def test_a_broken_register_shows_every_fault_and_the_check_fails(home, monkeypatch, capsys):
+    from institute_lib import tables
+
+    def broken(name, as_of=None):
+        raise DataError(f"table {name!r} breaks its contract")
+
+    monkeypatch.setattr(tables, "locate", lambda *_: None)
+    monkeypatch.setattr(tables, "load", broken)
+    assert cli.main(["check"]) == 2
+    said = capsys.readouterr().err
+    assert all(f"{name!r}" in said for name in tables.CONTRACTS)
+
+
+def test_the_schedule_prints_a_timer_and_a_cron_line_for_this_project(home, capsys):
+    assert cli.main(["schedule"]) == 0
+    said = capsys.readouterr().out
+    assert "OnCalendar=" in said
+    assert said.count(f"{sys.executable}") == 2
+    assert str(home.resolve()) in said
+
+
+def test_installing_the_schedule_twice_is_free_and_never_overwrites_another_unit(home, capsys):
+    folder = home / "units"
+    folder.mkdir()
+    assert cli.main(["schedule", "--install", str(folder)]) == 0
+    assert cli.main(["schedule", "--install", str(folder)]) == 0
+    unit = next(folder.glob("*.timer"))
+    unit.write_text("mine")
+    assert cli.main(["schedule", "--install", str(folder)]) == 2
+    assert unit.read_text() == "mine"
+
+
+def test_a_new_key_is_made_once_and_never_overwritten(home, monkeypatch, capsys, tmp_path_factory):
+    key = tmp_path_factory.mktemp("outside") / "pseudonym.key"
+    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(key))
+    assert cli.main(["key", "new"]) == 0
+    made = key.read_text()
+    assert cli.main(["key", "new"]) == 2
+    assert key.read_text() == made
+    assert made.strip() not in "".join(capsys.readouterr())
+
+
+def test_asking_for_help_imports_no_heavy_library():
+    code = "import sys\nsys.argv = ['institute', '--help']\nfrom institute_lib import cli\ntry:\n    cli.main()\n"
+    code += "except SystemExit:\n    assert 'pandas' not in sys.modules"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert "status" in finished.stdout

@@ -1,0 +1,344 @@
+"""Maps: classes, stamps, labels, cells, tiles, the slider and the static picture."""
+
+import re
+from xml.etree import ElementTree
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+from shapely.geometry import MultiPolygon, Point, Polygon, box
+
+from institute_lib import areas, coverage, disclosure, maps, terms
+from institute_lib.errors import DataError, DisclosureError, ParameterError
+from institute_lib.maps.classes import SEQUENCE, classify
+from institute_lib.maps.labels import place_labels
+from institute_lib.maps.regions import rings
+
+CODES = ("320612", "320613", "320614")
+SHARES = (0.25, 0.5, 1.0)
+SVG = "{http://www.w3.org/2000/svg}"
+STAMP = terms.text("maps.stamp", "zh")
+
+
+def boundaries(approval=None, codes=CODES):
+    """Squares of 10 km in a row under the names of real districts."""
+    shapes = [box(12_000 * place, 0, 12_000 * place + 10_000, 10_000) for place in range(len(codes))]
+    names = {f"name_{language}": [areas.get(code).name(language) for code in codes] for language in ("zh", "en")}
+    frame = gpd.GeoDataFrame({"code": codes} | names, geometry=shapes, crs=coverage.METRES)
+    frame.attrs = {"approval": approval, "source": "squares"}
+    return frame
+
+
+def safe(shares=SHARES, codes=CODES, **more):
+    frame = pd.DataFrame({"district": codes, "coverage": shares, "units": 4} | more)
+    keys = [name for name in ("level", "quarter") if name in frame]
+    return disclosure.exempt(
+        frame,
+        reason="not_personal",
+        source="stations register",
+        rows=["district"],
+        columns=keys,
+        value=["coverage", "units"],
+        units={"coverage": "share"},
+        title="Coverage <b>&",
+    )
+
+
+def protected():
+    """Cells of 40, 3 and 5 persons: the two small ones must not be shown."""
+    frame = pd.DataFrame({"district": CODES, "share": [0.5, 0.1, 0.2], "persons": [40, 3, 5]})
+    return disclosure.protect(frame, rows="district", value="share", contributors="persons", title="Certified")
+
+
+def stations():
+    frame = pd.DataFrame(
+        {
+            "station_id": ["a", "b"],
+            "name": ["站<1>", "站2"],
+            "level": ["town", "district"],
+            "district": CODES[:2],
+            "x": [120.5, 120.6],
+            "y": [32.0, 32.0],
+            "crs": "EPSG:4326",
+            "point_kind": ["illustrative", "surveyed"],
+        }
+    )
+    return coverage.locate(frame)
+
+
+def regions_of(chart):
+    return [trace for trace in chart.figure.data if trace.type == "scatter" and trace.fill == "toself"]
+
+
+def texts_of(svg):
+    return ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def test_a_map_is_drawn_from_safe_tables_only():
+    frame = safe().frame
+    for draw in (maps.draw_coverage_map, maps.draw_slider):
+        with pytest.raises(DisclosureError, match="SafeTable"):
+            draw(frame, boundaries=boundaries())
+    with pytest.raises(DisclosureError, match="SafeTable"):
+        maps.draw_tile_map(frame)
+
+
+def test_every_region_is_drawn_with_its_name_figure_and_hover():
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries())
+    regions = regions_of(chart)
+    assert [trace.name for trace in regions] == ["通州区", "崇川区", "海门区"]
+    assert regions[1].text.startswith("崇川区<br>覆盖率 50.0%")
+    labels = [annotation.text for annotation in chart.figure.layout.annotations]
+    assert "崇川区<br>50.0%" in labels
+    assert {"崇川区", "50.0%"} <= set(texts_of(chart.svg))
+    assert "最高为海门区（100.0%），最低为通州区（25.0%）" in chart.alt
+
+
+def test_no_trace_needs_webgl_or_a_network():
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=stations())
+    assert {trace.type for trace in chart.figure.data} == {"scatter", "bar"}
+    assert "http" not in chart.svg.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_a_map_is_stamped_until_its_boundaries_are_approved():
+    stamped = maps.draw_coverage_map(safe(), boundaries=boundaries())
+    assert STAMP in [annotation.text for annotation in stamped.figure.layout.annotations]
+    assert STAMP in texts_of(stamped.svg)
+    assert STAMP in stamped.notes
+    approved = maps.draw_coverage_map(safe(), boundaries=boundaries(approval="苏S(2024)012号"))
+    words = [annotation.text for annotation in approved.figure.layout.annotations] + texts_of(approved.svg)
+    assert STAMP not in words
+    assert words.count("审图号：苏S(2024)012号") == 2
+
+
+def test_tiles_show_the_figures_without_any_boundary_or_stamp():
+    chart = maps.draw_tile_map(safe())
+    assert len(regions_of(chart)) == 3
+    assert STAMP not in texts_of(chart.svg)
+    assert all(len(trace.x) == 5 for trace in regions_of(chart))
+    with pytest.raises(ParameterError, match="320102"):
+        maps.draw_tile_map(safe(codes=("320102", *CODES[1:])))
+    with pytest.raises(ParameterError, match="one city at a time"):
+        maps.draw_tile_map(safe(codes=("320685", "320582", "320613")))
+
+
+@pytest.mark.parametrize("city", ["320600", "320500"])
+def test_the_tile_grid_has_a_place_for_every_district_of_both_cities(city):
+    places = [maps.TILES[area.code] for area in areas.districts(city)]
+    assert len(set(places)) == len(places)
+
+
+def test_hidden_and_missing_regions_are_hatched_and_their_figures_are_nowhere():
+    chart = maps.draw_coverage_map(protected(), boundaries=boundaries())
+    patterns = [trace.fillpattern.shape for trace in regions_of(chart)]
+    assert patterns == ["", "x", "x"]
+    assert "10.0%" not in chart.figure.to_json() + chart.svg
+    assert "人数过少，不予显示（2个）" in texts_of(chart.svg)
+    missing = maps.draw_coverage_map(safe(shares=(0.25, None, 1.0)), boundaries=boundaries())
+    assert [trace.fillpattern.shape for trace in regions_of(missing)] == ["", "/", ""]
+    assert "未报送或无数据（1个）" in texts_of(missing.svg)
+
+
+def test_a_region_without_a_row_is_missing_and_a_row_without_a_shape_is_refused():
+    chart = maps.draw_coverage_map(safe(SHARES[:2], CODES[:2]), boundaries=boundaries())
+    assert regions_of(chart)[2].fillpattern.shape == "/"
+    with pytest.raises(DataError, match="no shape for 320614"):
+        maps.draw_coverage_map(safe(), boundaries=boundaries(codes=CODES[:2]))
+
+
+def test_rows_are_chosen_by_key_and_an_ambiguous_map_is_refused():
+    table = safe((*SHARES, 0.1, 0.2, 0.3), CODES * 2, level=["town"] * 3 + ["village"] * 3)
+    chart = maps.draw_coverage_map(table, boundaries=boundaries(), level="village")
+    assert "覆盖率 10.0%" in regions_of(chart)[0].text
+    with pytest.raises(DataError, match="choose one with level="):
+        maps.draw_coverage_map(table, boundaries=boundaries())
+    with pytest.raises(ParameterError, match="did you mean 'village'"):
+        maps.draw_coverage_map(table, boundaries=boundaries(), level="vilage")
+    with pytest.raises(ParameterError, match="did you mean 'coverage'"):
+        maps.draw_coverage_map(table, boundaries=boundaries(), level="town", value="coverag")
+
+
+def test_boundaries_without_a_declared_system_are_refused():
+    bare = boundaries().set_crs(None, allow_override=True)
+    with pytest.raises(DataError, match="coordinate system"):
+        maps.draw_coverage_map(safe(), boundaries=bare)
+
+
+def test_stations_are_marked_as_illustrative_and_those_left_out_are_counted():
+    faulty = stations().points.drop(columns="geometry").assign(x=[120.5, None])
+    found = coverage.locate(pd.DataFrame(faulty), on_fault="leave_out")
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=found)
+    assert [trace.name for trace in chart.figure.data if trace.type == "scatter" and trace.mode == "markers"] == [
+        "乡镇社工站（1个） · 示意点位"
+    ]
+    assert any("1个未上图" in note for note in chart.notes)
+    assert any(note.startswith("示意点位") for note in chart.notes)
+    both = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=stations())
+    assert len(ElementTree.fromstring(both.svg).findall(f".//{SVG}*[@class='station']")) == 2 + 2  # and the legend's
+
+
+def test_text_from_data_stays_text():
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=stations())
+    assert "<b>" not in chart.svg
+    root = ElementTree.fromstring(chart.svg)
+    assert root.find(f"{SVG}title").text == "Coverage <b>&"
+    assert "站<1>" in [node.text for node in root.iter(f"{SVG}title")]
+    assert chart.figure.layout.title.text == "Coverage &lt;b&gt;&amp;"
+    control = maps.draw_coverage_map(safe(), boundaries=boundaries(), title="a\x00b\x1b")
+    assert ElementTree.fromstring(control.svg).find(f"{SVG}title").text == "a\ufffdb\ufffd"
+
+
+def test_the_static_picture_says_itself_and_keeps_its_shapes():
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), language="en")
+    root = ElementTree.fromstring(chart.svg)
+    assert root.get("role") == "img"
+    referred = root.get("aria-labelledby").split()
+    assert [root.find(f"{SVG}title").get("id"), root.find(f"{SVG}desc").get("id")] == referred
+    assert root.find(f"{SVG}desc").text == chart.alt
+    width, height = map(float, root.get("viewBox").split()[2:])
+    numbers = [
+        tuple(map(float, pair))
+        for path in root.findall(f".//{SVG}path[@class='region']")
+        for pair in re.findall(r"([\d.]+) ([\d.]+)", path.get("d"))
+    ]
+    assert len(numbers) == 3 * 4
+    assert all(0 <= x <= width and 0 <= y <= height for x, y in numbers)
+
+
+def test_a_hole_stays_open_whatever_the_fill_rule():
+    hole = [(2, 2), (4, 2), (4, 4), (2, 4)]
+    shape = MultiPolygon([Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [hole]), box(20, 0, 30, 9)])
+    wound = [np.sign(_area(ring)) for ring in rings(shape)]
+    assert wound[0] == wound[2] == -wound[1]
+
+
+def _area(ring):
+    x, y = ring[:, 0], ring[:, 1]
+    return (x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2
+
+
+def test_voronoi_cells_hold_what_is_nearest_and_fill_the_district():
+    district = boundaries(approval=None, codes=CODES[:1])
+    rng = np.random.default_rng(2)
+    towns = [f"32061200{number}" for number in range(1, 9)]
+    sites = gpd.GeoDataFrame(
+        {"town": towns, "name": [f"单元{town[-1]}" for town in towns]},
+        geometry=[Point(*place) for place in rng.uniform(500, 9500, (8, 2))],
+        crs=coverage.METRES,
+    )
+    cells = maps.voronoi_cells(sites, district)
+    assert cells.geometry.area.sum() == pytest.approx(1e8)
+    for place in (Point(*place) for place in rng.uniform(0, 10_000, (50, 2))):
+        nearest = sites.loc[sites.distance(place).idxmin(), "town"]
+        assert cells.set_index("code").geometry[nearest].distance(place) < 1e-6
+    table = disclosure.exempt(
+        pd.DataFrame({"town": towns, "coverage": np.linspace(0, 1, 8)}),
+        reason="not_personal",
+        source="stations register",
+        value="coverage",
+    )
+    chart = maps.draw_coverage_map(table, boundaries=cells)
+    assert any("非行政区划界线" in note for note in chart.notes)
+    assert {f"单元{number}" for number in range(1, 9)} <= set(texts_of(chart.svg))
+    with pytest.raises(DataError, match=towns[0]):
+        maps.voronoi_cells(sites.assign(geometry=[Point(-501, 0), *sites.geometry[1:]]), district)
+
+
+def test_a_unit_of_several_points_is_one_region():
+    places = [Point(1000, 5000), Point(4000, 5000), Point(9000, 5000)]
+    names = {"town": ["a", "a", "b"], "name": ["甲", "甲", "乙"]}
+    sites = gpd.GeoDataFrame(names, geometry=places, crs=coverage.METRES)
+    cells = maps.voronoi_cells(sites, boundaries(codes=CODES[:1])).set_index("code")
+    assert cells.geometry.area.to_dict() == {"a": pytest.approx(6500 * 10_000), "b": pytest.approx(3500 * 10_000)}
+    with pytest.raises(DataError, match="two or more units"):
+        maps.voronoi_cells(sites[:2], boundaries(codes=CODES[:1]))
+    with pytest.raises(DataError, match="a, b"):
+        maps.voronoi_cells(sites.assign(geometry=[places[0], places[1], places[1]]), boundaries(codes=CODES[:1]))
+
+
+def test_the_slider_has_one_step_a_quarter_and_one_set_of_classes():
+    table = safe((*SHARES, 0.5, 0.75, 1.0), CODES * 2, quarter=["2023Q4"] * 3 + ["2024Q4"] * 3)
+    chart = maps.draw_slider(table, boundaries=boundaries())
+    (slider,) = chart.figure.layout.sliders
+    assert [step.label for step in slider.steps] == ["2023Q4", "2024Q4"]
+    colour_of = {}
+    for step, shares in zip(slider.steps, (SHARES, (0.5, 0.75, 1.0)), strict=True):
+        style, layout, traces = step.args
+        assert list(traces) == [0, 1, 2]
+        for share, colour in zip(shares, style["fillcolor"], strict=True):
+            assert colour_of.setdefault(share, colour) == colour
+        moved = [int(re.search(r"\[(\d+)\]", key)[1]) for key in layout if key.startswith("annotations")]
+        shown = [chart.figure.layout.annotations[index].text.split("<br>")[0] for index in moved]
+        assert shown == ["通州区", "崇川区", "海门区"]
+    assert len(set(colour_of.values())) == 4
+    assert "2024年第四季度" in chart.title
+    with pytest.raises(ParameterError, match="quarter"):
+        maps.draw_slider(safe(), boundaries=boundaries())
+
+
+def test_classes_hold_every_value_once_and_name_their_ends():
+    values = pd.Series([*np.random.default_rng(7).uniform(0, 1, 40), np.nan])
+    for scheme in ("fisher_jenks", "quantiles", "equal"):
+        classes = classify(values, scheme=scheme, k=5)
+        assert sum(classes.sizes) == 40
+        assert classes.of[-1] == -1
+        for value, of in zip(values[:-1], classes.of[:-1], strict=True):
+            assert classes.ranges[of][0] <= value <= classes.ranges[of][1]
+        assert [low for low, _ in classes.ranges] == sorted(low for low, _ in classes.ranges)
+
+
+def test_natural_breaks_split_where_the_gaps_are():
+    classes = classify(pd.Series([0.1, 0.11, 0.12, 0.5, 0.51, 0.9, 0.91]), k=3)
+    assert classes.of.tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
+def test_few_distinct_values_get_a_class_each():
+    same = classify(pd.Series([1.0, 1.0, 1.0]))
+    assert (same.scheme, same.sizes, len(same.colours)) == ("each", (3,), 1)
+    assert classify(pd.Series([None, None], dtype="float64")).colours == ()
+    with pytest.raises(ParameterError, match="k 7"):
+        classify(pd.Series([1.0]), k=7)
+    with pytest.raises(ParameterError, match="did you mean 'quantiles'"):
+        classify(pd.Series([1.0]), scheme="quantile")
+
+
+def test_a_map_of_equal_figures_says_so():
+    chart = maps.draw_coverage_map(safe(shares=(1.0, 1.0, 1.0)), boundaries=boundaries())
+    assert "均为100.0%" in chart.alt
+    empty = maps.draw_coverage_map(safe(shares=pd.array([None] * 3, "Float64")), boundaries=boundaries())
+    assert "均无可显示的数值" in empty.alt
+
+
+def _lightness(colour):
+    """CIE L* of a hex colour."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return 116 * luminance ** (1 / 3) - 16
+
+
+def test_colours_grow_darker_in_steps_that_a_grey_copy_keeps():
+    steps = -np.diff([_lightness(colour) for colour in SEQUENCE])
+    assert (steps > 9).all()
+
+
+def test_labels_are_moved_apart_until_none_covers_another():
+    rng = np.random.default_rng(8)
+    places = [tuple(place) for place in rng.uniform(0, 30_000, (26, 2))]
+    labels = place_labels([("崇川街道", "50.0%")] * 26, places, metres_a_pixel=50)
+    size = 10.5
+    for one in range(26):
+        for other in range(one):
+            x, y = (
+                (labels[one].x - labels[other].x) / 50 + labels[one].dx - labels[other].dx,
+                -(labels[one].y - labels[other].y) / 50 + labels[one].dy - labels[other].dy,
+            )
+            assert abs(x) >= 4 * 13.2 * size / 13 or abs(y) >= 2 * size * 1.3
+    assert place_labels([("a", "1")] * 61, [(0.0, 0.0)] * 61, metres_a_pixel=50) == ()
+
+
+def test_long_names_are_wrapped_and_lose_nothing():
+    (label,) = place_labels([("南通市经济技术开发区老洪港", "0.0%")], [(0.0, 0.0)], metres_a_pixel=50)
+    assert "".join(label.lines[:-1]) == "南通市经济技术开发区老洪港"
+    assert max(map(len, label.lines)) <= 8

@@ -1,0 +1,217 @@
+"""What a panel must be before anything is estimated on it, and the error where it is not."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from institute_lib import policy
+from institute_lib.errors import DataError, EstimationError, ParameterError
+
+QUARTERS = [str(one) for one in pd.period_range("2021Q1", "2023Q4", freq="Q")]
+NAMES = {"outcome": "share", "unit": "district", "period": "quarter"}
+PILOT = {**NAMES, "treated_unit": "320613", "start": "2023Q1"}
+STAGGERED = {**NAMES, "treated_from": "from"}
+TWO_WAY = {**NAMES, "treated": "on"}
+
+
+@pytest.fixture
+def panel():
+    """Ten districts over twelve quarters: three start in 2022Q1, three in 2022Q4, four never."""
+    rng = np.random.default_rng(5)
+    districts = [f"3206{code}" for code in range(11, 21)]
+    rows = pd.MultiIndex.from_product([districts, QUARTERS], names=["district", "quarter"]).to_frame(index=False)
+    starts = dict(zip(districts, ["2022Q1"] * 3 + ["2022Q4"] * 3 + [None] * 4, strict=True))
+    rows["from"] = rows["district"].map(starts)
+    rows["on"] = (rows["quarter"] >= rows["from"].fillna("9999Q4")).astype(int)
+    rows["share"] = rng.normal(size=len(rows)) + 2 * rows["on"]
+    return rows
+
+
+def treated(panel, district, start):
+    changed = panel.copy()
+    changed.loc[changed["district"] == district, "from"] = start
+    changed["on"] = (changed["quarter"] >= changed["from"].fillna("9999Q4")).astype(int)
+    return changed
+
+
+def test_an_unknown_column_is_refused_with_the_nearest(panel):
+    with pytest.raises(ParameterError, match=r"'shares'.*did you mean 'share'"):
+        policy.pilot(panel, **{**PILOT, "outcome": "shares"})
+
+
+def test_a_start_outside_the_panel_names_the_panels_span(panel):
+    with pytest.raises(EstimationError, match=r"2024Q1.*outside the panel.*2021Q1 to 2023Q4"):
+        policy.pilot(panel, **{**PILOT, "start": "2024Q1"})
+
+
+def test_a_start_that_is_no_quarter_is_refused(panel):
+    with pytest.raises(DataError, match=r"2023-01.*2024Q4"):
+        policy.pilot(panel, **{**PILOT, "start": "2023-01"})
+
+
+def test_treatment_from_the_first_period_is_refused_in_every_design(panel):
+    with pytest.raises(EstimationError, match="first period of the panel"):
+        policy.pilot(panel, **{**PILOT, "start": "2021Q1"})
+    always = treated(panel, "320611", "2021Q1")
+    with pytest.raises(EstimationError, match="320611"):
+        policy.staggered(always, **STAGGERED)
+    with pytest.raises(EstimationError, match="320611"):
+        policy.two_way(always, **TWO_WAY)
+
+
+def test_fewer_than_two_pre_periods_are_refused(panel):
+    with pytest.raises(EstimationError, match="only one period before '2021Q2'"):
+        policy.pilot(panel, **{**PILOT, "start": "2021Q2"})
+    with pytest.raises(EstimationError, match="fewer than two periods before every start"):
+        policy.staggered(
+            panel[panel["quarter"] >= "2022Q3"].assign(**{"from": panel["from"].replace("2022Q1", None)}), **STAGGERED
+        )
+
+
+def test_a_treated_unit_that_is_not_there_is_named_with_the_nearest(panel):
+    with pytest.raises(EstimationError, match=r"'320631'.*did you mean '3206\d\d'"):
+        policy.pilot(panel, **{**PILOT, "treated_unit": "320631"})
+
+
+def test_no_donors_is_an_error_in_every_design(panel):
+    with pytest.raises(EstimationError, match="no donors"):
+        policy.pilot(panel[panel["district"] == "320613"], **PILOT)
+    with pytest.raises(EstimationError, match="no donors"):
+        policy.pilot(panel, **PILOT, donors=[])
+    adopters = panel[panel["from"].notna()]
+    with pytest.raises(EstimationError, match="no donors"):
+        policy.staggered(adopters, **STAGGERED, control="never_treated")
+    together = adopters[adopters["from"] == "2022Q1"]
+    with pytest.raises(EstimationError, match=r"no donors.*2022Q1"):
+        policy.staggered(together, **STAGGERED)
+
+
+def test_unknown_donors_and_a_treated_donor_are_refused(panel):
+    with pytest.raises(EstimationError, match="320699"):
+        policy.pilot(panel, **PILOT, donors=["320617", "320699"])
+    with pytest.raises(EstimationError, match="both treated and a donor"):
+        policy.pilot(panel, **PILOT, donors=["320617", "320613"])
+
+
+def test_duplicate_unit_periods_are_all_listed(panel):
+    twice = pd.concat([panel, panel.iloc[[0, 13]]])
+    with pytest.raises(DataError, match="2 unit-periods") as raised:
+        policy.staggered(twice, **STAGGERED)
+    assert [fault.value for fault in raised.value.faults] == ["320611, 2021Q1", "320612, 2021Q2"]
+
+
+def test_gaps_name_unit_and_period_and_may_drop_the_donor_only_on_request(panel):
+    holed = panel[~((panel["district"] == "320618") & (panel["quarter"] == "2021Q3"))]
+    with pytest.raises(EstimationError, match=r"320618 \(2021Q3\)"):
+        policy.pilot(holed, **PILOT)
+    effect = policy.pilot(holed, **PILOT, incomplete="drop")
+    assert effect.n_donors == 8
+    assert "320618 (2021Q3)" in effect.warnings[0]
+
+
+def test_a_gap_of_the_treated_unit_is_never_dropped(panel):
+    holed = panel[~((panel["district"] == "320613") & (panel["quarter"] == "2021Q3"))]
+    with pytest.raises(EstimationError, match=r"320613 \(2021Q3\)"):
+        policy.pilot(holed, **PILOT, incomplete="drop")
+
+
+def test_an_unbalanced_panel_is_estimated_with_a_warning_where_the_design_allows_it(panel):
+    holed = panel.drop(index=panel.index[5])
+    effect = policy.staggered(holed, **STAGGERED)
+    assert any("320611 (2022Q2)" in warning for warning in effect.warnings)
+    assert np.isfinite(effect.att)
+    assert policy.two_way(holed, **TWO_WAY).decomposition is None
+
+
+@pytest.mark.parametrize("call", ["pilot", "staggered", "two_way"])
+def test_a_constant_outcome_is_refused(panel, call):
+    arguments = {"pilot": PILOT, "staggered": STAGGERED, "two_way": TWO_WAY}[call]
+    with pytest.raises(EstimationError, match=r"share is 0\.5 in all"):
+        getattr(policy, call)(panel.assign(share=0.5), **arguments)
+
+
+def test_missing_outcomes_and_clusters_are_dropped_with_a_count_by_column(panel):
+    city = panel["district"].str[-1]
+    holed = panel.assign(city=city.mask(panel["district"] == "320620"))
+    holed.loc[[3, 4], "share"] = np.nan
+    effect = policy.staggered(holed, **STAGGERED, cluster="city")
+    assert effect.warnings[0] == "14 of 120 rows dropped for missing values: share 2, city 12"
+    assert effect.n_rows == 106
+    assert effect.n_units == 9
+
+
+def test_a_single_cluster_is_refused(panel):
+    for call, arguments in ((policy.staggered, STAGGERED), (policy.two_way, TWO_WAY)):
+        with pytest.raises(EstimationError, match="at least two clusters"):
+            call(panel.assign(city="320600"), **arguments, cluster="city")
+
+
+def test_a_missing_outcome_of_a_donor_is_a_gap_for_the_pilot(panel):
+    holed = panel.copy()
+    holed.loc[(holed["district"] == "320618") & (holed["quarter"] == "2021Q3"), "share"] = np.nan
+    with pytest.raises(EstimationError, match=r"320618 \(2021Q3\)"):
+        policy.pilot(holed, **PILOT)
+
+
+def test_an_outcome_that_is_no_number_is_refused(panel):
+    with pytest.raises(DataError, match="未报送"):
+        policy.two_way(panel.assign(share=panel["share"].astype(object).where(panel.index > 0, "未报送")), **TWO_WAY)
+
+
+def test_rows_without_a_unit_or_period_are_refused_by_row(panel):
+    holed = panel.assign(district=panel["district"].mask(panel.index == 7))
+    with pytest.raises(DataError, match="row 7"):
+        policy.staggered(holed, **STAGGERED)
+
+
+def test_treatment_that_switches_off_is_refused_with_unit_and_period(panel):
+    off = panel.copy()
+    off.loc[(off["district"] == "320612") & (off["quarter"] >= "2023Q2"), ["on", "from"]] = [0, None]
+    with pytest.raises(EstimationError, match=r"switches off.*320612 in 2023Q2"):
+        policy.two_way(off, **TWO_WAY)
+    with pytest.raises(DataError, match=r"320612.*switches off"):
+        policy.staggered(off, **STAGGERED)
+
+
+def test_a_treatment_other_than_zero_or_one_is_refused(panel):
+    with pytest.raises(DataError, match=r"0\.5"):
+        policy.two_way(panel.assign(on=panel["on"] * 0.5), **TWO_WAY)
+
+
+def test_weights_and_clusters_that_change_within_a_unit_are_refused(panel):
+    changing = panel.assign(weight=np.arange(len(panel)) + 1.0, city=panel["quarter"])
+    with pytest.raises(DataError, match="one number a unit"):
+        policy.staggered(changing, **STAGGERED, weights="weight")
+    with pytest.raises(DataError, match="in one cluster"):
+        policy.staggered(changing, **STAGGERED, cluster="city")
+    with pytest.raises(DataError, match="positive"):
+        policy.staggered(panel.assign(weight=0.0), **STAGGERED, weights="weight")
+
+
+def test_a_start_after_the_panel_ends_counts_as_not_yet_treated(panel):
+    later = treated(panel, "320620", "2025Q1")
+    assert policy.staggered(later, **STAGGERED).n_treated == 6
+
+
+def test_periods_may_be_years_and_zero_means_never(panel):
+    years = panel.assign(year=panel["quarter"].map({name: 2000 + place for place, name in enumerate(QUARTERS)}))
+    years["start"] = years["from"].map({"2022Q1": 2004, "2022Q4": 2007}).fillna(0)
+    by_year = policy.staggered(years, outcome="share", unit="district", period="year", treated_from="start")
+    by_quarter = policy.staggered(panel, **STAGGERED)
+    assert by_year.att == pytest.approx(by_quarter.att, abs=1e-12)
+    assert set(by_year.group_time["group"]) == {2004, 2007}
+    assert set(by_quarter.group_time["group"]) == {"2022Q1", "2022Q4"}
+
+
+def test_the_order_of_rows_changes_nothing(panel):
+    shuffled = panel.sample(frac=1, random_state=3)
+    assert policy.pilot(shuffled, **PILOT).to_frame().equals(policy.pilot(panel, **PILOT).to_frame())
+    assert policy.staggered(shuffled, **STAGGERED).att == pytest.approx(policy.staggered(panel, **STAGGERED).att)
+
+
+def test_the_callers_frame_is_left_alone(panel):
+    before = panel.copy(deep=True)
+    policy.staggered(panel, **STAGGERED)
+    policy.two_way(panel, **TWO_WAY)
+    policy.pilot(panel, **PILOT)
+    pd.testing.assert_frame_equal(panel, before)

@@ -1,0 +1,61 @@
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from institute_lib.runs import places
+from institute_lib.runs.jobs import JobError, Task, accept
+from institute_lib.runs.plan import Job
+
+RESULT = {"notebook": "01_first", "area": "320613", "quarter": "2025Q4"}
+
+
+def task(tmp_path):
+    return Task(Job("01_first", "320613"), tmp_path, tmp_path, tmp_path, None, "2025Q4", "zh", {}, {}, "f", "r", 10, 10)
+
+
+def executed(folder: Path, *cells, result=RESULT):
+    """An executed notebook with (source, execution count, outputs) for each cell, as papermill leaves it: all
+    'completed'."""
+    given = nbformat.v4.new_notebook()
+    for source, count, outputs in cells:
+        cell = nbformat.v4.new_code_cell(source, execution_count=count, outputs=outputs)
+        cell.metadata["papermill"] = {"status": "completed", "exception": None}
+        given.cells.append(cell)
+    nbformat.write(given, folder / places.EXECUTED)
+    if result is not None:
+        (folder / places.RESULT).write_text(json.dumps(result), encoding="utf-8")
+
+
+def kind_of_refusal(tmp_path):
+    with pytest.raises(JobError) as refused:
+        accept(task(tmp_path), tmp_path)
+    return refused.value.failure.kind
+
+
+def test_a_notebook_whose_cells_all_ran_and_which_left_its_result_is_accepted(tmp_path):
+    executed(tmp_path, ("a = 1", 1, []), ("", None, []))
+    assert accept(task(tmp_path), tmp_path) == RESULT
+
+
+def test_a_cell_that_never_ran_is_found_although_papermill_calls_it_completed(tmp_path):
+    executed(tmp_path, ("a = 1", 1, []), ("b = 2", None, []))
+    assert kind_of_refusal(tmp_path) == "CellNotRun"
+
+
+def test_an_error_that_the_notebook_went_on_from_is_still_an_error(tmp_path):
+    error = nbformat.v4.new_output("error", ename="KeyError", evalue="x", traceback=[])
+    executed(tmp_path, ("a", 1, [error]), ("b = 2", 2, []))
+    assert kind_of_refusal(tmp_path) == "KeyError"
+
+
+def test_a_notebook_without_its_result_is_refused(tmp_path):
+    executed(tmp_path, ("a = 1", 1, []), result=None)
+    assert kind_of_refusal(tmp_path) == "NoResult"
+
+
+@pytest.mark.parametrize("wrong", [{"area": "320612"}, {"quarter": "2025Q3"}, {"notebook": "02_second"}])
+def test_a_result_of_something_else_is_refused(tmp_path, wrong):
+    executed(tmp_path, ("a = 1", 1, []), result=RESULT | wrong)
+    assert kind_of_refusal(tmp_path) == "WrongResult"

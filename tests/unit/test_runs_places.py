@@ -1,0 +1,93 @@
+import errno
+import os
+
+import pytest
+
+from institute_lib.errors import RunError
+from institute_lib.runs import places
+
+
+def fill(folder, mark="new"):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in places.OUTPUTS:
+        (folder / name).write_text(f"{name} {mark}", encoding="utf-8")
+    return folder
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_leaves_the_earlier_file_whole_and_no_rest_beside_it(tmp_path, monkeypatch):
+    places.write_whole(tmp_path / "a.json", "earlier")
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        places.write_whole(tmp_path / "a.json", "later")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_text() == "earlier"
+
+
+def test_committed_files_count_and_the_private_ones_are_gone(tmp_path):
+    places.commit(fill(tmp_path / "private"), tmp_path / "place", {"fingerprint": "f"})
+    assert places.intact_manifest(tmp_path / "place")["fingerprint"] == "f"
+    assert not list((tmp_path / "private").iterdir())
+
+
+def test_files_without_their_manifest_do_not_count(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "write_json", no_space)
+    with pytest.raises(OSError, match="No space"):
+        places.commit(fill(tmp_path / "private"), tmp_path / "place", {})
+    assert places.intact_manifest(tmp_path / "place") is None
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"outputs": 3}', '{"outputs": {"brief.html": {}}}', "\x00\x01"])
+def test_a_corrupted_manifest_counts_as_none(tmp_path, text):
+    places.commit(fill(tmp_path / "private"), tmp_path / "place", {})
+    (tmp_path / "place" / places.MANIFEST).write_text(text)
+    assert places.intact_manifest(tmp_path / "place") is None
+
+
+def test_a_brief_that_was_changed_afterwards_no_longer_counts(tmp_path):
+    places.commit(fill(tmp_path / "private"), tmp_path / "place", {})
+    brief = tmp_path / "place" / places.BRIEF
+    brief.write_text(brief.read_text().replace("new", "old"))
+    assert places.intact_manifest(tmp_path / "place") is None
+
+
+def test_a_place_that_was_only_copied_still_counts(tmp_path):
+    places.commit(fill(tmp_path / "private"), tmp_path / "place", {})
+    os.utime(tmp_path / "place" / places.BRIEF)
+    assert places.intact_manifest(tmp_path / "place") is not None
+
+
+def test_a_second_run_of_the_quarter_is_refused_and_told_who_holds_it(tmp_path):
+    with (
+        places.locked(tmp_path / "2025Q4"),
+        pytest.raises(RunError, match=f"2025Q4 is being run by process {os.getpid()} on"),
+        places.locked(tmp_path / "2025Q4"),
+    ):
+        pass
+
+
+def test_the_lock_is_free_again_after_the_run(tmp_path):
+    with places.locked(tmp_path):
+        pass
+    with places.locked(tmp_path):
+        pass
+
+
+def test_what_interrupted_jobs_left_is_swept_and_nothing_else(tmp_path):
+    fill(tmp_path / "01_first" / f"{places.PRIVATE}abc")
+    fill(tmp_path / "01_first" / "320613")
+    places.sweep(tmp_path)
+    assert [path.name for path in (tmp_path / "01_first").iterdir()] == ["320613"]
+
+
+def test_a_run_that_will_not_fit_on_the_disk_is_refused(tmp_path):
+    with pytest.raises(RunError, match="MB free"):
+        places.check_free_space(tmp_path, 10**18)
+
+
+def test_runs_in_another_language_have_a_folder_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    assert places.run_folder("2025Q4", "zh") != places.run_folder("2025Q4", "en")

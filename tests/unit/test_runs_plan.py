@@ -1,0 +1,85 @@
+import pytest
+
+from institute_lib.errors import ParameterError
+from institute_lib.runs.plan import Job, load_plan
+
+PLAN = """
+areas = ["南通市", "320612", "320613"]
+[notebooks.01_first]
+[notebooks.06_last]
+after = ["01_first"]
+reads = "peers"
+"""
+
+
+def plan_file(tmp_path, text):
+    path = tmp_path / "plan.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_areas_may_be_written_as_names_and_become_codes(tmp_path):
+    assert load_plan(plan_file(tmp_path, PLAN)).areas == ("320600", "320612", "320613")
+
+
+def test_the_overview_of_a_district_reads_the_results_of_its_peers_and_its_city(tmp_path):
+    reads = load_plan(plan_file(tmp_path, PLAN)).reads(Job("06_last", "320613"))
+    assert set(reads) == {Job("01_first", area) for area in ("320600", "320612", "320613")}
+
+
+def test_a_notebook_that_reads_nothing_waits_for_nothing(tmp_path):
+    assert load_plan(plan_file(tmp_path, PLAN)).reads(Job("01_first", "320613")) == ()
+
+
+def test_selecting_areas_and_notebooks_takes_names_codes_and_file_names(tmp_path):
+    plan = load_plan(plan_file(tmp_path, PLAN))
+    assert plan.select(["崇川区"], ["01_first.ipynb"]) == (Job("01_first", "320613"),)
+
+
+@pytest.mark.parametrize(
+    ("areas", "notebooks", "named"),
+    [
+        (["320506"], None, "320506"),
+        (["崇川去"], None, "崇川区"),
+        (None, ["06_lst"], "did you mean '06_last'"),
+    ],
+)
+def test_what_the_plan_does_not_hold_is_refused_with_the_nearest_name(tmp_path, areas, notebooks, named):
+    with pytest.raises(ParameterError, match=named):
+        load_plan(plan_file(tmp_path, PLAN)).select(areas, notebooks)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("area = ['320600']\n" + PLAN, "did you mean 'areas'"),
+        (PLAN + "reads_ = 1", "did you mean 'reads'"),
+        (PLAN.replace('"peers"', '"pears"'), "did you mean 'peers'"),
+        (PLAN.replace('after = ["01_first"]', 'after = ["01_frist"]'), "did you mean '01_first'"),
+        (PLAN + "cell_seconds = 0", "cell_seconds = 0"),
+        (PLAN.replace('["南通市", "320612", "320613"]', "[]"), "'areas' is missing"),
+        ("areas = [", "not valid TOML"),
+        ("language = 'de'\n" + PLAN, "language 'de'"),
+    ],
+)
+def test_a_plan_with_a_mistake_is_refused_by_name(tmp_path, text, named):
+    with pytest.raises(ParameterError, match=named):
+        load_plan(plan_file(tmp_path, text))
+
+
+def test_notebooks_that_wait_for_each_other_are_refused(tmp_path):
+    circle = PLAN.replace("[notebooks.01_first]", '[notebooks.01_first]\nafter = ["06_last"]')
+    with pytest.raises(ParameterError, match="wait for each other"):
+        load_plan(plan_file(tmp_path, circle))
+
+
+def test_a_plan_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ParameterError, match="no plan at"):
+        load_plan(tmp_path / "absent.toml")
+
+
+def test_the_plan_of_the_project_names_every_area_of_nantong():
+    from institute_lib import areas, paths
+
+    plan = load_plan(paths.PACKAGE.parent / "papermill_runs" / "quarterly.toml")
+    assert set(plan.areas) == {"320600", *(district.code for district in areas.districts("320600"))}

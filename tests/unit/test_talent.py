@@ -1,0 +1,342 @@
+"""Examinations, ladder, services, purchase, the three questions, and Nantong beside Suzhou."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from institute_lib import areas, talent
+from institute_lib.errors import DataError, EstimationError, ParameterError
+
+RNG = np.random.default_rng(20241108)
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0000, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_intervals_are_those_of_newcombe_1998_table_1(successes, trials, low, high):
+    found = talent.wilson(successes, trials)
+    assert [float(limit) for limit in found] == pytest.approx([low, high], abs=5e-5)
+
+
+def test_no_trials_give_no_interval():
+    assert np.isnan(talent.wilson(0, 0)).all()
+
+
+def test_the_ratio_of_two_counts_has_the_exact_binomial_interval():
+    low, high = talent.poisson_ratio(3671, 2622)
+    exact = stats.binomtest(3671, 3671 + 2622).proportion_ci(method="exact")
+    assert float(low / (1 + low)) == pytest.approx(exact.low)
+    assert float(high / (1 + high)) == pytest.approx(exact.high)
+
+
+def test_growth_from_nothing_has_no_upper_limit():
+    low, high = talent.poisson_ratio(5, 0)
+    assert np.isinf(high)
+    assert low > 0
+
+
+def exams(rows):
+    frame = pd.DataFrame(
+        rows, columns=["candidate_id", "exam_date", "district", "level", "sat", "passed", "stock", "worker_id"]
+    )
+    return frame.assign(exam_date=pd.to_datetime(frame["exam_date"]), registered=True)
+
+
+EXAMS = exams(
+    [
+        ("a", "2023-06-10", "320613", "assistant", True, True, False, "w1"),
+        ("b", "2023-06-10", "320613", "assistant", True, False, False, None),
+        ("a", "2024-05-25", "320613", "social_worker", True, True, False, "w1"),
+        ("b", "2024-05-25", "320613", "assistant", True, True, False, None),
+        ("c", "2024-05-25", "320614", "assistant", False, False, False, None),
+        ("d", "2018-12-31", "320614", "senior", True, True, True, "w2"),
+    ]
+)
+
+
+def test_the_funnel_counts_by_year_and_leaves_the_opening_stock_out():
+    result = talent.funnel(EXAMS, by=("year",))
+    assert result.frame[["year", "registered", "sat", "passed"]].values.tolist() == [[2023, 2, 2, 1], [2024, 3, 2, 2]]
+    assert result.frame["pass_rate"].tolist() == [0.5, 1.0]
+    assert "opening stock" in result.warnings[0]
+    assert "2024" in result.summary("zh")
+
+
+def test_a_district_where_nobody_sat_has_no_pass_rate():
+    frame = talent.funnel(EXAMS, by=("year", "district")).frame
+    lonely = frame[frame["district"] == "320614"]
+    assert lonely["pass_rate"].isna().all()
+    assert lonely["pass_rate_low"].isna().all()
+
+
+def test_an_unknown_grouping_names_the_nearest():
+    with pytest.raises(ParameterError, match="did you mean 'district'"):
+        talent.funnel(EXAMS, by=("districts",))
+
+
+def test_people_mobilised_are_never_a_denominator():
+    with pytest.raises(EstimationError, match="mobilised"):
+        talent.pass_rate(3671, out_of=20000, denominator="mobilised")
+    with pytest.raises(EstimationError, match="not known"):
+        talent.pass_rate(3671, out_of=None, denominator="sat")
+    rate, low, high = talent.pass_rate(1, out_of=29, denominator="sat")
+    assert low < rate < high
+
+
+def test_growth_compares_with_the_year_before():
+    result = talent.growth(EXAMS, year=2024)
+    assert result.frame["growth"].tolist() == [1.0]
+    assert (result.frame["growth_low"] < 1).all()
+    with pytest.raises(EstimationError, match="2022"):
+        talent.growth(EXAMS, year=2023)
+
+
+def test_a_district_without_passes_in_one_year_still_counts_in_growth():
+    frame = talent.growth(EXAMS, year=2024, by=("district",)).frame.set_index("district")
+    assert frame.loc["320613", ["before", "after"]].tolist() == [1, 2]
+
+
+TITLES = pd.DataFrame(
+    [("p", "supervisor", "320613", "2022-01-01"), ("q", "lecturer", "320614", "2025-01-01")],
+    columns=["person_id", "title", "district", "awarded"],
+).assign(awarded=lambda frame: pd.to_datetime(frame["awarded"]))
+
+
+def test_the_ladder_puts_each_candidate_on_the_highest_rung_reached_by_the_day():
+    result = talent.ladder(TITLES, EXAMS, at="2024-12-31")
+    assert result.totals().to_dict() == {"assistant": 1, "social_worker": 1, "senior": 1, "supervisor": 1}
+    assert result.per_hundred == pytest.approx(100 / 3)
+    assert talent.ladder(TITLES, EXAMS, at="2023-12-31").totals().to_dict()["assistant"] == 1
+
+
+def services(rows):
+    columns = ["district", "quarter", "field", "caseload", "outcome_numerator", "outcome_denominator"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_outcome_rates_count_only_what_was_assessed():
+    table = services(
+        [
+            ("320613", "2025Q4", "drug", 100, 45, 50),
+            ("320614", "2025Q4", "drug", 30, np.nan, np.nan),
+            ("320613", "2025Q3", "drug", 90, 1, 50),
+        ]
+    )
+    result = talent.outcomes(table, quarter="2025Q4", by=("field",))
+    row = result.frame.iloc[0]
+    assert (row["caseload"], row["outcome_denominator"], row["rate"]) == (130, 50, 0.9)
+    assert "1 rows" in result.warnings[0]
+
+
+def test_an_outcome_above_its_denominator_is_named_with_its_row():
+    table = services([("320613", "2025Q4", "drug", 100, 60, 50)])
+    with pytest.raises(DataError) as caught:
+        talent.outcomes(table, quarter="2025Q4")
+    assert [(fault.row, fault.column) for fault in caught.value.faults] == [(2, "outcome_numerator")]
+
+
+def test_the_fitted_prior_maximises_the_beta_binomial_likelihood():
+    trials = RNG.integers(5, 200, 60)
+    successes = RNG.binomial(trials, RNG.beta(12, 4, 60))
+    prior = talent.shrink(pd.Series(successes), pd.Series(trials))
+
+    def likelihood(mean, precision):
+        return stats.betabinom.logpmf(successes, trials, mean * precision, (1 - mean) * precision).sum()
+
+    best = likelihood(prior.mean, prior.precision)
+    around = [
+        likelihood(prior.mean + shift, prior.precision * factor)
+        for shift in (-0.01, 0, 0.01)
+        for factor in (0.8, 1, 1.25)
+    ]
+    assert best >= max(around) - 1e-6
+
+
+def test_a_planted_prior_is_recovered():
+    trials = np.full(3000, 80)
+    successes = RNG.binomial(trials, RNG.beta(16, 4, 3000))
+    prior = talent.shrink(pd.Series(successes), pd.Series(trials))
+    assert prior.mean == pytest.approx(0.8, abs=0.01)
+    assert prior.precision == pytest.approx(20, rel=0.1)
+
+
+def test_small_districts_are_shrunk_more_than_large_ones():
+    rows = [(f"3206{n:02d}", "2025Q4", "drug", 500, 300 + 20 * n, 500) for n in range(8)]
+    rows += [("320699", "2025Q4", "drug", 3, 3, 3)]
+    frame = talent.outcomes(services(rows), quarter="2025Q4", by=("field", "district")).frame.set_index("district")
+    assert frame.loc["320699", "shrunk"] < 0.95
+    large = frame.loc["320607"]
+    assert abs(large["shrunk"] - large["rate"]) < abs(frame.loc["320699", "shrunk"] - 1)
+    assert (frame["shrunk_low"] < frame["shrunk"]).all()
+
+
+def test_alike_districts_are_shrunk_to_the_common_mean():
+    prior = talent.shrink(pd.Series([50] * 10), pd.Series([100] * 10))
+    assert prior.mean == pytest.approx(0.5, abs=1e-3)
+    assert prior.precision > 1000
+
+
+def contracts(amounts, **changes):
+    frame = pd.DataFrame({"amount": amounts, "provider": [f"p{at}" for at in range(len(amounts))]})
+    base = {
+        "district": "320613",
+        "signed": pd.Timestamp("2024-03-01"),
+        "level": "town",
+        "field": "drug",
+        "social_worker_share": 0.8,
+        "labour_share": 0.9,
+    }
+    return frame.assign(contract_id=[f"c{at}" for at in frame.index], **{**base, **changes})
+
+
+def test_concentration_is_that_of_the_four_firm_example_of_the_merger_guidelines():
+    result = talent.purchase(contracts([30, 30, 20, 20]))
+    assert result.hhi == pytest.approx(0.26)
+    assert result.frame["share"].tolist() == [1.0]
+
+
+def test_contracts_below_a_provincial_floor_are_listed():
+    table = contracts([10, 10, 10], labour_share=[0.79, 0.8, 0.9], social_worker_share=[0.7, 0.75, 0.9])
+    result = talent.purchase(table)
+    assert result.breaches[["contract_id", "column"]].values.tolist() == [
+        ["c0", "social_worker_share"],
+        ["c0", "labour_share"],
+    ]
+    assert result.frame["below_floor"].tolist() == [1]
+
+
+def test_the_period_of_signature_bounds_the_contracts():
+    table = contracts([10, 20])
+    table.loc[1, "signed"] = pd.Timestamp("2025-03-01")
+    assert talent.purchase(table, until="2024-12-31").total == 10
+    assert talent.purchase(table, by=("year",)).frame["amount"].tolist() == [10, 20]
+
+
+def test_the_three_questions_are_answered_with_their_counts():
+    workers = pd.DataFrame(
+        [("w1", "2020-01-01", None), ("w2", "2020-01-01", "2025-06-30"), ("w3", "2025-03-01", None)],
+        columns=["worker_id", "entered", "left"],
+    ).assign(district="320613", leave_reason=None)
+    workers[["entered", "left"]] = workers[["entered", "left"]].apply(pd.to_datetime)
+    changes = pd.DataFrame(
+        [("w1", "2020-01-01", "assistant"), ("w3", "2025-03-01", "unknown")],
+        columns=["worker_id", "date", "certificate"],
+    ).assign(date=lambda frame: pd.to_datetime(frame["date"]))
+    table = services([("320613", "2025Q4", "drug", 100, 45, 50)])
+    result = talent.questions(workers, changes, EXAMS, table, quarter="2025Q4")
+    counts = result.frame.set_index("indicator")[["numerator", "denominator"]].values.tolist()
+    assert counts == [[1, 2], [1, 1], [1, 2], [45, 50]]
+    assert set(result.frame["question"]) == set(talent.QUESTIONS)
+    assert "certificate of 1 of 2" in result.warnings[0]
+    assert "留得住" in result.summary("zh")
+
+
+PUBLISHED = areas.reference("published_facts")
+
+
+def row(result, indicator):
+    return result.frame.set_index("indicator").loc[indicator]
+
+
+def test_passes_of_both_cities_are_compared_from_the_published_file():
+    result = talent.yardstick(PUBLISHED)
+    passes = row(result, "exam_passed")
+    by_area = PUBLISHED[PUBLISHED["indicator"] == "exam_passed"].set_index("area")["value"]
+    assert passes["gap"] == by_area["320500"] - by_area["320600"]
+    assert 0 < passes["years_behind"] < 2
+    assert passes["here_source"]
+
+
+def test_a_changed_published_figure_changes_the_yardstick():
+    changed = PUBLISHED.copy()
+    here = (changed["area"] == "320600") & (changed["indicator"] == "exam_passed")
+    changed.loc[here, "value"] = 4000
+    assert row(talent.yardstick(changed), "exam_passed")["gap"] < row(talent.yardstick(PUBLISHED), "exam_passed")["gap"]
+
+
+def test_bounds_stay_bounds_in_words():
+    shown = talent.yardstick(PUBLISHED).shown("zh").set_index("indicator")
+    assert shown.loc["发动报考人数（非报名人数）", "here"] == "近20,000"
+    assert shown.loc["累计购买服务资金（元）", "there"] == "超200,000,000"
+
+
+def test_every_counted_fact_of_the_two_cities_stands_in_the_yardstick():
+    counted = PUBLISHED[PUBLISHED["area"].isin(["320600", "320500"]) & ~PUBLISHED["unit"].isin(["event", "department"])]
+    wanted = set(counted.loc[~counted["indicator"].str.endswith("_growth"), "indicator"])
+    assert wanted == set(talent.yardstick(PUBLISHED).frame["indicator"])
+
+
+def test_what_nantong_has_not_published_is_its_register_or_not_published_and_demo_is_compared_with_nothing():
+    demo = talent.yardstick(PUBLISHED, registers={"town_stations": 80.0}, demo=True)
+    own = talent.yardstick(PUBLISHED, registers={"town_stations": 80.0}, demo=False)
+    assert row(demo, "town_stations")["here_status"] == "demo"
+    assert row(own, "town_stations")["here_status"] == "register"
+    assert row(own, "lecturers")["here_status"] == "unpublished"
+    assert np.isnan(row(demo, "town_stations")["gap"])
+    shown = demo.shown("zh").set_index("indicator").loc["镇（街道）社工站"]
+    assert shown["here"] == "80（演示）"
+    assert shown["gap"] == "演示，不作比较"
+
+
+def test_a_bound_is_never_subtracted():
+    changed = PUBLISHED.copy()
+    changed.loc[changed["indicator"] == "exam_passed", "bound"] = "lower"
+    assert np.isnan(row(talent.yardstick(changed), "exam_passed")["gap"])
+
+
+def test_figures_per_ten_thousand_use_the_census_of_each_city():
+    population = areas.population()
+    passes = row(talent.yardstick(PUBLISHED, population=population), "exam_passed")
+    nantong = population.loc[population["code"].str.startswith("3206"), "population"].sum()
+    assert passes["here_per_10000"] == pytest.approx(10_000 * passes["here_value"] / nantong)
+
+
+def test_text_where_a_number_is_needed_is_refused():
+    with pytest.raises(DataError, match="text"):
+        talent.yardstick(PUBLISHED.assign(value=">17000"))
+
+
+def test_register_indicators_count_nantong_alone_as_of_the_day():
+    stations = pd.DataFrame(
+        [
+            ("320613", "town", "2019-01-01", None),
+            ("320613", "village", "2030-01-01", None),
+            ("320505", "town", "2019-01-01", None),
+        ],
+        columns=["district", "level", "opened", "closed"],
+    )
+    stations[["opened", "closed"]] = stations[["opened", "closed"]].apply(pd.to_datetime)
+    workers = pd.DataFrame(
+        {
+            "district": ["320613"],
+            "entered": [pd.Timestamp("2020-01-01")],
+            "left": [pd.NaT],
+            "kind": ["drug"],
+            "worker_id": ["w"],
+        }
+    )
+    found = talent.register_indicators(exams=EXAMS, stations=stations, workers=workers, talent=TITLES, at="2024-12-31")
+    assert found["town_stations"] == 1
+    assert found["village_rooms"] == 0
+    assert found["drug_social_workers"] == 1
+    assert found["exam_passed_cumulative"] == 4
+    assert found["lecturers"] == 0
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_every_result_says_itself_in_both_languages(language):
+    table = services([("320613", "2025Q4", "drug", 100, 45, 50)])
+    results = [
+        talent.funnel(EXAMS),
+        talent.funnel(EXAMS, by=()),
+        talent.growth(EXAMS, year=2024),
+        talent.ladder(TITLES, EXAMS, at="2024-12-31"),
+        talent.outcomes(table, quarter="2025Q4"),
+        talent.purchase(contracts([30, 20])),
+        talent.yardstick(PUBLISHED),
+    ]
+    for result in results:
+        assert "{" not in result.summary(language)
+        assert len(result.to_frame())

@@ -80,6 +80,7 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("--scheduler", help="address of a Dask scheduler, such as tcp://host:8786")
     one.add_argument("--force", action="store_true", help="run unchanged jobs too")
     one.add_argument("--cold", action="store_true", help="start ordinary kernels instead of forked ones")
+    one.add_argument("--single", action="store_true", default=None, help="briefs of one file each, to be sent alone")
     one.add_argument("--log", choices=["auto", "bar", "lines", "json", "none"], default="auto")
     one = command("report", _report, "demo registers if there are none, the run of a quarter, and where to look")
     one.add_argument("quarter", nargs="?", metavar="QUARTER", help="default: the last quarter that the data cover")
@@ -90,6 +91,7 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     one = command("brief", _brief, "export an executed notebook as one HTML file")
     one.add_argument("notebook", type=Path)
     one.add_argument("output", type=Path, nargs="?", help="default: beside the notebook, .html")
+    one.add_argument("--single", action="store_true", help="one file, even where a quarter's briefs share plotly")
     _language(one, "zh")
     one = command("release", _release, "take a quarter's briefs through the release gate")
     _quarter(one)
@@ -232,6 +234,7 @@ def _run(given: argparse.Namespace) -> int:
             language=given.language,
             progress=given.log,
             warm=not given.cold,
+            single=given.single,
         )
     )
 
@@ -291,9 +294,10 @@ def _brief(given: argparse.Namespace) -> None:
 
     if not given.notebook.is_file():
         raise ParameterError(f"no notebook at {given.notebook}")
-    _say(
-        str(brief.export(given.notebook, given.output or given.notebook.with_suffix(".html"), language=given.language))
-    )
+    output = given.output or given.notebook.with_suffix(".html")
+    shares = not given.single and (output.parent / f"../../{brief.SHARED_NAME}").is_file()
+    shared = f"../../{brief.SHARED_NAME}" if shares else None
+    _say(str(brief.export(given.notebook, output, language=given.language, shared=shared)))
 
 
 def _release(given: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import os
 import platform
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,8 @@ from institute_lib.errors import ParameterError, RunError
 
 HERE = Path(__file__).parent
 SHARED_NAME = "plotly.min.js"
+SHARED_SCRIPT = re.compile(r'<script src="[^"]*"></script>')
+SHARED_POLICY = re.compile(r'(content="default-src &#39;none&#39;; script-src [^"]*?)&#39;self&#39;')
 # plotly fetches a world map from the network for any choropleth, unless it finds one here; an empty one is enough.
 GEO_STUB = (
     "window.PlotlyGeoAssets={topojson:{world_110m:{type:'Topology',arcs:[],objects:{}}}};"
@@ -74,6 +77,16 @@ def write_plotly(folder: str | Path) -> Path:
     return target
 
 
+def in_one_file(html: str) -> str:
+    """A brief that shares plotly as one that holds it, byte for byte what `export` without `shared` writes.
+
+    A page that shares nothing comes back unchanged.
+    """
+    allowed = f"&#39;sha256-{_hash(_plotly())}&#39;"
+    html, shares = SHARED_POLICY.subn(lambda found: found[1] + allowed, html, count=1)
+    return SHARED_SCRIPT.sub(lambda _: f"<script>{_plotly()}</script>", html, count=1) if shares else html
+
+
 def _notebook(given: Any) -> Any:
     import nbformat
 
@@ -87,7 +100,7 @@ def _notebook(given: Any) -> Any:
 
 def _render(content: Content, notebook: Any, language: str, more: dict[str, str], shared: str | None) -> str:
     has_charts = any(kind == "chart" for kind, _ in content.body)
-    tags, hashes = _scripts(shared) if has_charts else ([], [])
+    tags, allowed = _scripts(shared) if has_charts else ([], [])
     head = page.head(content, language)
     if any(mark["kind"] == "demo" for mark in head["marks"]):
         content.fold.insert(0, f"<p>{page.word('demo_note', language)}</p>")
@@ -97,7 +110,7 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
         .get_template("brief.html.j2")
         .render(
             lang=page.LANG[language],
-            policy=_policy(hashes, shared),
+            policy=_policy(allowed),
             style=_style(head["marks"]),
             words=page.words(language),
             head=head,
@@ -145,13 +158,14 @@ def _plotly() -> str:
 
 
 def _scripts(shared: str | None) -> tuple[list[str], list[str]]:
-    """Script tags in order, and the hashes of the inline ones for the policy."""
-    draw = (HERE / "draw.js").read_text(encoding="utf-8")
-    inline = [GEO_STUB, draw] if shared else [GEO_STUB, _plotly(), draw]
+    """Script tags in order, and what the policy allows for each: the hash of an inline one, 'self' for the shared."""
+    inline = [GEO_STUB, _plotly(), (HERE / "draw.js").read_text(encoding="utf-8")]
     tags = [f"<script>{text}</script>" for text in inline]
+    allowed = [f"'sha256-{_hash(text)}'" for text in inline]
     if shared:
-        tags.insert(1, f'<script src="{_environment().from_string("{{ src }}").render(src=shared)}"></script>')
-    return tags, [_hash(text) for text in inline]
+        tags[1] = f'<script src="{_environment().from_string("{{ src }}").render(src=shared)}"></script>'
+        allowed[1] = "'self'"  # on file:// a hash of an external file is refused
+    return tags, allowed
 
 
 @cache
@@ -159,10 +173,10 @@ def _hash(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
 
 
-def _policy(hashes: list[str], shared: str | None) -> str:
-    allowed = [f"'sha256-{one}'" for one in hashes] + (["'self'"] if shared and hashes else [])
+def _policy(allowed: list[str]) -> str:
+    scripts = " ".join(allowed) or "'none'"
     return (
-        f"default-src 'none'; script-src {' '.join(allowed) or chr(39) + 'none' + chr(39)}; "
+        f"default-src 'none'; script-src {scripts}; "
         "style-src 'unsafe-inline'; img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )
 

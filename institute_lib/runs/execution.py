@@ -36,6 +36,7 @@ def run(
     language: str | None = None,
     progress: str | Reporter = "auto",
     warm: bool = True,
+    single: bool | None = None,
 ) -> RunSummary:
     """Run a quarter's plan: every notebook for every area, each in its own kernel, and an index page of the briefs.
 
@@ -52,6 +53,7 @@ def run(
         language: "zh" or "en"; None for the plan's.
         progress: "auto", "bar", "lines", "json", "none", or something that takes an `Event`.
         warm: fork kernels where possible.
+        single: each brief is one file that may be sent alone (5 MB); None for the plan's choice.
 
     Raises:
         ParameterError: unknown quarter, area, notebook or parameter; nothing was started or written.
@@ -59,6 +61,7 @@ def run(
         RunError: the quarter is being run already, the disk is too full, or the cluster does not answer.
     """
     plan = with_language(load_plan(plan), language)
+    plan = plan if single is None else replace(plan, single=single)
     checks.check_quarter(quarter)
     checks.check_workers(workers)
     jobs = plan.select(areas, notebooks)
@@ -150,6 +153,7 @@ class Work:
             cell_seconds=notebook.cell_seconds,
             notebook_seconds=notebook.notebook_seconds,
             warm=self.warm,
+            single=self.plan.single,
         )
 
     def _is_current(self, job: Job, task: Task) -> bool:

@@ -34,6 +34,7 @@ PACKAGES = (
     "ipykernel",
     "nbconvert",
 )
+ABSENT = "absent"
 ALWAYS = ("brief", "runs")  # what every job goes through
 NOT_READERS = ("tables", "registers", "demo", "runs")  # they name tables without reading them for a notebook
 
@@ -49,6 +50,7 @@ def job_inputs(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str,
     return {
         "notebook": source_hash(notebook.path),
         "parameters": job_parameters(plan, job, quarter=quarter),
+        "form": "single" if plan.single else "shared",
         "library": library_hash(rooms),
         "reference": reference_hash(),
         "tables": {name: table_hash(name, quarter) for name in sorted(tables_read(cells, rooms))},
@@ -75,6 +77,26 @@ def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
         else:
             differences.append(name)
     return differences
+
+
+def provenance(inputs: Mapping[str, Any], language: str) -> dict[str, str]:
+    """What the foot of a brief says of its inputs: each table, the library, the reference data, results read."""
+    from institute_lib import terms
+
+    hashes = {"library": inputs["library"], "reference": inputs["reference"]}
+    rows = {terms.text(f"runs.made_{name}", language): digest for name, digest in hashes.items()}
+    for table, digest in inputs["tables"].items():
+        name = terms.label(table, language, column="table")
+        rows[terms.text("runs.made_table", language, table=name)] = _shown_hash(digest, language)
+    if inputs["results"]:
+        rows[terms.text("runs.made_results", language, n=len(inputs["results"]))] = fingerprint(inputs["results"])
+    return rows
+
+
+def _shown_hash(digest: str, language: str) -> str:
+    from institute_lib import terms
+
+    return terms.text("runs.made_without", language) if digest == ABSENT else digest
 
 
 def job_parameters(plan: Plan, job: Job, *, quarter: str) -> dict[str, Any]:
@@ -198,11 +220,11 @@ def _tables_named(tree: ast.Module) -> set[str]:
 
 
 def table_hash(name: str, quarter: str) -> str:
-    """Hash of the file that answers for a table in a quarter; "absent" where there is none."""
+    """Hash of the file that answers for a table in a quarter; ABSENT where there is none."""
     try:
         return places.file_hash(table_file(name, quarter))
     except DataError:
-        return "absent"
+        return ABSENT
 
 
 def table_file(name: str, quarter: str) -> Path:

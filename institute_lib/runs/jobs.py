@@ -14,6 +14,7 @@ from typing import Any
 
 from institute_lib.runs import places
 from institute_lib.runs.exchange import JOB_VARIABLE, headline_text
+from institute_lib.runs.fingerprints import provenance
 from institute_lib.runs.plan import PLAN_VARIABLE, Job
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Task:
     cell_seconds: int
     notebook_seconds: int
     warm: bool = True
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ def accept(task: Task, private: Path) -> dict[str, Any]:
 
 
 def export(task: Task, private: Path) -> None:
-    """The brief of the executed notebook.
+    """The brief of the executed notebook, and beside the quarter's briefs the plotly library that they share.
 
     Raises:
         JobError: it could not be written; the kind names the error.
@@ -200,7 +202,14 @@ def export(task: Task, private: Path) -> None:
     from institute_lib import brief
 
     try:
-        brief.export(private / places.EXECUTED, private / places.BRIEF, language=task.language)
+        shared = None if task.single else brief.write_plotly(task.place.parents[1]).name
+        brief.export(
+            private / places.EXECUTED,
+            private / places.BRIEF,
+            language=task.language,
+            provenance=provenance(task.inputs, task.language),
+            shared=shared and f"../../{shared}",
+        )
     except OSError:
         raise
     except Exception as error:  # whatever fails here fails this job alone, and is named

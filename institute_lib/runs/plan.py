@@ -12,7 +12,7 @@ from institute_lib import areas as divisions
 from institute_lib import paths, terms
 from institute_lib.errors import ParameterError, nearest
 
-PLAN_KEYS = ("areas", "language", "tables", "limits", "notebooks")
+PLAN_KEYS = ("areas", "language", "single", "tables", "limits", "notebooks")
 LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
 NOTEBOOK_KEYS = ("after", "reads", "parameters", *LIMIT_KEYS)
 READS = ("area", "peers")
@@ -55,13 +55,18 @@ class NotebookPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Areas (codes), notebooks in order, tables checked first, and the language of the briefs."""
+    """Areas (codes), notebooks in order, tables checked first, the language of the briefs, and their form.
+
+    Attributes:
+        single: each brief holds plotly itself and may be sent alone; else a quarter's briefs share one file of it.
+    """
 
     areas: tuple[str, ...]
     notebooks: tuple[NotebookPlan, ...]
     tables: tuple[str, ...] = ()
     language: str = "zh"
     path: Path | None = None
+    single: bool = False
 
     def notebook(self, name: str) -> NotebookPlan:
         """
@@ -132,6 +137,8 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
             raise ParameterError(f"{path.name}: {needed!r} is missing or empty")
     limits = content.get("limits", {})
     _known(limits, LIMIT_KEYS, f"{path.name} [limits]")
+    if not isinstance(content.get("single", False), bool):
+        raise ParameterError(f"{path.name}: single = {content['single']!r}; allowed: true, false")
     notebooks = tuple(_notebook(name, given, limits, path.name) for name, given in content["notebooks"].items())
     _check_order(notebooks, path.name)
     return Plan(
@@ -140,6 +147,7 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
         tables=tuple(content.get("tables", ())),
         language=terms.check_language(content.get("language", "zh")),
         path=path,
+        single=content.get("single", False),
     )
 
 

@@ -106,6 +106,16 @@ def test_a_brief_with_charts_stays_below_five_megabytes_and_a_half(tmp_path):
     assert len(export(tmp_path, notebook(head(), chart(), chart())).encode()) < 5_600_000
 
 
+def test_a_shared_brief_is_small_and_becomes_the_one_file_form_byte_for_byte(tmp_path):
+    title = "script-src &#39;self&#39; and <script src='x'></script>"
+    made = notebook(head(title=title), chart())
+    alone, shared = export(tmp_path, made), export(tmp_path, made, shared="../../plotly.min.js")
+    assert len(shared.encode()) < 400_000
+    assert '<script src="../../plotly.min.js"></script>' in shared
+    assert brief.in_one_file(shared) == alone
+    assert brief.in_one_file(alone) == alone
+
+
 def test_data_cannot_end_the_element_it_stands_in():
     block = json_block({"name": "</script><script>alert(1)</script>\u2028"})
     assert "<" not in block

@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "msedge")
+# A fresh machine knows no package by name before its lists are fetched.
+APT_LISTS = ["apt-get", "update"]
 APT = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk"]
 OWN = [sys.executable, "-m", "playwright", "install", "chromium"]
 
@@ -42,8 +44,14 @@ def install() -> None:
         NoChromium: the installation failed.
     """
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    command = APT if is_root and shutil.which("apt-get") else OWN
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    for command in (APT_LISTS, APT) if is_root and shutil.which("apt-get") else (OWN,):
+        sys.stderr.write(f"no Chromium yet: {' '.join(command)}\n")
+        _run(command)
+
+
+def _run(command: list[str]) -> None:
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=quiet)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
         raise NoChromium(f"no Chromium, and `{' '.join(command)}` failed: {last[0]}\n{_advice()}")
@@ -52,7 +60,7 @@ def install() -> None:
 def _advice() -> str:
     return (
         "Type one of:\n"
-        f"  sudo {' '.join(APT)}\n"
+        f"  sudo {' '.join(APT_LISTS)} && sudo {' '.join(APT)}\n"
         f"  {' '.join(OWN)}\n"
         "or set INSTITUTE_CHROMIUM to the path of a Chromium, Chrome or Edge."
     )

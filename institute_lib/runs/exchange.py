@@ -41,7 +41,8 @@ def record(
     Args:
         study: the notebook's frozen core (area, quarter, language).
         notebook: its name, such as "03_retention_drivers".
-        headline: a sentence, or {text, value, unit, change}; unit is "share", "count", "yuan", "number" …
+        headline: a sentence, or {text, value, unit, change}; unit is "share", "points", "count", "yuan", "number" …;
+            change is against a year before: a difference for shares and points, else a relative one (0.12 for 12%).
         findings: sentences, or {text, name: number …} each.
         numbers: name to plain number, for the notebooks that compare areas; None stands for "not reported".
         safe: the SafeTables and SafeResults behind them: their sources, and whether any of them is a demo.

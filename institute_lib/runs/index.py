@@ -1,19 +1,27 @@
-"""The page from which every brief of a quarter opens: what is there, what failed and where. No network, no script."""
+"""The page from which every brief of a quarter opens: what is there, what changed, what failed and where.
 
+It asks nothing of the network, and all of it shows without scripts; one small script sorts and filters its rows.
+"""
+
+import base64
+import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from institute_lib import areas, terms
 from institute_lib.runs import places
 from institute_lib.runs.plan import Job, Plan
-from institute_lib.runs.states import not_reported
+from institute_lib.runs.states import JobStatus, job_status, not_reported
 
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 LONGEST_HEADLINE = 60
+MOST_NAMES = 6
 
 
 def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> Path:
@@ -23,6 +31,8 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         run: the content of `summary.json`: this run's counts, seconds and failures.
     """
     language = plan.language
+    rows = [_row(plan, area, quarter, folder) for area in plan.areas]
+    script = (Path(__file__).parent / "index.js").read_text(encoding="utf-8")
     page = _template().render(
         lang="zh-CN" if language == "zh" else "en",
         font=terms.FONT_STACK,
@@ -30,9 +40,13 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         words=_Words(language),
         run=_run_line(run, language),
         heads=[notebook_title(notebook.path, language) for notebook in plan.notebooks],
-        rows=[_row(plan, area, folder) for area in plan.areas],
+        rows=rows,
+        states=_states(rows, language),
+        troubles=_troubles(plan, rows),
         late=[areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)],
         demo=any(_demo(folder, job) for job in plan.jobs()),
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     places.write_whole(folder / "index.html", page)
     return folder / "index.html"
@@ -62,26 +76,60 @@ def _template() -> Any:
     return environment.get_template("index.html.j2")
 
 
-def _row(plan: Plan, area: str, folder: Path) -> dict[str, Any]:
-    cells = [cell(folder, Job(notebook.name, area), plan.language) for notebook in plan.notebooks]
-    level = areas.get(area).level
-    return {"code": area, "name": areas.get(area).name(plan.language), "level": level, "cells": cells}
+def _row(plan: Plan, area: str, quarter: str, folder: Path) -> dict[str, Any]:
+    jobs = [Job(notebook.name, area) for notebook in plan.notebooks]
+    cells = [cell(plan, job, quarter=quarter, folder=folder) for job in jobs]
+    return {"code": area, "name": areas.get(area).name(plan.language), "level": areas.get(area).level, "cells": cells}
 
 
-def cell(folder: Path, job: Job, language: str) -> dict[str, Any]:
-    """What the grid shows of one job: its state, its headline, a link to its brief, and for a failure its kind."""
-    place = folder / job.notebook / job.area
+def cell(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
+    """What the grid shows of one job: state, headline, change, a link to its brief, and what is wrong with it."""
+    language, place = plan.language, folder / job.notebook / job.area
+    status = job_status(plan, job, quarter=quarter, folder=folder)
     manifest, failure = places.intact_manifest(place), places.read_json(place / places.FAILURE)
     headline = (manifest or {}).get("headline") or {}
     return {
-        "state": "failed" if failure else "done" if manifest else "missing",
+        "state": status.state,
         "link": f"{job.notebook}/{job.area}/{places.BRIEF}" if manifest else "",
+        "value": headline.get("value"),
         "figure": _figure(headline, language),
+        "change": _change(plan, job, headline, quarter),
         "text": _short(str(headline.get("text") or "")),
         "partial": bool((manifest or {}).get("partial")),
         "made": _day(manifest, language),
         "failure": _failure_text(failure, language) if failure else "",
+        "stale": _stale_text(status, language),
     }
+
+
+def _states(rows: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:
+    """The states that occur, in order of urgency, with their numbers."""
+    found = [one["state"] for row in rows for one in row["cells"]]
+    return [
+        {"name": state, "label": terms.text(f"runs.state_{state}", language), "n": found.count(state)}
+        for state in ("failed", "stale", "missing", "current")
+        if state in found
+    ]
+
+
+def _troubles(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Failed and stale jobs, one line for each thing that is wrong with them."""
+    heads = [notebook_title(notebook.path, plan.language) for notebook in plan.notebooks]
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for head, one in zip(heads, row["cells"], strict=True):
+            if one["state"] in ("failed", "stale"):
+                found.setdefault((one["state"], one["failure"] or one["stale"]), []).append(f"{row['name']} {head}")
+    return [
+        {"state": state, "why": why, "names": _listed(names, plan.language)}
+        for (state, why), names in sorted(found.items())
+    ]
+
+
+def _listed(names: Sequence[str], language: str) -> str:
+    joined = terms.text("runs.comma", language).join(names[:MOST_NAMES])
+    rest = len(names) - MOST_NAMES
+    return terms.text("runs.and_more", language, names=joined, n=len(names)) if rest > 0 else joined
 
 
 def _figure(headline: Mapping[str, Any], language: str) -> str:
@@ -97,6 +145,35 @@ def _figure(headline: Mapping[str, Any], language: str) -> str:
     return terms.number(value, language, 0 if float(value).is_integer() else 2)
 
 
+def _change(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str) -> str:
+    """The change against a year before: as the notebook recorded it, else against that quarter's own run."""
+    change, language = headline.get("change"), plan.language
+    points = headline.get("unit") in ("share", "points")
+    if not isinstance(change, int | float):
+        change = _since_last_year(plan, job, headline, quarter, points=points)
+    if change is None:
+        return ""
+    words = terms.points(change, language) if points else _growth(change, language)
+    return terms.text("runs.change", language, change=words)
+
+
+def _since_last_year(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str, *, points: bool) -> float | None:
+    before = places.run_folder(str(pd.Period(quarter, freq="Q") - 4), plan.language)
+    then = (places.intact_manifest(before / job.notebook / job.area) or {}).get("headline") or {}
+    old, new = then.get("value"), headline.get("value")
+    known = all(isinstance(one, int | float) for one in (old, new)) and then.get("unit") == headline.get("unit")
+    if not known or (not points and old == 0):
+        return None
+    return new - old if points else new / old - 1
+
+
+def _growth(change: float, language: str) -> str:
+    size = terms.percent(abs(change), language)
+    if size == terms.percent(0.0, language):
+        return terms.text("labels.unchanged", language)
+    return terms.text("runs.grew" if change > 0 else "runs.fell", language, size=size)
+
+
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_HEADLINE else text[: LONGEST_HEADLINE - 1] + "…"
 
@@ -105,6 +182,14 @@ def _failure_text(failure: Mapping[str, Any], language: str) -> str:
     number = failure.get("cell")
     key = "failed_in_cell" if number else "failed_outside"
     return terms.text(f"runs.{key}", language, cell=number, kind=failure.get("kind"))
+
+
+def _stale_text(status: JobStatus, language: str) -> str:
+    if status.state != "stale":
+        return ""
+    changed = [part.partition(":")[0] for part in status.why.split("; ")]
+    names = [terms.text(f"runs.input_{name}", language) for name in changed]
+    return terms.text("runs.stale_why", language, names=terms.text("runs.comma", language).join(names))
 
 
 def _day(manifest: Mapping[str, Any] | None, language: str) -> str:

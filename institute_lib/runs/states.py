@@ -46,7 +46,7 @@ def status(
     plan = with_language(load_plan(plan), language)
     _check_quarter(quarter)
     folder = places.run_folder(quarter, plan.language)
-    return tuple(_status(plan, job, quarter, folder) for job in plan.select(areas, notebooks))
+    return tuple(job_status(plan, job, quarter=quarter, folder=folder) for job in plan.select(areas, notebooks))
 
 
 def _check_quarter(quarter: str) -> None:
@@ -57,7 +57,8 @@ def _check_quarter(quarter: str) -> None:
     parameters.check_quarter(quarter, covered)
 
 
-def _status(plan: Plan, job: Job, quarter: str, folder: Path) -> JobStatus:
+def job_status(plan: Plan, job: Job, *, quarter: str, folder: Path) -> JobStatus:
+    """The state of one job in a quarter's folder."""
     place = folder / job.notebook / job.area
     failure, manifest = places.read_json(place / places.FAILURE), places.intact_manifest(place)
     made = manifest.get("finished") if manifest else None
@@ -66,6 +67,8 @@ def _status(plan: Plan, job: Job, quarter: str, folder: Path) -> JobStatus:
         return JobStatus(job, "failed", f"{failure.get('kind')}{cell}", made)
     if not manifest:
         return JobStatus(job, "missing")
+    if not plan.notebook(job.notebook).path.is_file():
+        return JobStatus(job, "stale", "notebook", made)
     differences = changed(manifest.get("inputs", {}), job_inputs(plan, job, quarter=quarter, folder=folder))
     return JobStatus(job, "stale" if differences else "current", "; ".join(differences), made)
 

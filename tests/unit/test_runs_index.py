@@ -1,9 +1,15 @@
+import base64
+import hashlib
 import re
+from pathlib import Path
 
 import pytest
 
-from institute_lib.runs import index, places
-from institute_lib.runs.plan import Job, NotebookPlan, Plan
+from institute_lib import terms
+from institute_lib.runs import fingerprints, index, places
+from institute_lib.runs.plan import Job, NotebookPlan, Plan, load_plan
+
+PROJECT = Path(__file__).parents[2]
 
 PLAN = Plan(areas=("320600", "320613"), notebooks=(NotebookPlan("01_first"), NotebookPlan("02_second")))
 RUN = {"started": "2026-01-05T02:00:00+08:00", "seconds": 12.3, "counts": {"done": 1, "current": 2, "failed": 1}}
@@ -32,10 +38,12 @@ def test_a_headline_cannot_bring_markup_into_the_page(folder):
     assert "<img" not in page(folder)
 
 
-def test_the_page_asks_for_nothing_and_runs_nothing(folder):
+def test_the_page_asks_for_nothing_and_runs_its_own_script_alone(folder):
     text = page(folder)
-    assert "default-src 'none'" in text
-    assert not re.search(r"https?://|<script|<link|<iframe|@import|url\(", text)
+    (script,) = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"default-src 'none'; script-src 'sha256-{digest}'; style-src" in text
+    assert not re.search(r"https?://|<script |<link|<iframe|@import|url\(", text)
 
 
 def test_a_failure_shows_its_kind_and_cell_and_keeps_the_link_to_the_last_good_brief(folder):
@@ -56,7 +64,58 @@ def test_the_demo_mark_appears_only_with_demo_data(folder):
 
 
 def test_every_place_has_a_cell_whether_it_ran_or_not(folder):
-    assert page(folder).count("尚未运行") == len(PLAN.jobs())
+    assert page(folder).count('<td data-state="missing"') == len(PLAN.jobs())
+
+
+def test_a_stale_brief_says_which_input_changed(folder):
+    finish(folder, Job("01_first", "320613"))
+    text = page(folder)
+    assert '<li><span class="state stale">已过期</span> 笔记本已有变动，请重新运行：崇川区 01_first</li>' in text
+    assert text.count('data-state="stale"') == 1
+
+
+def test_every_input_of_a_job_has_its_word_for_the_page(folder, monkeypatch):
+    plan = load_plan(PROJECT / "papermill_runs" / "quarterly.toml")
+    monkeypatch.delenv("INSTITUTE_HOME")
+    inputs = fingerprints.job_inputs(plan, Job("01_data_quality", "320613"), quarter="2025Q4", folder=folder)
+    assert {f"input_{name}" for name in inputs} <= set(terms.catalogue("runs"))
+
+
+@pytest.mark.parametrize(
+    ("headline", "shown"),
+    [
+        ({"value": 0.151, "unit": "share", "change": -0.026}, "比上年下降2.6个百分点"),
+        ({"value": 480, "unit": "count", "change": 0.125}, "比上年增长12.5%"),
+        ({"value": 480, "unit": "count", "change": -0.0004}, "比上年持平"),
+        ({"value": 480, "unit": "count", "change": None}, ""),
+    ],
+)
+def test_a_change_is_in_points_for_shares_and_in_per_cent_for_counts(folder, headline, shown):
+    finish(folder, Job("01_first", "320613"), headline=headline)
+    found = re.findall(r'class="change">(.*?)<', page(folder))
+    assert found == ([shown] if shown else [])
+
+
+@pytest.mark.parametrize(
+    ("then", "shown"),
+    [
+        ({"value": 400, "unit": "count"}, ["比上年增长20.0%"]),
+        ({"value": 0, "unit": "count"}, []),
+        ({"value": 0.4, "unit": "share"}, []),
+        ({"value": None, "unit": "count"}, []),
+    ],
+)
+def test_a_change_that_was_not_recorded_is_taken_from_the_run_of_a_year_before(folder, then, shown):
+    finish(folder, Job("01_first", "320613"), headline={"value": 480, "unit": "count"})
+    finish(folder.with_name("2024Q4"), Job("01_first", "320613"), headline=then)
+    assert re.findall(r'class="change">(.*?)<', page(folder)) == shown
+
+
+def test_the_page_of_a_whole_plan_is_small_enough_to_mail(folder):
+    for job in PLAN.jobs():
+        finish(folder, job, headline={"text": "字" * 500, "value": 1234.5, "unit": "yuan", "change": 0.1})
+    per_cell = len(page(folder).encode()) / len(PLAN.jobs())
+    assert per_cell * 48 < 200_000
 
 
 def test_a_notebooks_heading_is_taken_in_the_pages_language(tmp_path):

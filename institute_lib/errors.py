@@ -3,13 +3,25 @@
 A message says the value, the place, what is allowed and what to do next, so that a reader needs no traceback.
 """
 
+import re
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
+from traceback import extract_tb
 from typing import Any
+
+LIBRARIES = re.compile(r"[\\/](site-packages|institute_lib|IPython)[\\/]|[\\/]lib[\\/]python3|^<(frozen|string)")
+RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
 
 
 class InstituteError(Exception):
     """An error whose message is written for the person who can mend it."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What Jupyter shows: the kind, the message, and the reader's own line; `%debug` still enters the library."""
+        own = [frame for frame in extract_tb(self.__traceback__) if not LIBRARIES.search(frame.filename)]
+        rule = "─" * 72
+        lines = [f"{RED}{type(self).__name__}{PLAIN}", rule, str(self), rule]
+        return [*lines, *(f"line {frame.lineno}: {frame.line}" for frame in own[-1:] if frame.line)]
 
 
 class ParameterError(InstituteError):

@@ -3,6 +3,7 @@
 from institute_lib.charts.chart import CHART_MIME, CONFIG, Chart
 from institute_lib.charts.comparisons import draw_bars, draw_dot
 from institute_lib.charts.effects import draw_event_study, draw_pilot_path, draw_placebos
+from institute_lib.charts.lab import load_ipython_extension
 from institute_lib.charts.models import draw_forest, draw_survival
 from institute_lib.charts.quality import draw_control, draw_funnel
 from institute_lib.charts.trend import draw_slope, draw_trend
@@ -22,4 +23,5 @@ __all__ = [
     "draw_slope",
     "draw_survival",
     "draw_trend",
+    "load_ipython_extension",
 ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.results import Result
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -76,7 +77,7 @@ def access(
 
 
 @dataclass(frozen=True)
-class Access:
+class Access(Result):
     """Access scores summed up over people."""
 
     scores: "gpd.GeoDataFrame"

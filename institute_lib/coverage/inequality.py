@@ -8,6 +8,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.results import Result
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -33,7 +34,7 @@ class Moran:
 
 
 @dataclass(frozen=True)
-class Equity:
+class Equity(Result):
     """Inequality of a per-person value over people.
 
     `lorenz`: people, value (cumulated shares, from 0 to 1). `groups`: group, people (share), mean, theil.

@@ -7,6 +7,7 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
+from institute_lib.results import Result
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -19,7 +20,7 @@ _LONGITUDE, _LATITUDE = (73, 136), (3, 54)
 
 
 @dataclass(frozen=True)
-class Located:
+class Located(Result):
     """Points in metres, and the faults of those left out.
 
     `points`: the frame's columns with a geometry in `METRES`; `faults`: one for each breach; `given`: rows given.

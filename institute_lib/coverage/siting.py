@@ -9,6 +9,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.coverage.catchment import in_metres
 from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.results import Result
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Siting:
+class Siting(Result):
     """Chosen sites, before and after.
 
     `chosen`: the candidates' rows with order and people_added (greedy order among the chosen). `demand`: the demand

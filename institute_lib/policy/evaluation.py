@@ -12,13 +12,14 @@ from institute_lib.policy.ledger import Specification, sample
 from institute_lib.policy.multiple import adjust
 from institute_lib.policy.pilots import pilot
 from institute_lib.policy.results import LEVEL, PilotEffect, figure, figures, p_value, period_name, unit_name
+from institute_lib.results import Result
 
 METHODS = ("synthetic_did", "synthetic_control", "did")
 BAD_FIT = 2  # times the donors' median pre-period error
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Result):
     """The effects of one policy on the outcomes that were named beforehand.
 
     Attributes:

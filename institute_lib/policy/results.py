@@ -8,6 +8,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError
+from institute_lib.results import Result
 
 FEW_TREATED = 5
 LEVEL = 0.05
@@ -26,7 +27,7 @@ class EventEstimates:
 
 
 @dataclass(frozen=True)
-class PolicyEffect:
+class PolicyEffect(Result):
     """The effect of a policy on several units.
 
     att: average effect on the treated. se, ci (95 %), cluster_p_value: from clustered errors. p_value: the headline,
@@ -80,7 +81,7 @@ class PolicyEffect:
 
 
 @dataclass(frozen=True)
-class PilotEffect:
+class PilotEffect(Result):
     """The effect of a policy on one unit, judged by the donors' placebos.
 
     att: average gap from the start on. p_value: share of units, the treated one included, whose effect is at least as
@@ -158,7 +159,7 @@ class PilotEffect:
 
 
 @dataclass(frozen=True)
-class DetectableEffect:
+class DetectableEffect(Result):
     """What a design could find: `effect` with the power asked for; curve: effect, power."""
 
     effect: float

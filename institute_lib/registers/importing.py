@@ -15,10 +15,11 @@ from institute_lib.errors import DataError, ParameterError
 from institute_lib.registers import cleaning, contract, layout, reading, vocabulary
 from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.report import Problem, RegisterError, Report, Source, count_mappings
+from institute_lib.results import Result
 
 
 @dataclass(frozen=True)
-class Imported:
+class Imported(Result):
     """A register that was read: `frame` in the contract's columns, without a name, a phone or an identity number.
 
     `changes` holds the `worker_changes` that a register of workers brings with it, else None.
@@ -41,7 +42,7 @@ class Imported:
 
 
 @dataclass(frozen=True)
-class Receipt:
+class Receipt(Result):
     """What an import wrote: the snapshot's day, the files, the report."""
 
     table: str

@@ -15,6 +15,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.results import Result
 from institute_lib.retention import counting, parquet
 from institute_lib.retention.drivers import Drivers, Formula, parse
 
@@ -32,7 +33,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class CellCounts:
+class CellCounts(Result):
     """Cells: for each, a code per driver, the cluster, rows and events. `to_frame` shows them in words."""
 
     event: str

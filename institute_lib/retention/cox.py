@@ -7,6 +7,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
+from institute_lib.results import Result
 from institute_lib.retention.cells import CellCounts, Variable, require_variation
 from institute_lib.retention.counting import Encoded, Request, encode
 from institute_lib.retention.design import Design, build, require_full_rank, say
@@ -21,7 +22,7 @@ STEPS = 40
 
 
 @dataclass(frozen=True)
-class CoxModel:
+class CoxModel(Result):
     """A fitted Cox model; `coefficients` and `levels` as in HazardModel, ratios being hazard ratios."""
 
     coefficients: pd.DataFrame

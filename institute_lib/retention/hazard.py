@@ -10,6 +10,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.results import Result
 from institute_lib.retention.cells import CellCounts, Variable, cells, covered, require_variation
 from institute_lib.retention.design import INTERCEPT, Design, build, collapse, evaluate, require_full_rank
 from institute_lib.retention.drivers import Drivers, as_levels, parse
@@ -32,7 +33,7 @@ FEW_EVENTS = 10
 
 
 @dataclass(frozen=True)
-class HazardModel:
+class HazardModel(Result):
     """A fitted hazard.
 
     coefficients: term, level, estimate (log odds ratio, or log hazard ratio with cloglog), se, ci_low, ci_high,

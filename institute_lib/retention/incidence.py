@@ -7,13 +7,14 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, Fault
+from institute_lib.results import Result
 from institute_lib.retention.intervals import normal_quantile
 from institute_lib.retention.spells import YEAR_IN_DAYS, observation, require_columns, truncation_warnings
 from institute_lib.retention.survival import ALL, grouped_rows
 
 
 @dataclass(frozen=True)
-class IncidenceCurves:
+class IncidenceCurves(Result):
     """`table`: group, reason, time (years), at_risk, events, incidence, se, ci_low, ci_high, one row an exit time."""
 
     table: pd.DataFrame

@@ -7,6 +7,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError
+from institute_lib.results import Result
 from institute_lib.retention.hazard import HazardModel
 from institute_lib.retention.intervals import wilson
 from institute_lib.retention.spells import require_columns
@@ -15,7 +16,7 @@ BINS = 10
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Judgement(Result):
     """auc: the chance that a leaver was given a higher hazard than a stayer. intercept and slope: of the recalibration
     logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated. brier: mean squared error.
     `calibration`: bin, rows, expected, observed, low, high by tenths of predicted hazard (Wilson).

@@ -7,11 +7,12 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError
+from institute_lib.results import Result
 from institute_lib.retention.spells import require_columns
 
 
 @dataclass(frozen=True)
-class LifeTable:
+class LifeTable(Result):
     """`table`: [group,] tenure, time, at_risk, events, censored, hazard, hazard_se, survival, survival_se.
 
     `time` is the end of the row's period, in periods since entry.

@@ -8,6 +8,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError
+from institute_lib.results import Result
 from institute_lib.retention.intervals import normal_quantile
 from institute_lib.retention.spells import YEAR_IN_DAYS, observation, require_columns, truncation_warnings
 
@@ -15,7 +16,7 @@ ALL = "all"
 
 
 @dataclass(frozen=True)
-class SurvivalCurves:
+class SurvivalCurves(Result):
     """Curves by group. `table`: group, time (years), at_risk, events, censored, survival, se, ci_low, ci_high.
 
     `groups`: group, people, events, median (years; missing where the curve stays above one half), retained_1, _2, _3,

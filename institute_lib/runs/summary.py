@@ -7,11 +7,12 @@ from typing import Any
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.results import Result
 from institute_lib.runs.jobs import Outcome
 
 
 @dataclass(frozen=True)
-class RunSummary:
+class RunSummary(Result):
     """What a run did.
 
     Attributes:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import EstimationError
+from institute_lib.results import Result
 from institute_lib.retention.intervals import wilson
 from institute_lib.talent.checks import check_by, require
 from institute_lib.talent.intervals import poisson_ratio, with_share
@@ -15,7 +16,7 @@ DENOMINATORS = ("registered", "sat")
 
 
 @dataclass(frozen=True)
-class Funnel:
+class Funnel(Result):
     """Counts and rates of each group.
 
     `frame`: the columns of `by`, registered, sat, passed, and sit_rate and pass_rate (passed / sat), each with `_low`
@@ -96,7 +97,7 @@ def pass_rate(passed: float, *, out_of: float | None, denominator: str) -> tuple
 
 
 @dataclass(frozen=True)
-class Growth:
+class Growth(Result):
     """Passes of a year against the year before.
 
     `frame`: the columns of `by`, before, after, growth (after / before - 1), growth_low, growth_high.

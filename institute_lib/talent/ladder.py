@@ -5,13 +5,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.results import Result
 from institute_lib.talent.checks import require
 
 LEVELS = ("assistant", "social_worker", "senior")
 
 
 @dataclass(frozen=True)
-class Ladder:
+class Ladder(Result):
     """Persons on each rung by district on a day.
 
     `frame`: district, rung (a certificate level or a title), persons.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.results import Result
 from institute_lib.talent.checks import check_by, require
 
 # Lower bounds of the province for purchased projects since 2021 (data/reference/other_facts.csv).
@@ -13,7 +14,7 @@ FLOORS = {"social_worker_share": 0.75, "labour_share": 0.80}
 
 
 @dataclass(frozen=True)
-class Purchase:
+class Purchase(Result):
     """Contracts of a period.
 
     `frame`: the columns of `by`, contracts, amount, share (of all money), providers, hhi (0 to 1), below_floor.

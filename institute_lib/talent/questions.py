@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from institute_lib import retention, terms
+from institute_lib.results import Result
 from institute_lib.talent import services as service_outcomes
 from institute_lib.talent.checks import require
 from institute_lib.talent.intervals import with_share
@@ -14,7 +15,7 @@ CERTIFIED = ("assistant", "social_worker", "senior")
 
 
 @dataclass(frozen=True)
-class Questions:
+class Questions(Result):
     """`frame`: question, indicator, numerator, denominator, share, share_low, share_high (Wilson)."""
 
     frame: pd.DataFrame

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.results import Result
 from institute_lib.retention.intervals import wilson
 from institute_lib.talent.checks import check_by, require, require_at_most
 from institute_lib.talent.intervals import with_share
@@ -31,7 +32,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class Outcomes(Result):
     """Outcome rates of one quarter.
 
     `frame`: the columns of `by`, caseload, outcome_numerator, outcome_denominator, rate with rate_low and rate_high

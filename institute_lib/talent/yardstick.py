@@ -8,6 +8,7 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.errors import DataError
+from institute_lib.results import Result
 from institute_lib.talent.checks import require
 
 HERE, THERE = "320600", "320500"
@@ -16,7 +17,7 @@ EXACT = "exact"
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class Yardstick(Result):
     """One row an indicator that Suzhou or Nantong has published.
 
     `frame`: indicator, unit; for `here` (Nantong) and `there` (Suzhou) each value, bound, period, status, source and

@@ -4,7 +4,7 @@
 """
 
 from institute_lib.disclosure.results import protect_result
-from institute_lib.disclosure.suppression import TOTAL
+from institute_lib.disclosure.structure import TOTAL
 from institute_lib.disclosure.tables import exempt, protect
 from institute_lib.disclosure.types import SafeResult, SafeTable
 

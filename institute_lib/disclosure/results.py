@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.disclosure import regressions
+from institute_lib.disclosure.regressions import INTERCEPTS
 from institute_lib.disclosure.types import MAKER, SafeResult
 from institute_lib.errors import DisclosureError, ParameterError, nearest
 
@@ -17,10 +19,12 @@ KINDS = {
     "SurvivalCurves": "survival",
     "PilotEffect": "pilot",
     "PolicyEffect": "staggered",
+    "Regression": "regression",
 }
 FRAMES = {
     "hazard": ("coefficients", "marginal_effects", "levels"),
     "cox": ("coefficients", "levels"),
+    "regression": ("coefficients", "levels"),
     "survival": ("table", "curves", "groups"),
     "staggered": ("event_study", "group_time"),
     "pilot": ("path", "event_study", "placebos", "placebo_paths", "weights", "leave_one_out", "in_time"),
@@ -42,7 +46,7 @@ NUMBERS = (
 FACTS = ("start", "treated_unit", "outcome")
 ROWS = ("rows", "n_rows")
 EVENTS = ("events", "n_events")
-INTERCEPTS = ("intercept", "Intercept", "const")
+MODELS = ("hazard", "cox", "regression")
 STEP = 0.25  # years between the points of a survival curve
 
 
@@ -64,7 +68,7 @@ def protect_result(
     effects of policies rest on district figures and pass if enough persons stand behind each district and period.
 
     Args:
-        result: PolicyEffect, PilotEffect, HazardModel, CoxModel or SurvivalCurves.
+        result: PolicyEffect, PilotEffect, HazardModel, CoxModel, SurvivalCurves, or a fitted statsmodels regression.
         threshold: the fewest persons, or events, behind anything shown.
         contributors: for effects of policies, the persons behind each unit and period. Without it the result carries
             the note that this was not checked.
@@ -77,11 +81,13 @@ def protect_result(
 
     Source of the method: Hundepool et al. (2012), Statistical Disclosure Control, ch. 5 (output checking: models).
     """
+    if regressions.is_regression(result):
+        result = regressions.read(result)
     kind = KINDS.get(type(result).__name__)
     if kind is None or not is_dataclass(result):
         raise ParameterError(f"protect_result: {type(result).__name__}: {nearest(type(result).__name__, KINDS)}")
     hidden: tuple[tuple[str, str], ...] = ()
-    if kind in ("hazard", "cox"):
+    if kind in MODELS:
         result, hidden = _without_small_terms(result, sizes, threshold)
     elif kind == "survival":
         result, hidden = _without_thin_tails(result, threshold)
@@ -107,7 +113,7 @@ def protect_result(
 
 def _sentences(result: Any, kind: str, threshold: int) -> dict[str, str]:
     """The result's own sentence, said after the cut; or that nothing is left to say."""
-    left = result.to_frame() if kind in ("hazard", "cox", "survival") else None
+    left = result.to_frame() if kind in (*MODELS, "survival") else None
     if left is not None and left.empty:
         return {
             language: terms.text("disclosure.too_few", language, threshold=threshold) for language in terms.LANGUAGES
@@ -121,7 +127,9 @@ def _column(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:
 
 def _without_small_terms(result: Any, sizes: pd.DataFrame | None, threshold: int) -> tuple[Any, tuple]:
     """The model without the drivers that have a category below the threshold, and then without its intercept."""
-    known = next(one for one in (sizes, getattr(result, "levels", None), result.coefficients) if one is not None)
+    known = next((one for one in (sizes, getattr(result, "levels", None)) if one is not None), None)
+    if known is None:
+        known = _with_reference(result.coefficients, getattr(result, "n_rows", None), getattr(result, "n_events", None))
     rows, events = _column(known, ROWS), _column(known, EVENTS)
     if rows is None or events is None:
         raise DisclosureError(
@@ -129,13 +137,24 @@ def _without_small_terms(result: Any, sizes: pd.DataFrame | None, threshold: int
             "pass sizes= with term, level, rows, events, the reference category included"
         )
     small = (known[[rows, events]] < threshold).any(axis=1)
-    dropped = sorted(set(known.loc[small, "term"].astype(str)))
+    dropped = sorted(set(known.loc[small & ~known["term"].isin(INTERCEPTS), "term"].astype(str)))
     cleaned = {
         name: _drop_terms(getattr(result, name), [*dropped, *INTERCEPTS] if dropped else [])
         for name in ("coefficients", "marginal_effects", "levels")
         if isinstance(getattr(result, name, None), pd.DataFrame) and _is_field(result, name)
     }
     return replace(result, **cleaned), tuple(("coefficients", term) for term in dropped)
+
+
+def _with_reference(coefficients: pd.DataFrame, n_rows: int | None, n_events: int | None) -> pd.DataFrame:
+    """The levels that a model shows, and each factor's reference, which is all that the levels leave over."""
+    rows, events = _column(coefficients, ROWS), _column(coefficients, EVENTS)
+    if rows is None or events is None or n_rows is None or n_events is None:
+        return coefficients[["term"]]
+    known = coefficients[~coefficients["term"].isin(INTERCEPTS)]
+    factors = known[known["level"].astype(str) != ""].groupby("term", sort=False)[[rows, events]].sum()
+    rest = pd.DataFrame({rows: n_rows - factors[rows], events: n_events - factors[events]}).reset_index()
+    return pd.concat([known, rest.assign(level="reference")], ignore_index=True)
 
 
 def _drop_terms(frame: pd.DataFrame, dropped: list[str]) -> pd.DataFrame:

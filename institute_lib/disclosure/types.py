@@ -15,6 +15,17 @@ from institute_lib.errors import DisclosureError
 
 MAKER = object()  # the token; `disclosure.__init__` does not export it
 STATUSES = ("shown", "primary", "secondary", "missing", "exempt")
+NOTED = (  # the reasons that a note under the table gives, in its order
+    "few_persons",
+    "few_employers",
+    "dominance",
+    "p_percent",
+    "extreme",
+    "small_share",
+    "all_in_one",
+    "linked",
+    "complement",
+)
 TABLE_MIME = "application/vnd.institute.table+json"
 
 
@@ -39,6 +50,9 @@ class SafeTable:
         demo: whether they come from the demo registers.
         units: column to unit ("count", "share", "number", "yuan", "text"); what is not named is inferred.
         labels: column to its label, where the catalogues do not know it.
+        reasons: why each row of `frame` is hidden, a key of `terms/disclosure.toml` without "reason_"; "" where shown.
+        gap: how much more was hidden than the least possible, at most, as a share.
+        linked: the tables that were protected together with this one.
     """
 
     made_by: InitVar[object]
@@ -56,11 +70,16 @@ class SafeTable:
     units: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    reasons: pd.Series | None = None
+    gap: float = 0.0
+    linked: tuple["SafeTable", ...] = ()
 
     def __post_init__(self, made_by: object) -> None:
         _check_maker(made_by, "SafeTable")
+        reasons = pd.Series("", index=self.states.index, dtype="str") if self.reasons is None else self.reasons
         object.__setattr__(self, "data", self.data.reset_index(drop=True).copy())
         object.__setattr__(self, "states", self.states.reset_index(drop=True).copy())
+        object.__setattr__(self, "reasons", reasons.reset_index(drop=True).copy())
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -83,17 +102,17 @@ class SafeTable:
         return int(self.states.isin(["primary", "secondary"]).sum())
 
     def to_frame(self) -> pd.DataFrame:
-        """The long table with its `status` column."""
-        return self.data.assign(status=self.states)
+        """The long table with its `status` and the `reason` for it."""
+        return self.data.assign(status=self.states, reason=self.reasons)
 
     def notes(self, language: str = "zh") -> tuple[str, ...]:
         """What was done to the table, in plain words, for the lines under it."""
         found = set(self.states)
-        lines = []
-        if "primary" in found:
-            lines.append(terms.text("disclosure.hidden", language, threshold=self.threshold))
-        if "secondary" in found:
-            lines.append(terms.text("disclosure.hidden_with_them", language))
+        lines = [
+            terms.text(f"disclosure.reason_{reason}", language, threshold=self.threshold)
+            for reason in NOTED
+            if reason in set(self.reasons)
+        ]
         if "missing" in found:
             lines.append(terms.text("disclosure.missing", language))
         if self.method == "round":
@@ -103,7 +122,10 @@ class SafeTable:
     def summary(self, language: str = "zh") -> str:
         """How many cells are shown and how many hidden, in one sentence."""
         shown = int(self.states.isin(["shown", "exempt"]).sum())
-        return terms.text("disclosure.summary", language, shown=shown, hidden=self.hidden)
+        said = terms.text("disclosure.summary", language, shown=shown, hidden=self.hidden)
+        if not self.hidden:
+            return said
+        return said + terms.text("disclosure.gap", language, gap=terms.percent(self.gap, language))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from institute_lib.disclosure import show

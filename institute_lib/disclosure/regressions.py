@@ -1,0 +1,80 @@
+"""A statsmodels regression as tables that disclosure control can judge: coefficients, and the rows behind each term."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+
+_LEVEL = re.compile(r"^(?P<term>.+?)\[(?:T\.)?(?P<level>.*)\]$")
+INTERCEPTS = ("intercept", "Intercept", "const")
+
+
+@dataclass(frozen=True)
+class Regression:
+    """Coefficients (term, level, estimate, se, ci_low, ci_high, p_value) and levels (term, level, rows, events).
+
+    `events` repeats `rows`: a regression on pay has none. A term that is not a category is measured by the rows that
+    differ from its most frequent value: a dummy, or a product of dummies, of one person has one.
+    """
+
+    coefficients: pd.DataFrame
+    levels: pd.DataFrame
+    outcome: str
+    n_rows: int
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.coefficients.copy()
+
+    def summary(self, language: str = "zh") -> str:
+        shown = "、".join if language == "zh" else ", ".join
+        names = dict.fromkeys(self.coefficients["term"])
+        return terms.text(
+            "disclosure.regression", language, rows=terms.number(self.n_rows, language), names=shown(names)
+        )
+
+
+def is_regression(result: Any) -> bool:
+    model = getattr(result, "model", None)
+    return hasattr(result, "params") and getattr(model, "exog", None) is not None and hasattr(model, "exog_names")
+
+
+def read(result: Any) -> Regression:
+    """The regression's coefficients with the smallest group behind every term, reference categories included."""
+    names, matrix = list(result.model.exog_names), np.asarray(result.model.exog, float)
+    parts = [_LEVEL.match(name) for name in names]
+    term = [part["term"] if part else name for part, name in zip(parts, names, strict=True)]
+    level = [part["level"] if part else "" for part in parts]
+    interval = np.asarray(result.conf_int(), float)
+    coefficients = pd.DataFrame(
+        {
+            "term": term,
+            "level": level,
+            "estimate": np.asarray(result.params, float),
+            "se": np.asarray(result.bse, float),
+            "ci_low": interval[:, 0],
+            "ci_high": interval[:, 1],
+            "p_value": np.asarray(result.pvalues, float),
+        }
+    )
+    sizes = []
+    for one in dict.fromkeys(name for name in term if name not in INTERCEPTS):
+        columns = matrix[:, [i for i, name in enumerate(term) if name == one]]
+        rows = [_smaller_side(column) for column in columns.T]
+        listed = [text for name, text in zip(term, level, strict=True) if name == one]
+        if listed != [""]:
+            rows.append(int((columns == 0).all(axis=1).sum()))
+            listed.append("reference")
+        sizes += [(one, text, n, n) for text, n in zip(listed, rows, strict=True)]
+    levels = pd.DataFrame(sizes, columns=["term", "level", "rows", "events"])
+    return Regression(coefficients, levels, str(result.model.endog_names), len(matrix))
+
+
+def _smaller_side(column: np.ndarray) -> int:
+    """Rows that differ from the most frequent value, or, of two values, those with the rarer one."""
+    _, counts = np.unique(column, return_counts=True)
+    return int(counts.min()) if len(counts) <= 2 else int(len(column) - counts.max())

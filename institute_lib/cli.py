@@ -1,4 +1,4 @@
-"""The command line: `institute import · check · run · status · brief · release · demo · report · key · schedule`.
+"""The command line: `institute import · check · run · status · brief · release · demo · report · new · key · schedule`.
 
 A wrong input ends with one clear message and status 2, a failed job with status 1, never with a traceback.
 """
@@ -96,6 +96,10 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     one = command("release", _release, "take a quarter's briefs through the release gate")
     _quarter(one)
     one.add_argument("rest", nargs=argparse.REMAINDER)
+    one = command("new", _new, "write a new notebook from the template, and its entry in the plan")
+    one.add_argument("title", help='such as "收入差距 / Income gap"')
+    one.add_argument("--name", default="", help="its file's name without number (default: from the English title)")
+    _language(one)
     one = command("schedule", _schedule, "print a systemd timer and a cron line that run the last closed quarter")
     one.add_argument("--install", type=Path, metavar="FOLDER", help="write the two systemd units into this folder")
 
@@ -307,6 +311,15 @@ def _release(given: argparse.Namespace) -> int:
     if gate is None:
         raise ReleaseError("this installation has no release gate; nothing may leave the institute through it")
     return gate([given.quarter, *given.rest])
+
+
+def _new(given: argparse.Namespace) -> None:
+    from institute_lib import runs, terms
+
+    language = terms.check_language(given.language or "zh")
+    path = runs.new_notebook(given.title, name=given.name)
+    _say(_text("new_notebook", language, path=path))
+    _say(_text("new_planned", language, name=path.stem))
 
 
 def _schedule(given: argparse.Namespace) -> None:

@@ -13,14 +13,28 @@ if TYPE_CHECKING:
     from institute_lib.runs.plan import Job, Plan, load_plan
     from institute_lib.runs.states import JobStatus, status
     from institute_lib.runs.summary import RunSummary
+    from institute_lib.runs.template import new_notebook
 
-__all__ = ["Job", "JobStatus", "Plan", "Results", "RunSummary", "load_plan", "record", "results", "run", "status"]
+__all__ = [
+    "Job",
+    "JobStatus",
+    "Plan",
+    "Results",
+    "RunSummary",
+    "load_plan",
+    "new_notebook",
+    "record",
+    "results",
+    "run",
+    "status",
+]
 _HOMES = {
     "run": "execution",
     "RunSummary": "summary",
     "Job": "plan",
     "Plan": "plan",
     "load_plan": "plan",
+    "new_notebook": "template",
     "status": "states",
     "JobStatus": "states",
 }

@@ -213,11 +213,13 @@ def _run_line(run: Mapping[str, Any], language: str) -> str:
 
 
 def notebook_title(path: Path, language: str) -> str:
-    """The notebook's own first heading in a language, else its name."""
+    """The notebook's own first heading in a language, with its number, else its name."""
     if not path.is_file():
         return path.stem
     cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
     prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     headings = [part.strip() for line in re.findall(r"^# +(.+)$", prose, re.MULTILINE) for part in line.split(" / ")]
     fitting = [heading for heading in headings if bool(CHINESE.search(heading)) == (language == "zh")]
-    return (fitting or [path.stem])[0]
+    number = re.match(r"\d+ ", headings[0]) if headings else None
+    title = (fitting or [path.stem])[0]
+    return number[0] + title if number and fitting and not title.startswith(number[0]) else title

@@ -4,20 +4,14 @@ Every share names its denominator (`denominators`), every distance is in metres 
 """
 
 from institute_lib.coverage.catchment import Access, access
-from institute_lib.coverage.counting import (
-    beside_published,
-    compare_siblings,
-    faults,
-    headline,
-    over_time,
-    rates,
-    working,
-)
+from institute_lib.coverage.checks import faults
+from institute_lib.coverage.comparing import beside_published, compare_siblings
+from institute_lib.coverage.counting import denominator, headline, over_time, rates, working
 from institute_lib.coverage.inequality import Equity, Moran, equity
 from institute_lib.coverage.lists import LISTS, denominators
 from institute_lib.coverage.points import METRES, Located, locate
 from institute_lib.coverage.siting import Siting, fewest_stations, next_stations
-from institute_lib.coverage.staff import staffing
+from institute_lib.coverage.staff import norms, staffing
 
 __all__ = [
     "LISTS",
@@ -30,6 +24,7 @@ __all__ = [
     "access",
     "beside_published",
     "compare_siblings",
+    "denominator",
     "denominators",
     "equity",
     "faults",
@@ -37,6 +32,7 @@ __all__ = [
     "headline",
     "locate",
     "next_stations",
+    "norms",
     "over_time",
     "rates",
     "staffing",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.coverage.checks import require_columns
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.results import Result
 
@@ -55,11 +56,13 @@ def access(
         DataError: no system in metres, different systems, or negative or missing people or capacity.
     """
     weigh = _decay(decay, catchment_m, bandwidth_m)
-    _check(demand, supply, people, capacity)
+    in_metres(demand, supply)
+    check_amounts(demand, "demand", people)
+    check_amounts(supply, "supply", capacity)
     from scipy.spatial import cKDTree
 
     population, posts = (np.asarray(frame[name], float) for frame, name in ((demand, people), (supply, capacity)))
-    places = cKDTree(_coordinates(demand)), cKDTree(_coordinates(supply))
+    places = cKDTree(coordinates(demand, "demand")), cKDTree(coordinates(supply, "supply"))
     reached, nearest_m, score = np.zeros(len(demand), int), np.full(len(demand), np.nan), np.zeros(len(demand))
     if len(demand) and len(supply):
         nearest_m = places[1].query(places[0].data)[0]
@@ -152,13 +155,18 @@ def _decay(decay: str, catchment_m: float, bandwidth_m: float | None):
     return lambda distance: np.exp(-0.5 * (distance / width) ** 2)
 
 
-def _check(demand: "gpd.GeoDataFrame", supply: "gpd.GeoDataFrame", people: str, capacity: str) -> None:
-    in_metres(demand, supply)
-    for frame, name, column in ((demand, "demand", people), (supply, "supply", capacity)):
-        bad = ~(frame[column] >= 0)
-        if bad.any():
-            rows = ", ".join(map(str, frame.index[bad][:10]))
-            raise DataError(f"{name}: {column} is missing or negative in {int(bad.sum())} rows: {rows}")
+def check_amounts(frame: pd.DataFrame, name: str, column: str) -> None:
+    """Refuse a table without a column, or with rows in which it is no number from 0 up.
+
+    Raises:
+        DataError: the column is missing, or the rows are named.
+    """
+    require_columns(frame, (column,), name)
+    amounts = pd.to_numeric(frame[column], errors="coerce").to_numpy(float)
+    bad = ~((amounts >= 0) & np.isfinite(amounts))
+    if bad.any():
+        rows = ", ".join(map(str, frame.index[bad][:10]))
+        raise DataError(f"{name}: {column} is missing or negative in {int(bad.sum())} rows: {rows}")
 
 
 def in_metres(*frames: "gpd.GeoDataFrame") -> None:
@@ -172,5 +180,14 @@ def in_metres(*frames: "gpd.GeoDataFrame") -> None:
         )
 
 
-def _coordinates(points: "gpd.GeoDataFrame") -> np.ndarray:
+def coordinates(points: "gpd.GeoDataFrame", name: str) -> np.ndarray:
+    """One row a point: x and y in metres.
+
+    Raises:
+        DataError: rows whose geometry is missing, empty or no point.
+    """
+    bad = (points.geometry.geom_type != "Point") | points.geometry.is_empty
+    if bad.any():
+        rows = ", ".join(map(str, points.index[bad][:10]))
+        raise DataError(f"{name}: no point in {int(bad.sum())} rows: {rows}; leave them out with coverage.locate")
     return np.column_stack([points.geometry.x, points.geometry.y]).reshape(-1, 2)

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.coverage.catchment import in_metres
+from institute_lib.coverage.checks import require_columns
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.results import Result
 
@@ -22,11 +24,16 @@ _PERMUTATIONS_AT_ONCE = 111
 
 @dataclass(frozen=True)
 class Moran:
-    """Moran's I with row-standardised weights; `p_value` by permutation, two-sided around the permutations' mean."""
+    """Moran's I with row-standardised weights, and how rare it is among permutations of the values.
+
+    `p_value` is two-sided around the permutations' mean; `p_one_sided` counts the side that I lies on (`p_sim` of
+    PySAL's esda). `neighbours` is the assumption about who is near whom; `islands` have none and stay out.
+    """
 
     i: float
     expected: float
     p_value: float
+    p_one_sided: float
     permutations: int
     neighbours: str
     units: int
@@ -71,7 +78,7 @@ class Equity(Result):
             neighbours = terms.text(f"coverage.neighbours_{self.moran.neighbours}", language)
             parts.append(terms.text("coverage.moran", language, i=i, p=p, neighbours=neighbours))
         else:
-            key = "moran_refused" if self.units < SMALLEST_N else "moran_unplaced"
+            key = "moran_refused" if self.units < SMALLEST_N else "moran_impossible"
             parts.append(terms.text(f"coverage.{key}", language, units=self.units, least=SMALLEST_N))
         return terms.text("coverage.sentence_joint", language).join(parts)
 
@@ -111,21 +118,21 @@ def equity(
 
     Raises:
         ParameterError: an unknown neighbour definition or fewer than 99 permutations.
-        DataError: negative values, weights that are not positive, or nothing to share out.
+        DataError: a column is missing, negative values or weights, or nothing to share out.
     """
     if neighbours not in NEIGHBOURS:
         raise ParameterError(f"neighbours {neighbours!r}: {nearest(neighbours, NEIGHBOURS)}")
     if permutations < 99:
         raise ParameterError(f"permutations {permutations!r}: at least 99")
-    known = frame[frame[value].notna() & frame[weight].notna()]
-    warnings = [f"{len(frame) - len(known)} of {len(frame)} units have no value and are left out"]
+    require_columns(frame, [value, weight] + ([] if group is None else [group]), "equity")
+    known = frame[frame[value].notna() & frame[weight].notna() & (frame[weight] != 0)]
+    warnings = [f"{len(frame) - len(known)} of {len(frame)} units have no value or no people and are left out"]
     values, weights = known[value].to_numpy(float), known[weight].to_numpy(float)
-    if len(known) == 0 or (values < 0).any() or (weights <= 0).any() or not (values > 0).any():
-        raise DataError(f"equity of {value!r}: values of 0 or more, not all 0, and weights above 0 are needed")
+    if len(known) == 0 or (values < 0).any() or (weights < 0).any() or not (values > 0).any():
+        raise DataError(f"equity of {value!r}: values of 0 or more, not all 0, and weights of 0 or more are needed")
     lorenz = _lorenz(values, weights)
     groups, between, within = _theil_groups(known, values, weights, group)
-    reason = _refusal(known)
-    moran = None if reason else _moran(known, values, neighbours, permutations, np.random.default_rng(seed))
+    moran, reason = _moran(known, values, neighbours, permutations, seed)
     if moran and moran.islands:
         warnings.append(f"{moran.islands} units have no neighbour and stay out of Moran's I")
     return Equity(
@@ -172,39 +179,47 @@ def _theil_groups(
     return groups, between, float((provision / provision.sum() * groups["theil"]).sum())
 
 
-def _refusal(known: pd.DataFrame) -> str | None:
-    if len(known) < SMALLEST_N:
-        return f"Moran's I refused: {len(known)} units, at least {SMALLEST_N} are needed"
-    if getattr(known, "geometry", None) is None:
-        return "Moran's I refused: the units carry no geometry"
-    return None
-
-
 def _moran(
-    known: "gpd.GeoDataFrame", values: np.ndarray, neighbours: str, permutations: int, rng: np.random.Generator
-) -> Moran | None:
+    known: "gpd.GeoDataFrame", values: np.ndarray, neighbours: str, permutations: int, seed: int
+) -> tuple[Moran | None, str | None]:
+    """Moran's I of the units that have neighbours, or why there is none."""
+    if len(known) < SMALLEST_N:
+        return None, f"Moran's I refused: {len(known)} units, at least {SMALLEST_N} are needed"
+    if getattr(known, "geometry", None) is None:
+        return None, "Moran's I refused: the units carry no geometry"
+    if neighbours == "contiguity" and not known.geom_type.isin(["Polygon", "MultiPolygon"]).all():
+        return None, "Moran's I refused: points do not touch; pass polygons, or neighbours='nearest'"
     links = _links(known, neighbours)
     linked = np.diff(links.indptr) > 0
+    if linked.sum() < SMALLEST_N:
+        return None, f"Moran's I refused: {linked.sum()} units have a neighbour, at least {SMALLEST_N} are needed"
     links, z = links[linked][:, linked], values[linked] - values[linked].mean()
-    if linked.sum() < SMALLEST_N or not z.any():
-        return None
+    if not np.ptp(z) > 0:
+        return None, "Moran's I refused: the value is the same in every unit"
     observed = _statistic(links, z[:, None])[0]
-    drawn = []
-    for start in range(0, permutations, _PERMUTATIONS_AT_ONCE):
-        copies = np.repeat(z[:, None], min(_PERMUTATIONS_AT_ONCE, permutations - start), axis=1)
-        drawn.append(_statistic(links, rng.permuted(copies, axis=0)))
-    drawn = np.concatenate(drawn)
+    drawn = _permuted(links, z, permutations, seed)
     centre = drawn.mean()
     extreme = int((np.abs(drawn - centre) >= abs(observed - centre)).sum())
+    above = int((drawn >= observed).sum())
     return Moran(
         i=float(observed),
         expected=-1 / (len(z) - 1),
         p_value=(1 + extreme) / (permutations + 1),
+        p_one_sided=(1 + min(above, permutations - above)) / (permutations + 1),
         permutations=permutations,
         neighbours=neighbours,
         units=len(z),
         islands=int((~linked).sum()),
-    )
+    ), None
+
+
+def _permuted(links: "csr_array", z: np.ndarray, permutations: int, seed: int) -> np.ndarray:
+    """I of the values dealt out anew, as often as asked."""
+    rng, drawn = np.random.default_rng(seed), []
+    for start in range(0, permutations, _PERMUTATIONS_AT_ONCE):
+        copies = np.repeat(z[:, None], min(_PERMUTATIONS_AT_ONCE, permutations - start), axis=1)
+        drawn.append(_statistic(links, rng.permuted(copies, axis=0)))
+    return np.concatenate(drawn)
 
 
 def _statistic(links: "csr_array", z: np.ndarray) -> np.ndarray:
@@ -220,6 +235,7 @@ def _links(known: "gpd.GeoDataFrame", neighbours: str) -> "csr_array":
     if neighbours == "contiguity":
         one, other = known.sindex.query(known.geometry, predicate="intersects")
     else:
+        in_metres(known)
         centres = known.geometry.centroid
         tree = cKDTree(np.column_stack([centres.x, centres.y]))
         other = tree.query(tree.data, k=7)[1].ravel()

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 import pandas as pd
 
 from institute_lib import areas
-from institute_lib.errors import ParameterError, nearest
+from institute_lib.coverage.checks import hosted, require_columns
+from institute_lib.errors import DataError, InstituteError, ParameterError, nearest
 
 # What may be added to the legal units, and the name of each resulting list.
 EXTRAS = ("zones", "virtual")
@@ -50,6 +51,34 @@ def denominators(parent: str, *, include: Iterable[str] = ()) -> pd.DataFrame:
     frame.loc[frame["level"] == "city", "district"] = None
     frame.attrs = {"list": LISTS[extras], "include": tuple(sorted(extras)), "vintage": VINTAGE}
     return frame
+
+
+def list_for(stations: pd.DataFrame) -> pd.DataFrame:
+    """The legal list of every city that stations stand in, for those who name no list.
+
+    Raises:
+        DataError: no station stands in a city whose list is here.
+    """
+    require_columns(stations, ("district",), "stations")
+    cities = sorted({_city(code) for code in hosted(stations)["district"].dropna().unique()} - {""})
+    if not cities:
+        raise DataError("stations: none stands in a district in force; pass denominators=")
+    frames = [denominators(city) for city in cities]
+    listed = pd.concat(frames, ignore_index=True)
+    listed.attrs = frames[0].attrs
+    return listed
+
+
+def counted_units(denominators: pd.DataFrame) -> pd.DataFrame:
+    """The units of a list that count; all of them where it does not say."""
+    return denominators[denominators["counts"].astype(bool)] if "counts" in denominators else denominators
+
+
+def _city(code: str) -> str:
+    try:
+        return areas.city_of(code)
+    except InstituteError:  # an abolished or unknown district: `faults` names its stations
+        return ""
 
 
 def _upper_units(place: "areas.Area") -> pd.DataFrame:

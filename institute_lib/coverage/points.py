@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from institute_lib import areas, terms
+from institute_lib.coverage.checks import hosted, require_columns
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
 from institute_lib.results import Result
 
@@ -55,8 +56,9 @@ def locate(
 ) -> Located:
     """The rows of a table as points in metres, each checked.
 
-    Checked: coordinates are there, their system is declared and known, longitude and latitude are not swapped, the
-    point lies in the area of `boundaries`, and within `tolerance_m` of its own district.
+    Checked: each id stands once, coordinates are there, their system is declared and known, longitude and latitude are
+    not swapped, the point lies in the area of `boundaries`, and within `tolerance_m` of its own district (that of the
+    host, for a development zone).
 
     Args:
         frame: columns x, y (degrees), crs ("EPSG:4326" or "GCJ-02"), district, and the identifier.
@@ -66,74 +68,76 @@ def locate(
         on_fault: "refuse" raises with every fault; "leave_out" drops the rows and keeps the faults.
 
     Raises:
-        DataError: with `on_fault="refuse"`, when any point has a fault.
+        DataError: a column is missing; with `on_fault="refuse"`, when any point has a fault.
         ParameterError: an unknown `on_fault`.
     """
     import geopandas as gpd
 
     if on_fault not in ON_FAULT:
         raise ParameterError(f"on_fault {on_fault!r}: {nearest(on_fault, ON_FAULT)}")
-    found = _coordinate_faults(frame, identifier)
-    usable = frame[~frame.index.isin(found)]
+    require_columns(frame, (identifier, "x", "y", "crs", "district"), _table(identifier))
+    given, index = frame.reset_index(drop=True), frame.index  # a fault names a row by its place: labels may repeat
+    found = _coordinate_faults(given, identifier)
+    usable = given[~given.index.isin(found)]
     geometry = gpd.points_from_xy(*_wgs84(usable), crs="EPSG:4326").to_crs(METRES)
     points = gpd.GeoDataFrame(usable, geometry=geometry)
     if boundaries is not None and len(points):
         misplaced = _place_faults(points, boundaries.to_crs(METRES), identifier, tolerance_m)
         found |= misplaced
         points = points[~points.index.isin(misplaced)]
-    faults = tuple(found[index] for index in frame.index if index in found)
+    faults = tuple(found[row] for row in sorted(found))
     if faults and on_fault == "refuse":
         raise DataError(f"{len(faults)} of {len(frame)} points cannot be placed", faults)
+    points = points.set_axis(index[points.index])
     points.attrs = dict(frame.attrs)
     warnings = (f"{len(faults)} of {len(frame)} points left out",) if faults else ()
     return Located(points, faults, len(frame), warnings)
 
 
-def _coordinate_faults(frame: pd.DataFrame, identifier: str) -> dict[object, Fault]:
-    missing = frame["x"].isna() | frame["y"].isna()
-    unknown = ~frame["crs"].isin(SYSTEMS)
-    swapped = frame["x"].between(*_LATITUDE) & frame["y"].between(*_LONGITUDE)
-    outside = ~(frame["x"].between(*_LONGITUDE) & frame["y"].between(*_LATITUDE))
+def _coordinate_faults(frame: pd.DataFrame, identifier: str) -> dict[int, Fault]:
+    """The first thing wrong with each row's coordinates, by the row's place."""
+    x, y = (pd.to_numeric(frame[name], errors="coerce") for name in ("x", "y"))
     swap = "x is the longitude, y the latitude: exchange them"
-    found: dict[object, Fault] = {}
-    for index in frame.index[missing | unknown | swapped | outside]:
-        row, pair = frame.loc[index], _pair(frame.loc[index])
-        if missing[index]:
-            rule = ("x", None, "a station on the map has a point", "survey it, or leave it out of access")
-        elif unknown[index]:
-            rule = ("crs", row["crs"], f"a declared system: {', '.join(SYSTEMS)}", "say where the point was read")
-        elif swapped[index]:
-            rule = ("x", pair, "longitude and latitude are not swapped", swap)
-        else:
-            rule = ("x", pair, "degrees within China", "give longitude and latitude in degrees")
-        found[index] = Fault(*_named(row, identifier), *rule)
+    systems = f"a declared system: {', '.join(SYSTEMS)}"
+    checks = (
+        (frame[identifier].duplicated(), identifier, "an id stands once", "keep one row, or give each its own id"),
+        (x.isna() | y.isna(), "x", "a station on the map has a point", "survey it, or leave it out of access"),
+        (~frame["crs"].isin(SYSTEMS), "crs", systems, "say where the point was read"),
+        (x.between(*_LATITUDE) & y.between(*_LONGITUDE), "x", "longitude and latitude are not swapped", swap),
+        (
+            ~(x.between(*_LONGITUDE) & y.between(*_LATITUDE)),
+            "x",
+            "degrees within China",
+            "give longitude and latitude in degrees",
+        ),
+    )
+    found: dict[int, Fault] = {}
+    for broken, column, rule, remedy in checks:
+        for row in frame.index[broken].difference(list(found)):
+            value = _pair(frame, row) if column == "x" else frame[column][row]
+            found[row] = Fault(*_named(frame, row, identifier), column, value, rule, remedy)
     return found
 
 
 def _place_faults(
     points: "gpd.GeoDataFrame", polygons: "gpd.GeoDataFrame", identifier: str, tolerance_m: float
-) -> dict[object, Fault]:
-    area = polygons.geometry.union_all().buffer(tolerance_m)
-    own = points["district"].map(polygons.set_index("code").geometry)
+) -> dict[int, Fault]:
+    area = polygons.geometry.union_all()
+    own = hosted(points)["district"].map(polygons.set_index("code").geometry).set_axis(points.index)
     unknown = own.isna()
-    strayed = points.geometry.distance(own.set_axis(points.index), align=False).gt(tolerance_m) & ~unknown
-    outside = ~points.geometry.within(area)
+    outside = points.geometry.distance(area).gt(tolerance_m)
+    strayed = points.geometry.distance(own, align=False).gt(tolerance_m) & ~unknown
     found = {}
-    for index in points.index[outside | strayed | unknown]:
-        row = points.loc[index]
-        if unknown[index]:
-            rule = ("district", row["district"], "a district with a boundary", "give the area's own stations")
-        elif outside[index]:
-            rule = ("x", _pair(row), "the point lies in the area", "check the point and its crs")
+    for row in points.index[outside | strayed | unknown]:
+        place, district = ("x", _pair(points, row)), points["district"][row]
+        if unknown[row]:
+            rule = ("district", district, "a district with a boundary", "give the area's own stations")
+        elif outside[row]:
+            rule = (*place, "the point lies in the area", "check the point and its crs")
         else:
-            distance = row.geometry.distance(own[index])
-            rule = (
-                "x",
-                _pair(row),
-                f"at most {tolerance_m:.0f} m outside {row['district']}",
-                f"it lies {distance:.0f} m off",
-            )
-        found[index] = Fault(*_named(row, identifier), *rule)
+            distance = points.geometry[row].distance(own[row])
+            rule = (*place, f"at most {tolerance_m:.0f} m outside {district}", f"it lies {distance:.0f} m off")
+        found[row] = Fault(*_named(points, row, identifier), *rule)
     return found
 
 
@@ -145,10 +149,18 @@ def _wgs84(frame: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return x, y
 
 
-def _pair(row: pd.Series) -> str:
-    return f"{row['x']:.5f}, {row['y']:.5f}"
+def _pair(frame: pd.DataFrame, row: int) -> str | None:
+    """The coordinates as they stand; nothing where both are missing."""
+    pair = [frame["x"][row], frame["y"][row]]
+    if all(map(pd.isna, pair)):
+        return None
+    return ", ".join(f"{value:.5f}" if isinstance(value, float) else str(value) for value in pair)
 
 
-def _named(row: pd.Series, identifier: str) -> tuple[str, str]:
+def _named(frame: pd.DataFrame, row: int, identifier: str) -> tuple[str, str]:
     """The table and the row as a fault names them."""
-    return "stations" if identifier == "station_id" else "village_population", str(row[identifier])
+    return _table(identifier), str(frame[identifier][row])
+
+
+def _table(identifier: str) -> str:
+    return "stations" if identifier == "station_id" else "village_population"

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.coverage.catchment import in_metres
-from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.coverage.catchment import check_amounts, coordinates, in_metres
+from institute_lib.coverage.checks import require_columns
+from institute_lib.coverage.covering import Limits, cover_all, cover_most
+from institute_lib.errors import ParameterError
 from institute_lib.results import Result
 
 if TYPE_CHECKING:
     import geopandas as gpd
-    from scipy.optimize import OptimizeResult
     from scipy.sparse import csr_array
 
 
@@ -74,8 +75,8 @@ def next_stations(
 ) -> Siting:
     """The at most k sites that cover most people not yet covered (Church & ReVelle 1974, maximal covering).
 
-    Maximise the people covered, where a demand point counts when a chosen site lies within `radius_m`; solved as a
-    mixed-integer programme (HiGHS), with the gap to the proven bound.
+    Maximise the people covered, where a demand point counts when a chosen site lies within `radius_m`; solved to
+    proven optimality (see `covering.cover_most`), or with the gap to the proven bound when time runs out.
 
     Args:
         demand: points with a `people` column, in a projected system in metres.
@@ -89,19 +90,14 @@ def next_stations(
 
     Raises:
         ParameterError: k below 1, a radius that is not positive, or only one of cost and budget.
-        DataError: points not in one system in metres.
-        EstimationError: no choice was found within the time.
+        DataError: points not in one system in metres, a column that is missing, people or costs that are negative or
+            missing.
     """
-    if k < 1 or (cost is None) != (budget is None):
+    if not k >= 1 or (cost is None) != (budget is None):
         raise ParameterError(f"k {k!r}, cost {cost!r}, budget {budget!r}: k from 1 up; a budget needs a cost column")
     problem = _pose(demand, candidates, existing, radius_m, people=people)
-    limits = [(np.ones(len(candidates)), k)]
-    if cost is not None:
-        limits.append((candidates[cost].to_numpy(float), budget))
-    if one_per is not None:
-        codes = pd.factorize(candidates[one_per])[0]
-        limits += [((codes == code).astype(float), 1) for code in np.unique(codes[codes >= 0])]
-    picked, gap = _maximal(problem.reach, problem.uncovered, limits, time_limit_s)
+    limits = _limits(candidates, int(k), one_per, cost, budget)
+    picked, gap = cover_most(problem.reach, problem.uncovered, limits, time_limit_s)
     return problem.answer("maximal", picked, gap)
 
 
@@ -118,15 +114,9 @@ def fewest_stations(
 
     People whom no candidate reaches are counted as `unreachable`, with a warning; parameters as in `next_stations`.
     """
-    from scipy.optimize import LinearConstraint
-
     problem = _pose(demand, candidates, existing, radius_m, people=people)
-    rows, _ = _distinct(problem.reach, problem.uncovered)
-    if rows.shape[0] == 0:
-        return problem.answer("fewest", np.array([], int), 0.0)
-    must = LinearConstraint(rows, lb=1)
-    solved = _solve(np.ones(len(candidates)), [must], np.ones(len(candidates)), time_limit_s)
-    return problem.answer("fewest", np.flatnonzero(solved.x > 0.5), float(solved.mip_gap))
+    picked, gap = cover_all(problem.reach, problem.uncovered, time_limit_s)
+    return problem.answer("fewest", picked, gap)
 
 
 @dataclass(frozen=True)
@@ -166,6 +156,7 @@ class _Problem:
 
 def _pose(demand, candidates, existing, radius_m: float, *, people: str) -> _Problem:
     in_metres(*(frame for frame in (demand, candidates, existing) if frame is not None))
+    check_amounts(demand, "demand", people)
     if not radius_m > 0:
         raise ParameterError(f"radius_m {radius_m!r}: metres above zero")
     before = np.zeros(len(demand), bool)
@@ -175,53 +166,27 @@ def _pose(demand, candidates, existing, radius_m: float, *, people: str) -> _Pro
     return _Problem(demand, candidates, radius_m, reach, before, weights)
 
 
+def _limits(
+    candidates: "gpd.GeoDataFrame", k: int, one_per: str | None, cost: str | None, budget: float | None
+) -> Limits:
+    wanted = [name for name in (one_per, cost) if name is not None]
+    require_columns(candidates, wanted, "candidates")
+    price, group = np.zeros(len(candidates)), np.full(len(candidates), -1)
+    if cost is not None:
+        check_amounts(candidates, "candidates", cost)
+        price = candidates[cost].to_numpy(float)
+    if one_per is not None:
+        group = pd.factorize(candidates[one_per])[0]
+    return Limits(k, price, np.inf if budget is None else float(budget), group)
+
+
 def _within(demand: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", radius_m: float) -> "csr_array":
     from scipy.sparse import csr_array
     from scipy.spatial import cKDTree
 
-    trees = [cKDTree(np.column_stack([points.geometry.x, points.geometry.y])) for points in (demand, sites)]
+    trees = [cKDTree(coordinates(points, name)) for points, name in ((demand, "demand"), (sites, "sites"))]
     near = trees[0].sparse_distance_matrix(trees[1], radius_m, output_type="ndarray")
     return csr_array((np.ones(len(near)), (near["i"], near["j"])), shape=(len(demand), len(sites)))
-
-
-def _distinct(reach: "csr_array", weights: np.ndarray) -> "tuple[csr_array, np.ndarray]":
-    """Demand that counts, with points that the same candidates reach merged into one."""
-    reach.sort_indices()
-    bounds = zip(reach.indptr[:-1], reach.indptr[1:], strict=True)
-    keys = pd.Series([reach.indices[start:stop].tobytes() for start, stop in bounds])
-    counts = (weights > 0) & (np.diff(reach.indptr) > 0)
-    keys = keys[counts]
-    merged = pd.Series(weights[counts], keys.index).groupby(keys).sum()
-    first = keys.drop_duplicates()
-    return reach[first.index.to_numpy()], merged.loc[first].to_numpy()
-
-
-def _maximal(
-    reach: "csr_array", weights: np.ndarray, limits: list[tuple[np.ndarray, float]], seconds: float
-) -> tuple[np.ndarray, float]:
-    from scipy.optimize import LinearConstraint
-    from scipy.sparse import csr_array, eye_array, hstack
-
-    rows, gains = _distinct(reach, weights)
-    covered, sites = rows.shape
-    if covered == 0:
-        return np.array([], int), 0.0
-    linked = LinearConstraint(hstack([-rows, eye_array(covered)], format="csr"), ub=0)
-    table = np.column_stack([np.array([row for row, _ in limits]), np.zeros((len(limits), covered))])
-    capped = LinearConstraint(csr_array(table), ub=[cap for _, cap in limits])
-    integral = np.r_[np.ones(sites), np.zeros(covered)]
-    solved = _solve(np.r_[np.zeros(sites), -gains / gains.sum()], [linked, capped], integral, seconds)
-    return np.flatnonzero(solved.x[:sites] > 0.5), float(solved.mip_gap)
-
-
-def _solve(objective: np.ndarray, constraints: list, integral: np.ndarray, seconds: float) -> "OptimizeResult":
-    from scipy.optimize import Bounds, milp
-
-    options = {"mip_rel_gap": 0, "time_limit": seconds}
-    solved = milp(objective, constraints=constraints, integrality=integral, bounds=Bounds(0, 1), options=options)
-    if solved.x is None:
-        raise EstimationError(f"siting found no choice within {seconds:g} s: {solved.message}")
-    return solved
 
 
 def _greedy_order(picked: np.ndarray, reach: "csr_array", weights: np.ndarray) -> tuple[list[int], list[float]]:

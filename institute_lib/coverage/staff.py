@@ -1,14 +1,22 @@
-"""Staffing: certified workers, supervisors and caseload beside the residents they serve."""
+"""Staffing: certified workers, supervisors and caseload beside the residents they serve, and the norms for them."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
+from institute_lib import areas, terms
+from institute_lib.coverage.checks import hosted, require_columns
 from institute_lib.errors import DataError, ParameterError, nearest
 
 CERTIFIED = ("assistant", "social_worker", "senior")
 SUPERVISORS = ("supervisor", "supervisor_trainee")
-_PER_10K = ("certified", "supervisors", "caseload")
+_PER_10K = ("certified", "community", "supervisors", "caseload")
+# Which facts of the reference data (their words stand in the catalogue) speak of which measure, and whether they bind.
+_NORMS = {
+    "fact_community": ("community_per_10k", "norm"),
+    "fact_certified": ("certified_per_10k", "comparator"),
+    "fact_certified_residents": ("certified_per_10k", "comparator"),
+}
 
 
 def staffing(
@@ -27,41 +35,74 @@ def staffing(
     they are no population estimate of the day.
 
     Args:
-        workers, changes: the `workers` and `worker_changes` tables.
+        workers, changes: the `workers` and `worker_changes` tables; those of a development zone count in its host.
         at: a day.
-        residents: columns code, population, one row a district shown.
+        residents: columns code, population, one row a district shown (`areas.population()`).
         talent: the `talent` table; without it supervisors are missing, not zero.
-        norms: a norm for a result column, such as {"certified_per_10k": 18}; adds `<column>_norm` and `<column>_gap`.
+        norms: a norm for a result column, such as {"community_per_10k": 18} (see `norms`); adds `<column>_norm` and
+            `<column>_gap` (the rate less the norm).
 
     Returns:
-        district, residents, workers, certified, supervisors, caseload, caseload_known (workers with a recorded
-        caseload), certified_per_10k, supervisors_per_10k, caseload_per_10k, caseload_per_worker.
+        district, residents, workers, certified, community (community workers), supervisors, caseload, caseload_known
+        (workers with a recorded caseload), certified_per_10k, community_per_10k, supervisors_per_10k,
+        caseload_per_10k, caseload_per_worker.
 
     Raises:
         ParameterError: a norm for a column that does not exist.
-        DataError: residents name a district twice, or hold none.
+        DataError: a column is missing; residents name a district twice, or hold none.
     """
+    require_columns(workers, ("worker_id", "kind", "district", "entered", "left"), "workers")
+    require_columns(changes, ("worker_id", "date", "certificate", "caseload"), "worker_changes")
+    require_columns(residents, ("code", "population"), "residents")
     if residents["code"].duplicated().any() or not (residents["population"] > 0).all():
         raise DataError("residents: one row a district, with a population above zero")
     day = pd.Timestamp(at)
-    serving = workers[(workers["entered"] <= day) & (workers["left"].isna() | (workers["left"] > day))]
-    state = changes[changes["date"] <= day].sort_values("date").drop_duplicates("worker_id", keep="last")
-    serving = serving.merge(state[["worker_id", "certificate", "caseload"]], on="worker_id", how="left")
-    grouped = serving.assign(certified=serving["certificate"].isin(CERTIFIED)).groupby("district")
+    grouped = _serving(hosted(workers), changes, day).groupby("district")
     codes = pd.Index(residents["code"], name="district")
     table = pd.DataFrame({"residents": residents["population"].to_numpy()}, index=codes)
     table["workers"] = grouped.size()
     table["certified"] = grouped["certified"].sum()
-    table["supervisors"] = None if talent is None else _supervisors(talent, day)
+    table["community"] = grouped["community"].sum()
+    table["supervisors"] = None if talent is None else _supervisors(hosted(talent), day)
     table["caseload"] = grouped["caseload"].sum(min_count=1)
     table["caseload_known"] = grouped["caseload"].count()
-    whole = ["workers", "certified", "caseload_known"] + ([] if talent is None else ["supervisors"])
+    whole = ["workers", "certified", "community", "caseload_known"] + ([] if talent is None else ["supervisors"])
     table[whole] = table[whole].fillna(0)
     table = table.astype("float64")
     for name in _PER_10K:
         table[f"{name}_per_10k"] = 10_000 * table[name] / table["residents"]
     table["caseload_per_worker"] = table["caseload"] / table["caseload_known"].where(table["caseload_known"] > 0)
     return _against(table, norms or {}).reset_index()
+
+
+def norms(facts: pd.DataFrame | None = None) -> pd.DataFrame:
+    """What the reference data hold to measure staffing by: the national norm, and what other cities published.
+
+    The norm counts community workers per 10,000 urban residents; ours are per 10,000 residents, urban or not, so a
+    district with villages looks worse beside it than it is.
+
+    Args:
+        facts: `areas.reference("other_facts")`, by default that.
+
+    Returns:
+        measure (a column of `staffing`), kind ("norm" or "comparator"), geo, area (code, empty for the nation and for
+        cities of other provinces), period, value, source, status.
+    """
+    facts = areas.reference("other_facts") if facts is None else facts
+    words = {terms.text(f"coverage.{name}"): found for name, found in _NORMS.items()}
+    own = facts[facts["indicator"].isin(words)].reset_index(drop=True)
+    table = own[["geo", "area", "period", "source", "status"]].assign(value=own["amount"])
+    table["measure"], table["kind"] = ([words[name][part] for name in own["indicator"]] for part in (0, 1))
+    return table[["measure", "kind", "geo", "area", "period", "value", "source", "status"]]
+
+
+def _serving(workers: pd.DataFrame, changes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+    """Workers in service on a day, with certificate and caseload as last recorded by then."""
+    serving = workers[(workers["entered"] <= day) & (workers["left"].isna() | (workers["left"] > day))]
+    state = changes[changes["date"] <= day].sort_values("date", kind="stable").drop_duplicates("worker_id", keep="last")
+    serving = serving.merge(state[["worker_id", "certificate", "caseload"]], on="worker_id", how="left")
+    certified, community = serving["certificate"].isin(CERTIFIED), serving["kind"] == "community"
+    return serving.assign(certified=certified, community=community)
 
 
 def _supervisors(talent: pd.DataFrame, day: pd.Timestamp) -> pd.Series:

@@ -121,6 +121,9 @@ def test_every_fault_of_the_stations_is_named_at_once(units):
         station("room", "village", unit="320613001999"),
         station("merged", unit=TOWN_A, district="320611"),
         station("absent", unit="320681001", district="320681"),
+        station("moved", unit=TOWN_A, district=TONGZHOU),
+        station("unopened", unit=TOWN_A, opened=None),
+        station("levelless", "street", unit=TOWN_A),
     )
     with pytest.raises(DataError) as caught:
         coverage.rates(stations, at="2024-12-31", denominators=units)
@@ -131,12 +134,51 @@ def test_every_fault_of_the_stations_is_named_at_once(units):
         ("nowhere", "town", "320613999"),
         ("no town", "town", None),
         ("room", "village", "320613001999"),
-        (None, "district", "320611"),
-        (None, "district", "320681"),
+        ("merged", "district", "320611"),
+        ("absent", "district", "320681"),
+        ("moved", "district", TONGZHOU),
+        ("unopened", "opened", None),
+        ("levelless", "level", "street"),
     }
     remedies = {fault.value: f"{fault.rule} {fault.remedy}" for fault in caught.value.faults}
     assert CHONGCHUAN in remedies["320611"]
     assert "lacks 启东市" in remedies["320681"]
+    assert f"lies in district {CHONGCHUAN}" in remedies[TONGZHOU]
+
+
+def test_a_missing_column_or_a_date_that_is_none_is_named(units):
+    stations = table(station("a", unit=TOWN_A))
+    with pytest.raises(DataError, match="column posts"):
+        coverage.rates(stations.drop(columns="posts"), at="2024Q4", denominators=units)
+    with pytest.raises(DataError, match="denominators: column district"):
+        coverage.rates(stations, at="2024Q4", denominators=units.drop(columns="district"))
+    with pytest.raises(DataError, match="'in May' – a day"):
+        coverage.rates(stations.assign(opened="in May"), at="2024Q4", denominators=units)
+    with pytest.raises(ParameterError, match="no quarter"):
+        coverage.over_time(stations, quarters=[], denominators=units)
+
+
+def test_without_a_list_the_legal_one_of_the_stations_city_is_taken_and_said():
+    rates = coverage.rates(table(station("a", unit=TOWN_A), station("z", unit=ZONE)), at="2024Q4")
+    assert (rates.attrs["list"], rates.attrs["vintage"]) == ("legal", "2023")
+    assert set(rates["district"]) == {area.code for area in areas.districts("320600")}
+    assert cell(rates, "town", "covered", district=CHONGCHUAN) == 1
+    assert cell(rates, "town", "units", district=CHONGCHUAN) == 16 + 4  # 4 subdistricts of the development zone
+    assert cell(rates, "town", "outside_list", district=CHONGCHUAN) == 1
+
+
+def test_a_station_of_the_development_zone_counts_in_its_host():
+    own = station("z", unit="320671001", district="320671")
+    rates = coverage.rates(table(own), at="2024Q4")
+    assert cell(rates, "town", "covered", district=CHONGCHUAN) == 1
+
+
+def test_a_list_of_ones_own_is_taken_as_it_is_and_called_so(units):
+    own = pd.DataFrame(units.drop(columns="counts"))
+    own.attrs = {}
+    rates = coverage.rates(table(station("z", unit=ZONE)), at="2024Q4", denominators=own)
+    assert cell(rates, "town", "coverage", district=CHONGCHUAN) == pytest.approx(1 / 3)
+    assert "自备名单" in coverage.headline(rates)
 
 
 def test_an_unknown_level_of_detail_or_day_is_refused(units):
@@ -214,7 +256,8 @@ def test_staffing_counts_people_in_service_and_their_newest_state():
     workers = pd.DataFrame(
         {
             "worker_id": ["a", "b", "c", "d"],
-            "district": [CHONGCHUAN] * 3 + [TONGZHOU],
+            "kind": ["community", "agency", "community", "community"],
+            "district": ["320671", *[CHONGCHUAN] * 2, TONGZHOU],  # the first one's is the zone inside Chongchuan
             "entered": pd.to_datetime(["2020-01-01", "2021-01-01", "2020-01-01", "2025-01-01"]),
             "left": pd.to_datetime([None, None, "2024-01-01", None]),
         }
@@ -243,8 +286,21 @@ def test_staffing_counts_people_in_service_and_their_newest_state():
     assert (own["workers"], own["certified"], own["supervisors"]) == (2, 1, 1)
     assert (own["certified_per_10k"], own["certified_per_10k_gap"]) == (0.5, -1.5)
     assert (own["caseload"], own["caseload_known"], own["caseload_per_worker"]) == (20, 1, 20)
+    assert (own["community"], own["community_per_10k"]) == (1, 0.5)
+    assert (own["supervisors_per_10k"], own["caseload_per_10k"]) == (0.5, 10)
     assert staff.loc[TONGZHOU, "workers"] == 0
     without = coverage.staffing(workers, changes, at="2024-12-31", residents=residents)
     assert without["supervisors"].isna().all()
     with pytest.raises(ParameterError, match="certified_per_10k"):
         coverage.staffing(workers, changes, at="2024-12-31", residents=residents, norms={"certified_per_10": 1})
+
+
+def test_norms_come_from_the_reference_data_with_their_source_and_standing():
+    norms = coverage.norms()
+    binding = norms[norms["kind"] == "norm"]
+    assert binding[["measure", "geo", "value", "status"]].to_numpy().tolist() == [
+        ["community_per_10k", "全国", 18.0, "recalled"]
+    ]
+    compared = norms[norms["measure"] == "certified_per_10k"].set_index("geo")["value"]
+    assert compared.to_dict() == {"南京": 19.0, "无锡": 28.3, "湖州": 87.0}
+    assert norms["source"].str.len().gt(5).all()

@@ -63,6 +63,29 @@ def test_each_wrong_point_is_refused_by_name_or_left_out_and_counted(row, rule, 
     assert "2个点位中1个可用，1个未上图" in kept.summary()
 
 
+def test_every_bad_row_is_reported_though_labels_repeat_and_a_zone_stands_in_its_host():
+    frame = pd.DataFrame(
+        [
+            INSIDE | {"station_id": "a"},
+            INSIDE | {"station_id": "a"},
+            INSIDE | {"station_id": "z", "district": "320671"},
+            INSIDE | {"station_id": "text", "x": "東經"},
+            INSIDE | {"station_id": "none", "x": None, "y": None},
+        ],
+        index=[0, 0, 1, 1, 1],
+    )
+    found = coverage.locate(frame, boundaries=areas.boundaries("320600"), on_fault="leave_out")
+    assert [(fault.row, fault.column, fault.value) for fault in found.faults] == [
+        ("a", "station_id", "a"),
+        ("text", "x", "東經, 31.98000"),
+        ("none", "x", None),
+    ]
+    assert found.points["station_id"].tolist() == ["a", "z"]
+    assert found.points.index.tolist() == [0, 1]
+    with pytest.raises(DataError, match="column crs"):
+        coverage.locate(frame.drop(columns="crs"))
+
+
 def test_a_point_a_little_outside_its_district_is_kept():
     shape = areas.boundaries("320600").to_crs(coverage.METRES).set_index("code").geometry["320613"]
     edge = shape.exterior if shape.geom_type == "Polygon" else max(shape.geoms, key=lambda part: part.area).exterior
@@ -131,6 +154,11 @@ def test_access_refuses_degrees_mixed_systems_and_negative_people():
         coverage.access(demand, supply.to_crs("EPSG:4326"), catchment_m=1000)
     with pytest.raises(DataError, match="population is missing or negative in 1 rows"):
         coverage.access(demand.assign(population=-1), supply, catchment_m=1000)
+    with pytest.raises(DataError, match="supply: column posts_filled"):
+        coverage.access(demand, supply.drop(columns="posts_filled"), catchment_m=1000)
+    nowhere = demand.set_geometry(gpd.GeoSeries([Point()], crs=coverage.METRES))
+    with pytest.raises(DataError, match="no point in 1 rows: 0"):
+        coverage.access(nowhere, supply, catchment_m=1000)
     with pytest.raises(ParameterError, match="'gaussian'"):
         coverage.access(demand, supply, catchment_m=1000, decay="gausian")
     with pytest.raises(ParameterError, match="above zero"):
@@ -223,11 +251,29 @@ def test_moran_is_refused_with_the_reason_below_thirty_units_or_without_a_map():
     assert "no geometry" in no_map.moran_reason
 
 
+def test_moran_says_why_it_is_refused_where_no_unit_touches_or_all_are_alike():
+    rng = np.random.default_rng(0)
+    dots = cloud(rng, 40, 1000, value=rng.random(40), people=1.0)
+    assert "points do not touch" in coverage.equity(dots, value="value", weight="people").moran_reason
+    assert coverage.equity(dots, value="value", weight="people", neighbours="nearest").moran is not None
+    apart = grid(6, rng.random(36))
+    apart["geometry"] = [box(3 * n, 0, 3 * n + 1, 1) for n in range(36)]
+    found = coverage.equity(apart, value="value", weight="people")
+    assert "0 units have a neighbour" in found.moran_reason
+    assert "不足30个" in found.summary()
+    same = coverage.equity(grid(6, np.ones(36)), value="value", weight="people")
+    assert "the same in every unit" in same.moran_reason
+
+
 def test_units_that_did_not_report_are_left_out_and_said():
     frame = pd.DataFrame({"v": [1.0, None, 3.0], "w": [1, 1, 1]})
     found = coverage.equity(frame, value="v", weight="w")
     assert found.units == 2
     assert "1 of 3 units" in found.warnings[0]
+    empty = coverage.equity(frame.fillna(2).assign(w=[1, 0, 1]), value="v", weight="w")
+    assert (empty.units, empty.mean) == (2, 2.0)
+    with pytest.raises(DataError, match="column x"):
+        coverage.equity(frame, value="x", weight="w")
     with pytest.raises(DataError, match="not all 0"):
         coverage.equity(frame.fillna(0) * 0, value="v", weight="w")
 

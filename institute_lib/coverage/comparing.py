@@ -1,0 +1,91 @@
+"""Coverage beside another: a published count beside each list it could mean, a pilot beside its siblings."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from institute_lib.coverage.checks import LEVELS
+from institute_lib.coverage.counting import working
+from institute_lib.coverage.lists import counted_units
+from institute_lib.errors import DataError, nearest
+
+_INDICATORS = {"town": ("town_stations", "town_coverage"), "village": ("village_rooms", "village_coverage")}
+
+
+def beside_published(
+    facts: pd.DataFrame, lists: Sequence[pd.DataFrame], *, area: str, stations: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """A published count as published, beside the same count over each list that could have been meant.
+
+    A published "full coverage" without a denominator is not comparable with a rate computed here. This table keeps
+    the two apart: basis "published" carries the stated share and no units; every other row divides the published
+    count by the units of one list (a ratio of counts, which can exceed 1, not a coverage).
+
+    Args:
+        facts: published facts (area, period, indicator, value, source) with town_stations and village_rooms.
+        lists: results of `denominators`.
+        area: the six-digit code whose facts are shown.
+        stations: if given, `registered` counts the register's working stations of that level on the fact's day.
+
+    Returns:
+        level, period, basis, count, units, share, registered (missing without stations), source.
+
+    Raises:
+        DataError: the facts hold no station count of the area.
+    """
+    own = facts[facts["area"] == area].set_index("indicator")
+    rows = []
+    for level, (counted, stated) in _INDICATORS.items():
+        if counted not in own.index:
+            continue
+        fact, count = own.loc[counted], float(own.loc[counted, "value"])
+        share = float(own.loc[stated, "value"]) / 100 if stated in own.index else None
+        registered = None if stations is None else _registered(stations, level, fact["period"])
+        shared = {"level": level, "period": fact["period"], "count": count, "registered": registered}
+        rows.append(shared | {"basis": "published", "share": share, "source": fact["source"]})
+        for frame in lists:
+            units = int((counted_units(frame)["level"] == level).sum())
+            computed = {"basis": frame.attrs["list"], "units": units, "share": count / units}
+            rows.append(shared | computed | {"source": frame.attrs["vintage"]})
+    if not rows:
+        raise DataError(f"published facts hold no station count of {area}: add town_stations or village_rooms")
+    columns = ["level", "period", "basis", "count", "units", "share", "registered", "source"]
+    return pd.DataFrame(rows, columns=columns).astype({"units": "float64", "registered": "float64"})
+
+
+def compare_siblings(history: pd.DataFrame, *, district: str, start: str) -> pd.DataFrame:
+    """One district against the other districts of `history`, before and since a quarter.
+
+    Coverage is pooled (covered units over units, quarters and siblings summed). A description, not an effect: the
+    policy room estimates effects.
+
+    Args:
+        history: from `over_time(…, by="district")`.
+        district: the district compared, such as a pilot.
+        start: the first quarter that counts as since.
+
+    Returns:
+        level, group ("district", "siblings"), before, since, change.
+
+    Raises:
+        DataError: the district, or either side of `start`, is not in the history.
+    """
+    if district not in set(history["district"]):
+        raise DataError(
+            f"district {district!r} is not in the history: {nearest(district, history['district'].unique())}"
+        )
+    since = pd.PeriodIndex(history["quarter"], freq="Q") >= pd.Period(start, freq="Q")
+    if since.all() or not since.any():
+        raise DataError(f"start {start!r} has no quarter {'before' if since.all() else 'since'} it in the history")
+    group = history["district"].eq(district).map({True: "district", False: "siblings"})
+    side = pd.Series(since, history.index).map({True: "since", False: "before"})
+    sums = history.groupby(["level", group.rename("group"), side.rename("side")])[["covered", "units"]].sum()
+    wide = (sums["covered"] / sums["units"]).unstack("side")[["before", "since"]].reset_index()
+    wide["level"] = pd.Categorical(wide["level"], LEVELS, ordered=True)
+    wide = wide.sort_values(["level", "group"], ignore_index=True).astype({"level": "str"})
+    wide.columns.name = None
+    return wide.assign(change=wide["since"] - wide["before"])
+
+
+def _registered(stations: pd.DataFrame, level: str, day: str) -> int:
+    return int((working(stations, at=day)["level"] == level).sum())

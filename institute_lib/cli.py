@@ -97,7 +97,7 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     _quarter(one)
     one.add_argument("rest", nargs=argparse.REMAINDER)
     one = command("new", _new, "write a new notebook from the template, and its entry in the plan")
-    one.add_argument("title", help='such as "收入差距 / Income gap"')
+    one.add_argument("title", help='one title, or "Chinese / English"')
     one.add_argument("--name", default="", help="its file's name without number (default: from the English title)")
     _language(one)
     one = command("schedule", _schedule, "print a systemd timer and a cron line that run the last closed quarter")

@@ -56,7 +56,7 @@ def _titles(title: str) -> tuple[str, str]:
     if not parts[0] or len(parts) > 2 or any(WRONG.search(part) for part in parts):
         raise ParameterError(
             f"title {title!r}: allowed: one line of at most {LONGEST_TITLE} characters a language without quotation "
-            'marks, such as "收入差距 / Income gap"'
+            'marks, such as "Income gap" or "Chinese / English"'
         )
     if len(parts) == 2:
         return parts[0], parts[1]

@@ -12,18 +12,25 @@ from institute_lib.policy.aggregation import (
     Cells,
     critical,
     event_estimates,
-    simultaneous_critical,
     summaries,
     two_sided_p,
+    with_bands,
     with_interval,
 )
 from institute_lib.policy.fixed_effects import few_treated_warning, positive_weights, refuse_no_contrast
-from institute_lib.policy.panel import Panel, constant_by_unit, listed, read_panel
+from institute_lib.policy.panel import Panel, constant_by_unit, listed, names_of, read_panel
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
 
 CONTROLS = ("not_yet_treated", "never_treated")
 Control = Literal["not_yet_treated", "never_treated"]
 SMALL_GROUP = 5
+POOR_OVERLAP = (
+    "in some groups the covariates all but decide who is treated (poor overlap): there the estimates lean on the "
+    "outcome regression; use fewer covariates, or compare with the estimate without them"
+)
+NO_THRESHOLD = 1e-9  # small groups are warned of here, not refused there
+GAPS = "Unbalanced panel detected"  # said here in this library's words
+OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
 
 
 def staggered(
@@ -62,15 +69,14 @@ def staggered(
     if control not in CONTROLS:
         raise ParameterError(f"control {control!r}: {nearest(control, CONTROLS)}")
     columns = {"outcome": outcome, "unit": unit, "period": period}
+    covariates = names_of(covariates)
     data, start = _read(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
     _refuse_no_control(data, start, control)
     fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
     cells, heard = _cells(data, start, base="varying", **fields)
     universal, _ = _cells(data, start, base="universal", **fields)
     aggregations, events = summaries(cells)
-    covariance = events.attrs.pop("covariance")
-    band = simultaneous_critical(covariance, cells.df, seed) * events["se"]
-    events = events.assign(band_low=events["estimate"] - band, band_high=events["estimate"] + band)
+    events = with_bands(events, events.attrs.pop("covariance"), cells.df, seed)
     aggregations["level"] = _levels(data, aggregations)
     headline = aggregations.iloc[0]
     return PolicyEffect(
@@ -111,6 +117,7 @@ def imputation(
     estimated by the package diff-diff.
     """
     columns = {"outcome": outcome, "unit": unit, "period": period}
+    covariates = names_of(covariates)
     data, start = _read(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
     from diff_diff import ImputationDiD
 
@@ -136,7 +143,7 @@ def imputation(
             df=np.inf,
             n_clusters=frame["cluster"].nunique() if cluster else len(data.units),
         ),
-        warnings=(*data.warnings, *few_treated_warning(int(np.isfinite(start).sum())), *_said(heard)),
+        warnings=(*data.warnings, *few_treated_warning(int(np.isfinite(start).sum()), len(start)), *_said(heard)),
     )
 
 
@@ -181,6 +188,8 @@ def _for_diff_diff(
         frame[name] = pd.to_numeric(rows[f"x:{given}"], errors="coerce").astype(float)
         if frame[name].isna().any():
             raise DataError(f"{given}: covariates must be numbers; write a category as 0/1 columns")
+        if frame[name].min() == frame[name].max():
+            raise EstimationError(f"{given}: a covariate that never varies adjusts for nothing; leave it out")
     if weights:
         by_unit = constant_by_unit(data, weights, meaning="a weight must be one number a unit")
         mass = positive_weights(by_unit, weights)[rows["unit"]]
@@ -209,7 +218,9 @@ def _cells(
 
     frame, names = _for_diff_diff(data, start, covariates, weights, cluster)
     design = {"survey_design": SurveyDesign(weights="weight")} if weights else {}
-    estimator = CallawaySantAnna(control_group=control, base_period=base, rank_deficient_action="error")
+    estimator = CallawaySantAnna(
+        control_group=control, base_period=base, rank_deficient_action="error", epv_threshold=NO_THRESHOLD
+    )
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
         fitted = _fitted(estimator, frame, covariates=names or None, **design)
@@ -246,8 +257,11 @@ def _fitted(estimator: Any, frame: pd.DataFrame, **options: Any) -> Any:
 
 
 def _said(heard: list) -> tuple[str, ...]:
-    """What a library warned of, each sentence once."""
-    return tuple(dict.fromkeys(str(one.message).split("\n")[0] for one in heard))
+    """What a library warned of, each sentence once; the many ways of saying that overlap is poor as one."""
+    sentences = list(dict.fromkeys(str(one.message).split("\n")[0] for one in heard))
+    overlap = any(one.startswith(OVERLAP) for one in sentences)
+    others = [one for one in sentences if not one.startswith((GAPS, *OVERLAP))]
+    return (POOR_OVERLAP, *others) if overlap else tuple(others)
 
 
 def _headline(data: Panel, start: np.ndarray, *, att: float, se: float, df: float, n_clusters: int) -> dict[str, Any]:
@@ -295,10 +309,13 @@ def _levels(data: Panel, table: pd.DataFrame) -> pd.Series:
 
 
 def _warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
-    notes = list(few_treated_warning(int(np.isfinite(start).sum())))
+    notes = list(few_treated_warning(int(np.isfinite(start).sum()), len(start)))
     holes = data.gaps()
     if holes:
-        notes.append(f"{len(holes)} of {len(data.units)} units have gaps: {listed(holes)}")
+        notes.append(
+            f"{len(holes)} of {len(data.units)} units have gaps: {listed(holes)}; each group-time effect rests on the "
+            "units observed in both of its periods"
+        )
     groups, sizes = np.unique(start[np.isfinite(start)], return_counts=True)
     small = [
         f"{data.calendar.label(one)} ({size})" for one, size in zip(groups, sizes, strict=True) if size < SMALL_GROUP

@@ -135,18 +135,25 @@ def with_interval(table: pd.DataFrame, df: float) -> pd.DataFrame:
 
 def _event_table(cells: Cells, events: list[tuple]) -> pd.DataFrame:
     estimates = event_estimates(cells, events)
-    table = pd.DataFrame(
-        {
-            "relative_period": estimates.relative,
-            "estimate": estimates.estimates,
-            "se": np.sqrt(np.diag(estimates.covariance)),
-        }
-    )
-    table = with_interval(table, cells.df)
+    table = event_table(estimates, cells.df)
     started = [np.isin(cells.unit_group, cells.groups[cells.periods - cells.groups == one]).sum() for one, *_ in events]
     table = table.assign(n_treated=started)
     table.attrs["covariance"] = estimates.covariance
     return table
+
+
+def event_table(study: EventEstimates, df: float) -> pd.DataFrame:
+    """relative_period, estimate, se, ci_low, ci_high."""
+    table = pd.DataFrame(
+        {"relative_period": study.relative, "estimate": study.estimates, "se": np.sqrt(np.diag(study.covariance))}
+    )
+    return with_interval(table, df)
+
+
+def with_bands(table: pd.DataFrame, covariance: np.ndarray, df: float, seed: int = 0) -> pd.DataFrame:
+    """The table with the bounds that hold for all its estimates at once."""
+    half = simultaneous_critical(covariance, df, seed) * table["se"]
+    return table.assign(band_low=table["estimate"] - half, band_high=table["estimate"] + half)
 
 
 def event_estimates(cells: Cells, events: list[tuple] | None = None) -> EventEstimates:

@@ -42,17 +42,29 @@ def read_design(
         raise ParameterError(f"method {method!r}: {nearest(method, METHODS)}")
     if incomplete not in ("refuse", "drop"):
         raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
+    if not treated_units:
+        raise ParameterError("treated_units: name at least one unit")
     whole = read_panel(frame, outcome=outcome, unit=unit, period=period)
-    known = set(whole.units)
+    treated_units = [_as_written(one, whole.units) for one in treated_units]
     for one in treated_units:
-        if one not in known:
+        if one not in set(whole.units):
             raise EstimationError(f"treated unit {one!r} is not in the panel: {nearest(one, whole.units)}")
+    donors = None if donors is None else [_as_written(one, whole.units) for one in donors]
     pool = _pool(whole, treated_units, donors)
     part = frame[frame[unit].isin([*treated_units, *pool])]
     chosen = read_panel(part, outcome=outcome, unit=unit, period=period)
     at = _start(chosen, start)
     pool, warnings = _complete(chosen, treated_units, pool, incomplete)
+    _refuse_constant_donors(chosen, pool, outcome)
     return Design(chosen, treated_units, pool, at, warnings)
+
+
+def _as_written(one: Any, units: tuple[Any, ...]) -> Any:
+    """The unit as the panel writes it: a code given as text is found among codes that are numbers, and the reverse."""
+    if one in set(units):
+        return one
+    found = [unit for unit in units if str(unit) == str(one)]
+    return found[0] if len(found) == 1 else one
 
 
 def _pool(panel: Panel, treated: list[Any], donors: Sequence[Any] | None) -> list[Any]:
@@ -85,6 +97,16 @@ def _start(panel: Panel, start: str | int) -> int:
             f"only one period before {start!r} ({first}): at least two are needed, to see how well the comparison fits"
         )
     return at
+
+
+def _refuse_constant_donors(panel: Panel, pool: list[Any], outcome: str) -> None:
+    """Raise if nothing ever changes among the donors: placebos of theirs could not show what chance does."""
+    rows = panel.wide()[[panel.units.index(one) for one in pool]]
+    if (rows == rows[0, 0]).all():
+        raise EstimationError(
+            f"{outcome} is {rows[0, 0]:g} in all periods of all {len(pool)} donors ({listed(pool)}): a constant "
+            "outcome shows nothing of what chance does; choose another outcome or other donors"
+        )
 
 
 def _complete(panel: Panel, treated: list[Any], pool: list[Any], incomplete: str) -> tuple[list[Any], tuple[str, ...]]:

@@ -1,15 +1,17 @@
 """The two-way fixed-effects number, and the comparisons it averages: shown beside the headline, never as it."""
 
 from collections.abc import Sequence
+from math import comb
 
 import numpy as np
 import pandas as pd
 
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.policy.aggregation import event_table, with_bands
 from institute_lib.policy.decomposition import decompose
 from institute_lib.policy.least_squares import Errors, LeastSquares, least_squares, without_two_way_effects
-from institute_lib.policy.panel import Panel, listed, read_panel
-from institute_lib.policy.results import FEW_TREATED, LEVEL, PolicyEffect
+from institute_lib.policy.panel import Panel, listed, names_of, read_panel
+from institute_lib.policy.results import FEW_TREATED, LEVEL, EventEstimates, PolicyEffect
 
 EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
 CELL_COLUMNS = ("group", "period", "estimate", "se", "ci_low", "ci_high")
@@ -40,7 +42,8 @@ def two_way(
         cluster: column to cluster errors by; None: the unit. errors: "robust" and "classical" for published tables.
 
     Returns:
-        A PolicyEffect with `decomposition` where it is exact: balanced, unweighted, without covariates.
+        A PolicyEffect with `decomposition` where it is exact (balanced, unweighted, without covariates), and with an
+        event study where all treated units start together.
 
     Raises:
         DataError: a treatment that is not 0/1, non-positive weights. EstimationError: a treatment that switches off,
@@ -51,15 +54,18 @@ def two_way(
     """
     if errors not in ("cluster", "robust", "classical"):
         raise ParameterError(f"errors {errors!r}: {nearest(errors, ('cluster', 'robust', 'classical'))}")
+    covariates = names_of(covariates)
     required = [treated, *covariates, *([weights] if weights else []), *([cluster] if cluster else [])]
     data = read_panel(panel, outcome=outcome, unit=unit, period=period, required=required, repeated=repeated)
     start = _starts(data, treated)
-    fit = _fit(data, treated, covariates, weights=weights, cluster=cluster, errors=errors)
+    further = {"covariates": covariates, "weights": weights, "cluster": cluster, "errors": errors}
+    fit = _fit(data, data.rows[[f"x:{treated}"]].to_numpy(float), treated, **further)
     att, se = float(fit.coefficients[0]), float(fit.se[0])
     half, p = _t_inference(att, se, fit.df)
     n_treated = int(np.isfinite(start).sum())
     exact = not (repeated or weights or covariates or data.gaps())
     few = n_treated < FEW_TREATED
+    study, df = _common_start_study(data, start, treated, further)
     return PolicyEffect(
         method="two_way",
         outcome=outcome,
@@ -68,7 +74,7 @@ def two_way(
         ci=(att - half, att + half),
         p_value=float("nan") if few else p,
         cluster_p_value=p,
-        event_study=pd.DataFrame(columns=list(EVENT_COLUMNS), dtype=float),
+        event_study=_event_table(study, df, n_treated),
         group_time=pd.DataFrame(columns=list(CELL_COLUMNS), dtype=float),
         aggregations=pd.DataFrame(columns=list(AGGREGATE_COLUMNS), dtype=float),
         n_units=len(data.units),
@@ -77,17 +83,20 @@ def two_way(
         n_rows=len(data.rows),
         n_clusters=fit.n_clusters,
         decomposition=_decomposition(data, start) if exact else None,
-        warnings=(*data.warnings, *few_treated_warning(n_treated)),
+        for_sensitivity=study,
+        warnings=(*data.warnings, *few_treated_warning(n_treated, len(data.units))),
     )
 
 
-def few_treated_warning(n_treated: int) -> tuple[str, ...]:
-    """Why the headline p is missing where few units are treated."""
+def few_treated_warning(n_treated: int, n_units: int) -> tuple[str, ...]:
+    """Why the headline p is missing where few units are treated, and what placebos could say instead."""
     if n_treated >= FEW_TREATED:
         return ()
+    treated = "1 treated unit" if n_treated == 1 else f"{n_treated} treated units"
     return (
-        f"{n_treated} treated units: p values from clustered errors are not to be trusted below {FEW_TREATED}, so none "
-        "is given as the headline; for one treated unit use policy.pilot",
+        f"{treated}: p values from clustered errors are not to be trusted below {FEW_TREATED}, so none is given as the "
+        f"headline; {n_units - n_treated} units are never treated, and the smallest p that placebos among them can "
+        f"reach is {1 / comb(n_units, n_treated):.3g}; for one treated unit use policy.pilot",
     )
 
 
@@ -137,22 +146,48 @@ def refuse_no_contrast(data: Panel, start: np.ndarray, name: str) -> None:
         )
 
 
+def _common_start_study(
+    data: Panel, start: np.ndarray, treated: str, further: dict
+) -> tuple[EventEstimates | None, float]:
+    """Effects by period against the last one before the start, where all treated units start together.
+
+    None with several starts, where such coefficients mix groups (Sun and Abraham 2021), or with nobody untreated.
+    """
+    starts = np.unique(start[np.isfinite(start)])
+    if len(starts) > 1 or np.isfinite(start).all() or starts[0] - 1 not in data.periods:
+        return None, np.inf
+    own, period = np.isfinite(start)[data.rows["unit"]], data.rows["period"].to_numpy()
+    relative = data.periods[data.periods != starts[0] - 1] - int(starts[0])
+    columns = (own[:, None] & (period[:, None] - int(starts[0]) == relative)).astype(float)
+    fit = _fit(data, columns, treated, **further)
+    size = len(relative)
+    return EventEstimates(relative, fit.coefficients[:size], fit.covariance[:size, :size]), fit.df
+
+
+def _event_table(study: EventEstimates | None, df: float, n_treated: int) -> pd.DataFrame:
+    if study is None:
+        return pd.DataFrame(columns=list(EVENT_COLUMNS), dtype=float)
+    return with_bands(event_table(study, df).assign(n_treated=n_treated), study.covariance, df)[list(EVENT_COLUMNS)]
+
+
 def _fit(
     data: Panel,
+    treatment: np.ndarray,
     treated: str,
-    covariates: Sequence[str],
     *,
+    covariates: Sequence[str],
     weights: str | None,
     cluster: str | None,
     errors: Errors,
 ) -> LeastSquares:
-    """The regression, unit and period effects taken out of both sides."""
+    """The regression on the treatment's columns and the covariates, unit and period effects taken out of all."""
     rows = data.rows
     unit = rows["unit"].to_numpy()
     period = np.searchsorted(data.periods, rows["period"].to_numpy())
     mass = positive_weights(rows[f"x:{weights}"], weights) if weights else None
-    names = ["outcome", *(f"x:{name}" for name in (treated, *covariates))]
-    columns = without_two_way_effects(rows[names].to_numpy(float), unit, period, mass)
+    others = rows[[f"x:{name}" for name in covariates]].to_numpy(float)
+    every = np.column_stack([rows["outcome"], treatment, others])
+    columns = without_two_way_effects(every, unit, period, mass)
     if np.abs(columns[:, 1]).max() < COLLINEAR:
         raise EstimationError(
             f"{treated} is collinear with the unit and period effects: everybody starts at once, or nobody is left to "

@@ -19,19 +19,21 @@ HALVINGS = 12
 def sensitivity(
     effect: PolicyEffect,
     *,
-    m: Sequence[float] = (0.5, 1, 1.5, 2),
+    m: Sequence[float] | float = (0.5, 1, 1.5, 2),
     kind: Literal["relative_magnitudes", "smoothness"] = "relative_magnitudes",
-    target: Literal["average"] | int = "average",
+    target: Literal["average"] | int = 0,
     seed: int = 0,
 ) -> pd.DataFrame:
     """95 % sets for the effect when parallel trends fail by a bounded amount.
 
     Args:
-        effect: of `staggered`; its event study against one common base period is used.
+        effect: of `staggered`, or of `two_way` where all start together; its event study against one common base
+            period is used.
         m: the bounds. relative_magnitudes: changes after the start at most m times the largest change before it.
             smoothness: the slope changes by at most m (units of the outcome) from one period to the next; 0 allows
             linear trends.
-        target: "average" over all periods since the start, or one relative period (0 the first).
+        target: one relative period, by default the first treated one as in the authors' package, or the "average"
+            over all periods since the start.
         seed: of the draws behind the first stage of the relative-magnitudes test.
 
     Returns:
@@ -46,8 +48,9 @@ def sensitivity(
     """
     if kind not in KINDS:
         raise ParameterError(f"kind {kind!r}: {nearest(kind, KINDS)}")
-    if any(one < 0 for one in m):
-        raise ParameterError(f"m {list(m)}: bounds cannot be negative")
+    bounds = [float(one) for one in np.atleast_1d(m)]
+    if not all(0 <= one < np.inf for one in bounds):
+        raise ParameterError(f"m {bounds}: bounds must be numbers, none of them negative")
     pre, post, covariance = _parts(effect)
     weights = _target(target, len(post))
     if kind == "relative_magnitudes":
@@ -56,10 +59,8 @@ def sensitivity(
     else:
         bounded = Smoothness(pre, post, covariance, weights)
         scale = float(np.sqrt(np.diag(covariance).max()))
-    intervals = [bounded.interval(one) for one in m]
-    table = pd.DataFrame(
-        {"m": list(map(float, m)), "ci_low": [a for a, _ in intervals], "ci_high": [b for _, b in intervals]}
-    )
+    intervals = [bounded.interval(one) for one in bounds]
+    table = pd.DataFrame({"m": bounds, "ci_low": [a for a, _ in intervals], "ci_high": [b for _, b in intervals]})
     table.attrs["breakdown"] = _breakdown(bounded.excludes_zero, scale)
     return table
 
@@ -69,7 +70,8 @@ def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     study = effect.for_sensitivity
     if study is None:
         raise EstimationError(
-            f"{effect.method} has no event study against a common base period; pass a result of policy.staggered"
+            f"{effect.method} has no event study against a common base period; pass a result of policy.staggered, "
+            "or of policy.two_way where all treated units start together"
         )
     kept = study.relative != -1
     relative = study.relative[kept]

@@ -11,6 +11,7 @@ u_t the sum of l from t on, l'δ = Σ u_t·(change at t), so the vertices are th
 together, and each moment with its mirror image.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +47,11 @@ class RelativeMagnitudes:
     def __init__(self, pre: np.ndarray, post: np.ndarray, covariance: np.ndarray, target: np.ndarray, *, seed: int = 0):
         self.beta, self.n_pre = np.concatenate([pre, post]), len(pre)
         self.covariance, self.target = covariance, target
-        values, vectors = np.linalg.eigh(covariance)
-        normal = np.random.default_rng(seed).standard_normal((DRAWS, len(values)))
-        self.draws = normal @ (vectors * np.sqrt(values.clip(0))).T
+        self.draws = np.random.default_rng(seed).standard_normal((2 + 2 * len(pre), DRAWS))
 
     def interval(self, bound: float) -> tuple[float, float]:
         """From the smallest to the largest effect that is not rejected."""
-        polyhedra = self._polyhedra(bound)
+        polyhedra = list(self._polyhedra(bound))
         grid = self._grid(bound)
         accepted = accepts(grid, self.beta, polyhedra)
         if not accepted.any():
@@ -64,7 +63,8 @@ class RelativeMagnitudes:
 
     def excludes_zero(self, bound: float) -> bool:
         """Whether no effect is incompatible with the estimates under this bound."""
-        return not accepts(np.zeros(1), self.beta, self._polyhedra(bound))[0]
+        zero = np.zeros(1)
+        return not any(_not_rejected(zero, self.beta, one)[0] for one in self._polyhedra(bound))
 
     def _grid(self, bound: float) -> np.ndarray:
         """Effects worth testing: the estimate, ten standard errors, and the largest plausible bias on either side."""
@@ -83,26 +83,24 @@ class RelativeMagnitudes:
             inside, outside = grid[last], grid[min(last + 1, FINE - 1)]
         return float(inside)
 
-    def _polyhedra(self, bound: float) -> list[Vertices]:
+    def _polyhedra(self, bound: float) -> Iterator[Vertices]:
         """One polyhedron for each pre-period change that may be the largest, and its sign."""
         size = len(self.beta)
         changes = np.eye(size) - np.eye(size, k=-1)
         changes[self.n_pre, self.n_pre - 1] = 0.0
         before = np.eye(size, k=1)[: self.n_pre] - np.eye(size)[: self.n_pre]
         before[-1] = -np.eye(size)[self.n_pre - 1]
-        return [
-            _vertices(
-                changes[self.n_pre :],
-                before,
-                sign * row,
-                target=self.target,
-                covariance=self.covariance,
-                bound=bound,
-                draws=self.draws,
-            )
-            for row in before
-            for sign in (1.0, -1.0)
-        ]
+        for row in before:
+            for sign in (1.0, -1.0):
+                yield _vertices(
+                    changes[self.n_pre :],
+                    before,
+                    sign * row,
+                    target=self.target,
+                    covariance=self.covariance,
+                    bound=bound,
+                    draws=self.draws,
+                )
 
 
 def accepts(theta: np.ndarray, beta: np.ndarray, polyhedra: list[Vertices]) -> np.ndarray:
@@ -134,8 +132,9 @@ def _vertices(
     norms = [plus @ sd_up + minus @ sd_down, minus @ sd_up + plus @ sd_down]
     slopes = [-1.0, 1.0]
     if len(target) > 1:
-        rows += list(up + down)
-        norms += list(sd_up + sd_down)
+        ends = np.argsort(sd_up + sd_down)[[0, -1]]  # all pairs are parallel: those between can never be the largest
+        rows += list((up + down)[ends])
+        norms += list((sd_up + sd_down)[ends])
     else:
         limits = np.vstack([before - largest, -before - largest])
         limits = limits[np.abs(limits).max(axis=1) > 0]
@@ -145,8 +144,15 @@ def _vertices(
     kept = norms > 0
     scaled = (np.array(rows)[kept].T / norms[kept]).T
     slope = np.array(slopes + [0.0] * (len(norms) - 2))[kept] / norms[kept]
-    highest = (draws @ scaled.T).max(axis=1)
-    return Vertices(scaled, slope, scaled @ covariance @ scaled.T, float(np.quantile(highest, 1 - FIRST_STAGE)))
+    of_rows = scaled @ covariance @ scaled.T
+    return Vertices(scaled, slope, of_rows, _first_stage(of_rows, draws))
+
+
+def _first_stage(covariance: np.ndarray, draws: np.ndarray) -> float:
+    """What the largest of the rows exceeds with the first stage's probability if all their means are zero."""
+    values, vectors = np.linalg.eigh(covariance)
+    highest = ((vectors * np.sqrt(values.clip(0))) @ draws[: len(values)]).max(axis=0)
+    return float(np.quantile(highest, 1 - FIRST_STAGE))
 
 
 def _not_rejected(theta: np.ndarray, beta: np.ndarray, vertices: Vertices) -> np.ndarray:

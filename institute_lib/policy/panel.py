@@ -53,6 +53,11 @@ def listed(values: Iterable[Any], shown: int = SHOWN) -> str:
     return ", ".join(str(value) for value in values[:shown]) + more
 
 
+def names_of(columns: Sequence[str] | str) -> list[str]:
+    """The columns' names; a single one may be given alone."""
+    return [columns] if isinstance(columns, str) else list(columns)
+
+
 def read_panel(
     frame: pd.DataFrame,
     *,
@@ -74,6 +79,8 @@ def read_panel(
         ParameterError: a column is not there. DataError: unit or period missing, an outcome that is no finite number,
             duplicate unit-periods. EstimationError: nothing left, or an outcome that never varies.
     """
+    if not isinstance(frame, pd.DataFrame):
+        raise ParameterError(f"panel: a DataFrame is needed, not {type(frame).__name__}")
     columns = {"outcome": outcome, "unit": unit, "period": period}
     for name in (*columns.values(), *required, *kept):
         if name not in frame:
@@ -99,7 +106,14 @@ def read_panel(
     units = sorted(rows["unit"].unique().tolist(), key=lambda one: (str(type(one)), one))
     rows["unit"] = rows["unit"].map({one: place for place, one in enumerate(units)}).astype(int)
     rows = rows.sort_values(["unit", "period"], kind="stable", ignore_index=True)
-    return Panel(rows, tuple(units), calendar, warnings)
+    return Panel(rows, tuple(units), calendar, (*warnings, *_unobserved_periods(rows, calendar)))
+
+
+def _unobserved_periods(rows: pd.DataFrame, calendar: Calendar) -> tuple[str, ...]:
+    """A warning that names the periods between the first and the last in which nobody is observed."""
+    seen = np.unique(rows["period"].to_numpy())
+    absent = np.setdiff1d(np.arange(seen[0], seen[-1] + 1), seen)
+    return (f"no unit is observed in {listed(calendar.labels(absent))}",) if len(absent) else ()
 
 
 def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:

@@ -1,4 +1,7 @@
-"""The calendar of a panel: quarters ("2024Q4") or whole numbers (years), as consecutive integers and back."""
+"""The calendar of a panel: quarters ("2024Q4") or whole numbers (years), as consecutive integers and back.
+
+Years may be written as text, as files without types hold them; they come back as numbers.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ import pandas as pd
 from institute_lib.errors import DataError
 
 QUARTER = r"\d{4}Q[1-4]"
+YEAR = r"\d{4}"
 
 
 @dataclass(frozen=True)
@@ -77,5 +81,7 @@ def calendar_of(values: pd.Series, *, name: str) -> Calendar:
     text = known.astype(str)
     if text.str.fullmatch(QUARTER).all():
         return Calendar(quarterly=True)
+    if text.str.fullmatch(YEAR).all():
+        return Calendar(quarterly=False)
     wrong = text[~text.str.fullmatch(QUARTER)].iloc[0]
     raise DataError(f"{name}: {wrong!r} is neither a quarter ('2024Q4') nor a whole number (a year)")

@@ -9,6 +9,7 @@ import pandas as pd
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy import placebos as ranks
 from institute_lib.policy.design import Design, read_design
+from institute_lib.policy.panel import names_of
 from institute_lib.policy.results import LEVEL, DetectableEffect, PilotEffect
 from institute_lib.policy.synthetic import Fit, Method, fit_unit
 
@@ -117,7 +118,7 @@ def detectable_effect(
         outcome=outcome,
         unit=unit,
         period=period,
-        treated_units=list(treated_units),
+        treated_units=names_of(treated_units),
         start=start,
         method=method,
         donors=donors,

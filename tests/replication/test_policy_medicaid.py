@@ -1,4 +1,7 @@
-"""Rambachan and Roth (2023): Medicaid expansion, as the R package HonestDiD prints it."""
+"""Medicaid expansion: Rambachan and Roth (2023) as HonestDiD prints it; did, fixest and bacondecomp as the course does.
+
+The course is Advanced DiD of the Mixtape Sessions (Roth 2022), exercises 1 and 2.
+"""
 
 import importlib.util
 from pathlib import Path
@@ -8,6 +11,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
+from institute_lib import policy
 from institute_lib.policy.moments import RelativeMagnitudes
 from institute_lib.policy.smooth import Smoothness
 
@@ -65,3 +69,89 @@ def test_medicaid_smoothness_is_diff_diffs_optimal_interval(event_study, bound, 
     pre, post = estimates[:5], estimates[5:]
     expected = _compute_optimal_flci(pre, post, covariance, weights, 5, 2, bound, 0.05)
     assert Smoothness(pre, post, covariance, weights).interval(bound) == pytest.approx(expected, abs=2e-6)
+
+
+STATES = {"outcome": "dins", "unit": "stfips", "period": "year"}
+
+
+def expanded_once(states):
+    """Who expanded in 2014 against who had not by the end of 2015."""
+    return states.assign(
+        first=states["yexp2"].where(states["yexp2"] == 2014),
+        on=((states["yexp2"] == 2014) & (states["year"] >= 2014)).astype(int),
+    )
+
+
+@pytest.fixture(scope="module")
+def two_way():
+    """The event study of the public function on the README's states."""
+    states = published.medicaid()
+    return policy.two_way(
+        expanded_once(states[(states["year"] < 2016) & (states["yexp2"] != 2015)]), **STATES, treated="on"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        ("relative_magnitudes", published.HONEST_RELATIVE_MAGNITUDES),
+        ("smoothness", published.HONEST_SMOOTHNESS),
+    ],
+)
+def test_medicaid_sensitivity_of_the_two_way_event_study(two_way, kind, table):
+    found = policy.sensitivity(two_way, kind=kind, m=list(table))
+    assert found[["ci_low", "ci_high"]].to_numpy() == pytest.approx(np.array(list(table.values())), abs=1e-3)
+    if kind == "relative_magnitudes":
+        assert 1.5 < found.attrs["breakdown"] <= 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "table"),
+    [
+        ("relative_magnitudes", published.COURSE_RELATIVE_MAGNITUDES),
+        ("smoothness", published.COURSE_SMOOTHNESS),
+    ],
+)
+def test_medicaid_sensitivity_without_later_states(kind, table):
+    states = published.medicaid()
+    states = states[(states["year"] < 2016) & ~(states["yexp2"] > 2014)]
+    found = policy.sensitivity(policy.two_way(expanded_once(states), **STATES, treated="on"), kind=kind, m=list(table))
+    assert found[["ci_low", "ci_high"]].to_numpy() == pytest.approx(np.array(list(table.values())), abs=1e-3)
+
+
+def test_medicaid_group_time_effects_and_their_average():
+    effect = policy.staggered(published.medicaid(), **STATES, treated_from="yexp2")
+    found = effect.group_time.pivot(index="group", columns="period", values="estimate")
+    for group, row in published.COURSE_GROUP_TIME.items():
+        assert found.loc[group].to_numpy() == pytest.approx(row, abs=5.1e-5)
+    assert (effect.att, effect.se) == pytest.approx((0.068, 0.008), abs=5e-4)
+
+
+def test_medicaid_average_without_never_treated_states():
+    states = published.medicaid().dropna(subset="yexp2")
+    effect = policy.staggered(states, **STATES, treated_from="yexp2")
+    assert effect.att == pytest.approx(0.0728, abs=5e-5)
+    assert effect.se == pytest.approx(0.0092, abs=5e-4)
+
+
+@pytest.mark.parametrize(
+    ("never", "att", "se", "weights"),
+    [
+        (True, 0.070321, 0.007401, {"earlier": 0.14911, "later": 0.05827, "treated": 0.79262}),
+        (False, 0.062817, 0.007653, {"earlier": 0.71902, "later": 0.28098}),
+    ],
+)
+def test_medicaid_two_way_number_and_its_bacon_weights(never, att, se, weights):
+    states = published.medicaid()
+    states = states if never else states.dropna(subset="yexp2")
+    effect = policy.two_way(states.assign(on=(states["year"] >= states["yexp2"]).astype(int)), **STATES, treated="on")
+    found = effect.decomposition.groupby(effect.decomposition["kind"].str.split("_").str[0])["weight"].sum()
+    assert (effect.att, effect.se) == pytest.approx((att, se), abs=5.1e-7)
+    assert found.to_dict() == pytest.approx(weights, abs=5.1e-6)
+
+
+def test_medicaid_event_study_is_shown_only_where_all_start_together(two_way):
+    states = published.medicaid()
+    assert two_way.event_study["relative_period"].tolist() == [-6, -5, -4, -3, -2, 0, 1]
+    several = policy.two_way(states.assign(on=(states["year"] >= states["yexp2"]).astype(int)), **STATES, treated="on")
+    assert several.event_study.empty

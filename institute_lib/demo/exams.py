@@ -20,6 +20,7 @@ from institute_lib.demo.spells import worker_ids
 from institute_lib.errors import DataError
 
 LEVELS = ("assistant", "social_worker", "senior")
+SEPARATOR = ";"
 # Invented: how passes grew where no figure is published, the share of those sitting who pass, earlier passes.
 GROWTH = {NANTONG: {2019: 0.34, 2020: 0.40, 2021: 0.52, 2022: 0.72}, SUZHOU: {2019: 0.30, 2020: 0.33, 2021: 0.36}}
 AFTER_2024 = 1.06
@@ -29,6 +30,13 @@ PASS_RATE, PASS_RATE_SPREAD = (0.24, 0.31), 0.10
 UPGRADES = 0.5
 YEARS_SINCE_PASS = 0.45
 BEFORE = -1
+# Planted: how often each subject is failed by those who sat and did not pass, and one district's own weakness.
+SUBJECT_FAILED = {
+    "assistant": {"ability": 0.55, "practice": 0.80},
+    "social_worker": {"ability": 0.50, "practice": 0.60, "law": 0.85},
+    "senior": {"practice": 1.0},
+}
+WEAK = {"district": "320681", "level": "assistant", "subject": "ability", "share": 0.90}
 LATEST, PREVIOUS = YEARS.index(2024), YEARS.index(2023)
 
 
@@ -190,4 +198,22 @@ def _as_table(setting: Setting, frame: pd.DataFrame) -> pd.DataFrame:
             "stock": frame["year"] == BEFORE,
         }
     )
+    table["subjects_failed"] = _subjects_failed(setting.stream("subjects"), table)
     return table.sort_values(["exam_date", "candidate_id", "level"], ignore_index=True)
+
+
+def _subjects_failed(rng: np.random.Generator, table: pd.DataFrame) -> pd.Series:
+    """Which subjects each candidate who sat and did not pass failed: one at least, each by its planted share."""
+    failed = pd.Series(None, table.index, dtype="str")
+    for level, shares in SUBJECT_FAILED.items():
+        rows = table.index[table["sat"] & ~table["passed"] & (table["level"] == level)]
+        share = np.tile(list(shares.values()), (len(rows), 1))
+        if level == WEAK["level"]:
+            here = (table.loc[rows, "district"] == WEAK["district"]).to_numpy()
+            share[here, list(shares).index(WEAK["subject"])] = WEAK["share"]
+        drawn = rng.random(share.shape) < share
+        none = ~drawn.any(axis=1)
+        drawn[none, share[none].argmax(axis=1)] = True
+        names = np.array(list(shares))
+        failed.loc[rows] = [SEPARATOR.join(names[own]) for own in drawn]
+    return failed

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib.demo import hazard, services
+from institute_lib.demo import exams, hazard, services
 from institute_lib.demo.exams import yearly_passes
 from institute_lib.demo.facts import NANTONG
 from institute_lib.demo.panel import SHARES
@@ -78,6 +78,7 @@ def truth(setting: Setting, effect: pd.DataFrame) -> dict[str, Any]:
             },
         },
         "service_signal": dict(services.SIGNAL),
+        "weak_subject": dict(exams.WEAK),
         "not_reported": dict(services.LATE),
     }
 

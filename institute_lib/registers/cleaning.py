@@ -70,6 +70,7 @@ def _parser(type_name: str, records: Records, name: str, today: date) -> Parser:
         "identity": values.parse_identity,
         "share": values.parse_share,
         "quarter": values.parse_quarter,
+        "subjects": values.parse_subjects,
         "flag": values.parse_flag,
     }[type_name]
 

@@ -26,6 +26,7 @@ _CHINESE_DIGITS = str.maketrans("〇零○一二三四五六七八九", "0001234
 _AMOUNT = re.compile(
     r"[¥$]?\s*(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(万)?\s*(?:元|人|小时|学时|个|所)?(?:/月|/年)?"
 )
+_BETWEEN = re.compile(r"[;；、,，/\n]")
 _QUARTER = re.compile(r"(\d{4})\s*年?\s*(?:Q|第)?\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
 FIRST_YEAR = 1950
 
@@ -214,6 +215,15 @@ def parse_level(list_name: str) -> Parser:
         return Value(None, remarks=remarks) if vocabulary.is_missing(text) else Value(fault="level_unknown")
 
     return parse
+
+
+def parse_subjects(cell: Any) -> Value:
+    """Examination subjects, written one after the other: 综合能力、实务, as ability;practice."""
+    parse = parse_level("subject")
+    found = [parse(part) for part in _BETWEEN.split(vocabulary.normal(str(cell))) if part.strip()]
+    fault = next((value.fault for value in found if value.fault), None)
+    known = [value.value for value in found if value.value is not None]
+    return Value(fault=fault) if fault else Value(";".join(known)) if known else MISSING
 
 
 def parse_flag(cell: Any) -> Value:

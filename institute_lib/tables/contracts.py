@@ -35,6 +35,12 @@ EDUCATIONS = ("secondary", "college", "bachelor", "master", "unknown")
 EMPLOYMENT_CONTRACTS = ("permanent", "fixed_term", "project", "unknown")
 CERTIFICATES = ("none", "assistant", "social_worker", "senior", "unknown")
 EXAM_LEVELS = ("assistant", "social_worker", "senior")
+# Subjects of each level's examination: comprehensive ability, practice, law and policy.
+SUBJECTS = {
+    "assistant": ("ability", "practice"),
+    "social_worker": ("ability", "practice", "law"),
+    "senior": ("practice",),
+}
 STATION_LEVELS = ("city", "district", "town", "village")
 POINT_SYSTEMS = ("EPSG:4326", "GCJ-02")
 POINT_KINDS = ("surveyed", "illustrative")
@@ -51,6 +57,7 @@ DESIGNS = ("pilot", "staggered", "undated")
 LEDGER_STATUS = ("published", "demo")
 QUARTER = r"^\d{4}Q[1-4]$"
 DISTRICT = r"^\d{6}$"
+SUBJECT_LIST = r"^(ability|practice|law)(;(ability|practice|law))*$"
 FIRST_DAY, LAST_DAY = "1950-01-01", "2100-01-01"
 
 
@@ -136,6 +143,7 @@ def _schema_columns(text, level, day, amount, flag) -> dict[str, dict[str, "pa.C
             "passed": flag(),
             "worker_id": text(**optional),
             "stock": flag(),
+            "subjects_failed": text(SUBJECT_LIST, nullable=True, required=False),
         },
         "policies": {
             "policy_id": text(),

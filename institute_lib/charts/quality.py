@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import talent, terms
 from institute_lib.charts.chart import Chart
 from institute_lib.charts.look import (
     BLUE,
@@ -23,8 +23,7 @@ from institute_lib.charts.trend import series_of, table_of
 from institute_lib.disclosure import TOTAL, SafeTable, show
 from institute_lib.errors import ParameterError
 
-Z95, Z998 = 1.959963984540054, 3.090232306167813
-SIGMAS = 3.0
+POINTS = 80  # of each limit's curve
 
 
 def _rate_and_size(safe: SafeTable) -> tuple[str, str]:
@@ -46,15 +45,15 @@ def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
         DisclosureError: not a safe table.
         ParameterError: no denominator.
 
-    Source of the method: Spiegelhalter (2005), "Funnel plots for comparing institutional performance", eq. 2 (normal
-    approximation to the binomial).
+    Source of the method: Spiegelhalter (2005), "Funnel plots for comparing institutional performance"; the limits are
+    the binomial's own (`talent.control_limits`).
     """
     rate, size = _rate_and_size(table_of(safe))
     keys = [*safe.rows, *safe.columns]
     frame = safe.data[~safe.data[keys].astype(str).isin([TOTAL]).any(axis=1)].dropna(subset=[rate, size])
+    frame = frame[frame[size] >= 1]
     overall = float((frame[rate] * frame[size]).sum() / frame[size].sum()) if len(frame) else float("nan")
-    error = np.sqrt(overall * (1 - overall) / frame[size].astype(float))
-    outside = (frame[rate] - overall).abs() > Z998 * error
+    outside = _beyond(frame[rate], frame[size], overall)
     names = [
         " · ".join(show.key(key, record[key], language, safe.labels) for key in keys)
         for record in frame[keys].to_dict("records")
@@ -97,11 +96,18 @@ def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
     )
 
 
+def _beyond(rates: pd.Series, sizes: pd.Series, overall: float) -> list[bool]:
+    """Which rates lie outside the outer limits of their size."""
+    if rates.empty:
+        return []
+    tail = talent.tail_probability(overall, rates * sizes, sizes)
+    return [bool(out) for out in tail < (1 - talent.ALARM) / 2]
+
+
 def _funnel_limits(canvas, sizes: pd.Series, overall: float, rates: list[float], language: str) -> tuple[float, float]:
     """Draw the overall level and its limits; the range of the axis."""
     top = float(sizes.max()) * 1.05 if len(sizes) else 1.0
-    grid = np.linspace(max(float(sizes.min()) * 0.8, 1.0) if len(sizes) else 0.5, top, 80)
-    error = np.sqrt(overall * (1 - overall) / grid)
+    grid = np.unique(np.round(np.linspace(max(float(sizes.min()) * 0.8, 1.0) if len(sizes) else 1.0, top, POINTS)))
     ends = [(top, overall, terms.text("charts.mean", language), INK)]
     canvas.add(
         "scatter",
@@ -112,9 +118,10 @@ def _funnel_limits(canvas, sizes: pd.Series, overall: float, rates: list[float],
         hoverinfo="skip",
     )
     bounds: list[float] = []
-    for z, dash, key in ((Z95, "dash", "limits_95"), (Z998, "dot", "limits_998")):
-        for sign in (-1, 1):
-            curve = np.clip(overall + sign * z * error, 0, 1)
+    known = 0 <= overall <= 1
+    for level, dash, key in ((talent.WARNING, "dash", "limits_95"), (talent.ALARM, "dot", "limits_998")):
+        limits = talent.control_limits(overall, grid, level=level) if known else (grid * np.nan, grid * np.nan)
+        for curve in limits:
             bounds += [float(curve[0]), float(curve[-1])]
             canvas.add(
                 "scatter",
@@ -124,7 +131,7 @@ def _funnel_limits(canvas, sizes: pd.Series, overall: float, rates: list[float],
                 line={"color": MUTED, "width": 1.2, "dash": dash},
                 hoverinfo="skip",
             )
-        ends.append((top, float(np.clip(overall + z * error[-1], 0, 1)), terms.text(f"charts.{key}", language), MUTED))
+        ends.append((top, float(limits[1][-1]), terms.text(f"charts.{key}", language), MUTED))
     span = span_of([*rates, *bounds])
     label_ends(canvas, ends, span)
     return span
@@ -150,8 +157,7 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     frame = safe.data.sort_values(time, key=lambda column: column.map(axis.places))
     known = frame.dropna(subset=[rate, size])
     overall = float((known[rate] * known[size]).sum() / known[size].sum()) if len(known) else float("nan")
-    error = np.sqrt(overall * (1 - overall) / frame[size].astype(float))
-    low, high = (overall - SIGMAS * error).clip(0, 1), (overall + SIGMAS * error).clip(0, 1)
+    low, high = talent.p_limits(overall, frame[size])
     outside = ((frame[rate] < low) | (frame[rate] > high)).to_numpy(bool)
     x = axis(frame[time])
     labels = {name: terms.text(f"charts.{name}", language) for name in ("mean", "upper", "lower")}

@@ -4,34 +4,96 @@ Everything is put to the articles' own three questions: do they stay, are the ce
 """
 
 from institute_lib.retention.intervals import wilson
-from institute_lib.talent.examinations import Funnel, Growth, funnel, growth, pass_rate
+from institute_lib.talent.bayes import Prior, posterior, shrink
+from institute_lib.talent.community import (
+    CostEffectiveness,
+    certified_share,
+    cost_effectiveness,
+    density,
+    employed,
+    subsidy_bill,
+)
+from institute_lib.talent.control import (
+    ALARM,
+    WARNING,
+    ControlChart,
+    FunnelPlot,
+    control_limits,
+    funnel_plot,
+    p_chart,
+    p_limits,
+    tail_probability,
+)
+from institute_lib.talent.examinations import Funnel, Growth, changes_in_rate, funnel, growth, pass_rate
+from institute_lib.talent.fieller import Ratio, fieller
+from institute_lib.talent.indicators import register_indicators
 from institute_lib.talent.intervals import poisson_ratio
-from institute_lib.talent.ladder import Ladder, ladder
-from institute_lib.talent.purchase import FLOORS, Purchase, purchase
+from institute_lib.talent.ladder import Ladder, Rise, ladder, time_to_supervisor
+from institute_lib.talent.projection import Projection, Target, project
+from institute_lib.talent.purchase import Floor, Purchase, floors, purchase
 from institute_lib.talent.questions import QUESTIONS, Questions, questions
-from institute_lib.talent.services import Outcomes, outcomes, shrink
-from institute_lib.talent.yardstick import Yardstick, register_indicators, yardstick
+from institute_lib.talent.reaching import Reaching, reaching
+from institute_lib.talent.services import Outcomes, cohorts, control, outcomes, schools, signals
+from institute_lib.talent.training import TrainingNeeds, required_hours, subjects_failed, training_needs
+from institute_lib.talent.yardstick import Yardstick, milestones, yardstick
 
 __all__ = [
-    "FLOORS",
+    "ALARM",
     "QUESTIONS",
+    "WARNING",
+    "ControlChart",
+    "CostEffectiveness",
+    "Floor",
     "Funnel",
+    "FunnelPlot",
     "Growth",
     "Ladder",
     "Outcomes",
+    "Prior",
+    "Projection",
     "Purchase",
     "Questions",
+    "Ratio",
+    "Reaching",
+    "Rise",
+    "Target",
+    "TrainingNeeds",
     "Yardstick",
+    "certified_share",
+    "changes_in_rate",
+    "cohorts",
+    "control",
+    "control_limits",
+    "cost_effectiveness",
+    "density",
+    "employed",
+    "fieller",
+    "floors",
     "funnel",
+    "funnel_plot",
     "growth",
     "ladder",
+    "milestones",
     "outcomes",
+    "p_chart",
+    "p_limits",
     "pass_rate",
     "poisson_ratio",
+    "posterior",
+    "project",
     "purchase",
     "questions",
+    "reaching",
     "register_indicators",
+    "required_hours",
+    "schools",
     "shrink",
+    "signals",
+    "subjects_failed",
+    "subsidy_bill",
+    "tail_probability",
+    "time_to_supervisor",
+    "training_needs",
     "wilson",
     "yardstick",
 ]

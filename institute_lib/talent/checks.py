@@ -1,10 +1,12 @@
-"""Checks that every analysis of this room makes of its input."""
+"""Checks that every analysis of this room makes of its input: each breach is named with its row and column."""
 
 from collections.abc import Iterable
 
 import pandas as pd
 
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
+
+DIGITS = "write digits; a bound stands in a column of its own"
 
 
 def require(frame: pd.DataFrame, columns: Iterable[str], *, table: str) -> None:
@@ -18,17 +20,50 @@ def require(frame: pd.DataFrame, columns: Iterable[str], *, table: str) -> None:
         raise DataError(f"table {table!r} lacks columns: {', '.join(missing)}; it has {', '.join(map(str, frame))}")
 
 
-def require_at_most(frame: pd.DataFrame, part: str, whole: str, *, table: str) -> None:
-    """Refuse rows in which a part is larger than its whole, or below zero.
+def refuse(table: str, *faults: Iterable[Fault]) -> None:
+    """Raise what the checks below found, all of it at once.
 
     Raises:
-        DataError: with the row and value of each.
+        DataError: with one `Fault` for each breach.
     """
-    broken = frame.index[(frame[part] > frame[whole]) | (frame[part] < 0)]
-    if len(broken):
-        rule = f"{part} lies between 0 and {whole}"
-        faults = tuple(Fault(table, int(row) + 2, part, frame.loc[row, part], rule) for row in broken)
-        raise DataError(f"table {table!r}: {part} above {whole}, or negative", faults)
+    found = tuple(dict.fromkeys(fault for part in faults for fault in part))
+    if found:
+        raise DataError(f"table {table!r} holds values that cannot be (faults: {len(found)})", found)
+
+
+def not_numbers(frame: pd.DataFrame, columns: Iterable[str], *, table: str) -> list[Fault]:
+    """Texts where a number is needed (`>17000`: a bound is no number), and numbers below zero."""
+    faults = []
+    for column in columns:
+        values = pd.to_numeric(frame[column], errors="coerce")
+        text = values.isna() & frame[column].notna()
+        faults += _faults(frame, text, column, table=table, rule="a number", remedy=DIGITS)
+        faults += _faults(frame, values < 0, column, table=table, rule="a number from 0 up")
+    return faults
+
+
+def above(frame: pd.DataFrame, part: str, whole: str, *, table: str) -> list[Fault]:
+    """Rows in which a part is larger than its whole."""
+    numbers = frame[[part, whole]].apply(pd.to_numeric, errors="coerce").astype("float64")
+    return _faults(frame, numbers[part] > numbers[whole], part, table=table, rule=f"{part} is at most {whole}")
+
+
+def unknown_levels(frame: pd.DataFrame, column: str, allowed: Iterable[str], *, table: str) -> list[Fault]:
+    """Values outside the levels of a column."""
+    known = tuple(allowed)
+    return _faults(frame, ~frame[column].isin(known), column, table=table, rule=f"allowed: {', '.join(known)}")
+
+
+def _faults(
+    frame: pd.DataFrame, broken: pd.Series, column: str, *, table: str, rule: str, remedy: str = ""
+) -> list[Fault]:
+    """One fault a broken row; rows are counted as an office sees them, below one header row."""
+    rows = frame["source_row"] if "source_row" in frame else pd.Series(range(2, len(frame) + 2), frame.index)
+    chosen = broken.fillna(False).to_numpy(bool)
+    values = frame.loc[chosen, column]
+    return [
+        Fault(table, int(row), column, value, rule, remedy) for row, value in zip(rows[chosen], values, strict=True)
+    ]
 
 
 def check_by(by: Iterable[str], allowed: Iterable[str]) -> list[str]:

@@ -6,9 +6,12 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.results import Result
-from institute_lib.talent.checks import require
+from institute_lib.tables.contracts import EXAM_LEVELS, TITLES
+from institute_lib.talent.checks import refuse, require, unknown_levels
 
-LEVELS = ("assistant", "social_worker", "senior")
+LEVELS = EXAM_LEVELS
+SUPERVISORS = ("supervisor_trainee", "supervisor")
+YEAR = 365.2425
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,14 @@ class Ladder(Result):
     def totals(self) -> pd.Series:
         """Persons on each rung, all districts together."""
         return self.frame.groupby("rung", sort=False)["persons"].sum()
+
+    def by_district(self) -> pd.DataFrame:
+        """district, certified, supervisors (trainees included), per_hundred: where supervisors are short."""
+        wide = self.frame.pivot_table(index="district", columns="rung", values="persons", fill_value=0)
+        certified = wide.reindex(columns=list(LEVELS), fill_value=0).sum(axis=1)
+        supervisors = wide.reindex(columns=list(SUPERVISORS), fill_value=0).sum(axis=1)
+        frame = pd.DataFrame({"certified": certified, "supervisors": supervisors})
+        return frame.assign(per_hundred=100 * supervisors / certified.where(certified > 0)).reset_index()
 
     def summary(self, language: str = "zh") -> str:
         """One sentence: the certified, and supervisors per hundred of them."""
@@ -55,10 +66,9 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
         at: an ISO day.
 
     Raises:
-        DataError: a column is missing.
+        DataError: a column is missing, or a level or a title that does not exist.
     """
-    require(talent, ("person_id", "title", "district", "awarded"), table="talent")
-    require(exams, ("candidate_id", "exam_date", "district", "level", "passed"), table="exams")
+    _check(talent, exams)
     day = pd.Timestamp(at)
     passed = exams[exams["passed"].astype(bool) & (exams["exam_date"] <= day)]
     ranked = passed.assign(rank=passed["level"].map({level: rank for rank, level in enumerate(LEVELS)}))
@@ -73,6 +83,90 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
         ],
         ignore_index=True,
     )
-    supervisors = held.loc[held["title"].isin(["supervisor", "supervisor_trainee"]), "person_id"].nunique()
+    supervisors = held.loc[held["title"].isin(SUPERVISORS), "person_id"].nunique()
     per_hundred = 100 * supervisors / len(highest) if len(highest) else None
     return Ladder(frame, day.date().isoformat(), per_hundred)
+
+
+def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:
+    require(talent, ("person_id", "title", "district", "awarded"), table="talent")
+    require(exams, ("candidate_id", "exam_date", "district", "level", "passed"), table="exams")
+    refuse("talent", unknown_levels(talent, "title", TITLES, table="talent"))
+    refuse("exams", unknown_levels(exams, "level", LEVELS, table="exams"))
+
+
+@dataclass(frozen=True)
+class Rise(Result):
+    """Years from the first certificate to the first title of supervisor or trainee, of those who rose.
+
+    `frame`: title ("any" for the earlier of the two), persons, known (the certificate's day is on record), median,
+    quarter_low, quarter_high (years, of the known), earlier (certificates of the opening stock, whose day is not known:
+    they took longer than the register can show).
+    """
+
+    frame: pd.DataFrame
+    at: str
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    def summary(self, language: str = "zh") -> str:
+        """One sentence: the median time, and on how many persons it rests."""
+        row = self.frame.set_index("title").loc["any"]
+        return terms.text(
+            "talent.rise",
+            language,
+            persons=terms.number(float(row["persons"]), language),
+            known=terms.number(float(row["known"]), language),
+            median=terms.number(row["median"], language, 1),
+            low=terms.number(row["quarter_low"], language, 1),
+            high=terms.number(row["quarter_high"], language, 1),
+        )
+
+
+def time_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Rise:
+    """How long it took from the certificate to the title of supervisor, for those who hold it by a day.
+
+    It describes those who rose; who has not risen yet is not in it, so that it is no forecast for the newly certified.
+
+    Args:
+        talent, exams: as `ladder`; a title's person_id is an examination's worker_id, else its candidate_id. With
+            `stock` in exams, passes of the opening stock count as earlier than any day on record.
+
+    Raises:
+        DataError: as `ladder`.
+    """
+    _check(talent, exams)
+    day = pd.Timestamp(at)
+    passed = exams[exams["passed"].astype(bool) & (exams["exam_date"] <= day)]
+    person = passed["worker_id"].fillna(passed["candidate_id"]) if "worker_id" in passed else passed["candidate_id"]
+    stock = passed["stock"].astype(bool) if "stock" in passed else pd.Series(False, passed.index)
+    certificates = pd.DataFrame({"person_id": person, "certified": passed["exam_date"], "stock": stock})
+    earliest = certificates.sort_values(["stock", "certified"], ascending=[False, True]).drop_duplicates("person_id")
+    held = talent[(talent["awarded"] <= day) & talent["title"].isin(SUPERVISORS)]
+    first = held.sort_values("awarded").drop_duplicates(["person_id", "title"])
+    either = first.drop_duplicates("person_id").assign(title="any")
+    joined = pd.concat([either, first]).merge(earliest, how="left", on="person_id")
+    joined = joined[~(joined["certified"] > joined["awarded"]) | joined["stock"].eq(True)]
+    rows = [_rise(joined[joined["title"] == title]).rename(title) for title in ("any", *SUPERVISORS)]
+    frame = pd.DataFrame(rows).rename_axis("title").reset_index()
+    unlinked = int(joined.loc[joined["title"] == "any", "certified"].isna().sum())
+    warnings = (f"{unlinked} supervisors have no pass on record",) if unlinked else ()
+    return Rise(frame, day.date().isoformat(), warnings)
+
+
+def _rise(held: pd.DataFrame) -> pd.Series:
+    stock = held["stock"].eq(True)
+    years = ((held["awarded"] - held["certified"]).dt.days / YEAR)[~stock].dropna()
+    quarters = years.quantile([0.25, 0.5, 0.75]).to_numpy() if len(years) else [float("nan")] * 3
+    return pd.Series(
+        {
+            "persons": len(held),
+            "known": len(years),
+            "median": quarters[1],
+            "quarter_low": quarters[0],
+            "quarter_high": quarters[2],
+            "earlier": int(stock.sum()),
+        }
+    )

@@ -1,24 +1,41 @@
 """Government purchase: who buys what where, how few sell it, and whether the provincial floors are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import areas, terms
+from institute_lib.errors import DataError
 from institute_lib.results import Result
-from institute_lib.talent.checks import check_by, require
+from institute_lib.tables.contracts import FIELDS, STATION_LEVELS
+from institute_lib.talent.checks import check_by, not_numbers, refuse, require, unknown_levels
 
-# Lower bounds of the province for purchased projects since 2021 (data/reference/other_facts.csv).
-FLOORS = {"social_worker_share": 0.75, "labour_share": 0.80}
+GROUPS = ("field", "district", "level", "year", "provider")
+# Names of the floors' indicators in data/reference/other_facts.csv, by the column that they bind.
+FLOORS = {
+    "social_worker_share": "talent.floor_social_worker_share",
+    "labour_share": "talent.floor_labour_share",
+}
+PROVINCE = "320000"
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A provincial lower bound: the share, the first year it binds, and where it stands."""
+
+    share: float
+    since: int
+    source: str
 
 
 @dataclass(frozen=True)
 class Purchase(Result):
     """Contracts of a period.
 
-    `frame`: the columns of `by`, contracts, amount, share (of all money), providers, hhi (0 to 1), below_floor.
-    `breaches`: contract_id, column, share, floor: one row for each floor that a contract misses.
+    `frame`: the columns of `by`, contracts, amount, share (of all money), providers, hhi (0 to 1), below_floor; with a
+    population per_resident (yuan), with services per_case (yuan).
+    `breaches`: contract_id, district, column, share, floor: one row for each floor that a contract misses.
     """
 
     frame: pd.DataFrame
@@ -42,38 +59,95 @@ class Purchase(Result):
         )
 
 
-def purchase(
-    procurement: pd.DataFrame, *, by: Sequence[str] = ("field",), since: str | None = None, until: str | None = None
-) -> Purchase:
-    """Money, contracts and concentration of providers by group.
-
-    Concentration is the Herfindahl-Hirschman index: the sum of squared shares of the providers' money, 1 for one seller
-    (Hirschman 1964, American Economic Review 54, 761).
+def floors(facts: pd.DataFrame | None = None) -> dict[str, Floor]:
+    """The province's floors for purchased projects, by column, as its published figures state them.
 
     Args:
-        procurement: the contract's table.
-        by: any of field, district, level, year.
-        since, until: ISO days of signature, both included.
+        facts: `areas.reference("other_facts")`; None reads it.
 
     Raises:
-        ParameterError: another grouping.
-        DataError: a column is missing.
+        DataError: a floor is missing from the facts.
+    """
+    facts = areas.reference("other_facts") if facts is None else facts
+    found = {}
+    for column, key in FLOORS.items():
+        named = (facts["area"] == PROVINCE) & (facts["indicator"] == terms.text(key, "zh"))
+        if named.sum() != 1:
+            raise DataError(f"other_facts: {terms.text(key, 'zh')} of {PROVINCE} stands {named.sum()} times, not once")
+        row = facts[named].iloc[0]
+        found[column] = Floor(float(row["amount"]) / 100, int(str(row["period"])[:4]), str(row["source"]))
+    return found
+
+
+def check_procurement(procurement: pd.DataFrame) -> None:
+    """Refuse contracts that cannot be, every row at once.
+
+    Raises:
+        DataError: money below zero or as text, an unknown level or field, a share outside 0 to 1.
     """
     needed = ("contract_id", "district", "signed", "level", "field", "provider", "amount", *FLOORS)
     require(procurement, needed, table="procurement")
-    groups = check_by(by, ("field", "district", "level", "year"))
+    one = procurement.assign(**{"1": 1.0})
+    refuse(
+        "procurement",
+        not_numbers(procurement, ("amount", *FLOORS), table="procurement"),
+        *(_above_one(one, column) for column in FLOORS),
+        unknown_levels(procurement, "level", STATION_LEVELS, table="procurement"),
+        unknown_levels(procurement, "field", FIELDS, table="procurement"),
+    )
+
+
+def _above_one(frame: pd.DataFrame, column: str) -> list:
+    from institute_lib.talent.checks import above
+
+    return above(frame, column, "1", table="procurement")
+
+
+def purchase(
+    procurement: pd.DataFrame,
+    *,
+    by: Sequence[str] = ("field",),
+    since: str | None = None,
+    until: str | None = None,
+    population: pd.DataFrame | None = None,
+    services: pd.DataFrame | None = None,
+    bounds: Mapping[str, Floor] | None = None,
+) -> Purchase:
+    """Money, contracts and concentration of providers by group.
+
+    Concentration is the Herfindahl-Hirschman index: the sum of squared shares of the providers' money, 1 for a single
+    seller (Hirschman 1964, American Economic Review 54, 761). Per case: yearly money over the mean caseload of the
+    quarters in the years of the contracts (fields and districts of the group), since cases run on between quarters.
+
+    Args:
+        procurement: the contract's table.
+        by: any of field, district, level, year, provider.
+        since, until: ISO days of signature, both included.
+        population: code, population by district (`areas.population()`), for yuan per resident.
+        services: the contract's table, for yuan per case.
+        bounds: floors by column; None for the province's (`floors`). A contract signed before a floor's first year is
+            not bound by it.
+
+    Raises:
+        ParameterError: another grouping.
+        DataError: a column is missing, or contracts that cannot be.
+    """
+    check_procurement(procurement)
+    groups = check_by(by, GROUPS)
     signed = procurement["signed"]
     first = pd.Timestamp(since) if since else signed.min()
     last = pd.Timestamp(until) if until else signed.max()
     chosen = procurement[(signed >= first) & (signed <= last)].assign(year=lambda frame: frame["signed"].dt.year)
-    breaches = pd.concat([_below(chosen, column, floor) for column, floor in FLOORS.items()], ignore_index=True)
+    bounds = floors() if bounds is None else bounds
+    breaches = pd.concat([_below(chosen, column, floor) for column, floor in bounds.items()], ignore_index=True)
     chosen = chosen.assign(missed=chosen["contract_id"].isin(breaches["contract_id"]))
     total = float(chosen["amount"].sum())
     rows = [
-        dict(zip(groups, key, strict=True)) | _row(part, total)
+        dict(zip(groups, key, strict=True)) | _row(part, total) | _per(part, chosen, groups, population, services)
         for key, part in (chosen.groupby(groups, observed=True) if groups else [((), chosen)])
     ]
-    columns = [*groups, "contracts", "amount", "share", "providers", "hhi", "below_floor"]
+    extra = [name for name, given in (("per_resident", population), ("per_case", services)) if given is not None]
+    columns = [*groups, "contracts", "amount", "share", "providers", "hhi", "below_floor", *extra]
     return Purchase(pd.DataFrame(rows, columns=columns), breaches, total, concentration(chosen))
 
 
@@ -95,8 +169,30 @@ def _row(part: pd.DataFrame, total: float) -> dict[str, float]:
     }
 
 
-def _below(contracts: pd.DataFrame, column: str, floor: float) -> pd.DataFrame:
-    missed = contracts[contracts[column] < floor]
-    return pd.DataFrame({"contract_id": missed["contract_id"], "column": column, "share": missed[column]}).assign(
-        floor=floor
-    )
+def _per(
+    part: pd.DataFrame,
+    chosen: pd.DataFrame,
+    groups: list[str],
+    population: pd.DataFrame | None,
+    services: pd.DataFrame | None,
+) -> dict[str, float]:
+    """Yuan per resident of the districts meant, and per case of their fields."""
+    amount = float(part["amount"].sum())
+    districts = (part if "district" in groups else chosen)["district"].unique()
+    found = {}
+    if population is not None:
+        residents = population.loc[population["code"].isin(districts), "population"].sum()
+        found["per_resident"] = amount / residents if residents else float("nan")
+    if services is not None:
+        here = services["district"].isin(districts) & services["field"].isin(part["field"].unique())
+        years = (part if "year" in groups else chosen)["year"].unique()
+        own = services[here & services["quarter"].str[:4].astype(int).isin(years)]
+        cases = own.groupby("quarter")["caseload"].sum().mean() if len(own) else float("nan")
+        found["per_case"] = amount / len(years) / cases if cases > 0 else float("nan")
+    return found
+
+
+def _below(contracts: pd.DataFrame, column: str, floor: Floor) -> pd.DataFrame:
+    missed = contracts[(contracts[column] < floor.share) & (contracts["year"] >= floor.since)]
+    frame = missed[["contract_id", "district"]].assign(column=column, share=missed[column])
+    return frame.assign(floor=floor.share)

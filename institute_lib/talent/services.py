@@ -1,4 +1,4 @@
-"""What services achieve: outcome rates by field and district, shrunk where counts are small."""
+"""What services achieve: outcome rates by field and district, control charts, schools covered, entry cohorts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,28 +7,18 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.errors import EstimationError, ParameterError, nearest
 from institute_lib.results import Result
 from institute_lib.retention.intervals import wilson
-from institute_lib.talent.checks import check_by, require, require_at_most
+from institute_lib.tables.contracts import FIELDS
+from institute_lib.talent.bayes import posterior, shrink
+from institute_lib.talent.checks import above, check_by, not_numbers, refuse, require, unknown_levels
+from institute_lib.talent.control import ControlChart, p_chart
 from institute_lib.talent.intervals import with_share
 
-LARGEST_PRECISION = 1e6
-
-
-@dataclass(frozen=True)
-class Prior:
-    """A beta prior of outcome rates: mean `mean`, weight `precision` (as many cases as it counts for)."""
-
-    mean: float
-    precision: float
-
-    @property
-    def alpha(self) -> float:
-        return self.mean * self.precision
-
-    @property
-    def beta(self) -> float:
-        return (1 - self.mean) * self.precision
+KEYS = ("district", "quarter", "field")
+NUMBERS = ("caseload", "outcome_numerator", "outcome_denominator")
+FEWEST_GROUPS = 3  # below that, how much districts differ cannot be told
 
 
 @dataclass(frozen=True)
@@ -61,11 +51,31 @@ class Outcomes(Result):
         )
 
 
+def check_services(services: pd.DataFrame) -> None:
+    """Refuse services that cannot be, every row at once.
+
+    Raises:
+        DataError: an outcome above its denominator, schools covered above schools, an unknown field, text or a number
+            below zero.
+    """
+    require(services, (*KEYS, *NUMBERS), table="services")
+    parts = [("outcome_numerator", "outcome_denominator"), ("schools_covered", "schools")]
+    parts = [part for part in parts if set(part) <= set(services)]
+    numbers = [name for name in dict.fromkeys((*NUMBERS, "schools_covered", "schools")) if name in services]
+    refuse(
+        "services",
+        unknown_levels(services, "field", FIELDS, table="services"),
+        not_numbers(services, numbers, table="services"),
+        *(above(services, part, whole, table="services") for part, whole in parts),
+    )
+
+
 def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("field",)) -> Outcomes:
     """Outcome rates of a quarter.
 
     Rates of districts within a field are shrunk towards the field's mean: a beta prior is fitted to all districts of
-    the field (see `shrink`), and the posterior mean and 95 % interval are given beside the raw rate.
+    the field (see `shrink`), and the posterior mean and 95 % interval are given beside the raw rate. Fewer than three
+    districts cannot tell how much districts differ, so that nothing is shrunk.
 
     Args:
         services: district, quarter, field, caseload, outcome_numerator, outcome_denominator. Rows without an outcome
@@ -74,22 +84,19 @@ def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("fiel
         by: field, district, or both.
 
     Raises:
-        DataError: a numerator above its denominator, or a column missing.
+        DataError: a numerator above its denominator, a number that is none, or a column missing.
         ParameterError: another grouping.
     """
-    needed = ("district", "quarter", "field", "caseload", "outcome_numerator", "outcome_denominator")
-    require(services, needed, table="services")
+    check_services(services)
     groups = check_by(by, ("field", "district"))
-    require_at_most(services, "outcome_numerator", "outcome_denominator", table="services")
     now = services[services["quarter"] == quarter]
-    numbers = ["caseload", "outcome_numerator", "outcome_denominator"]
     assessed = now["outcome_numerator"].notna() & now["outcome_denominator"].notna()
-    counted = now.assign(**{name: now[name].where(assessed) for name in numbers[1:]})
+    counted = now.assign(**{name: now[name].where(assessed) for name in NUMBERS[1:]})
+    numbers = list(NUMBERS)
     sums = counted.groupby(groups, observed=True)[numbers].sum().reset_index() if groups else _total(counted[numbers])
     frame = with_share(sums, numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
-    if set(groups) == {"field", "district"}:
-        frame = pd.concat([_with_shrunk(part) for _, part in frame.groupby("field", observed=True)])
-        frame = frame.sort_index()
+    if set(groups) == {"field", "district"} and len(frame):
+        frame = pd.concat([_with_shrunk(part) for _, part in frame.groupby("field", observed=True)]).sort_index()
     without = int((~assessed).sum())
     warnings = (f"{without} rows of {quarter} report no outcome and count in the caseload only",) if without else ()
     return Outcomes(frame, quarter, tuple(groups), warnings)
@@ -100,46 +107,116 @@ def _total(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_shrunk(part: pd.DataFrame) -> pd.DataFrame:
-    from scipy.stats import beta
-
     successes, trials = part["outcome_numerator"], part["outcome_denominator"]
-    if (trials > 0).sum() < 3:
+    if (trials > 0).sum() < FEWEST_GROUPS:
         return part.assign(shrunk=np.nan, shrunk_low=np.nan, shrunk_high=np.nan, prior_cases=np.nan)
-    prior = shrink(successes, trials)
-    above, below = successes + prior.alpha, trials - successes + prior.beta
-    return part.assign(
-        shrunk=above / (above + below),
-        shrunk_low=beta.ppf(0.025, above, below),
-        shrunk_high=beta.ppf(0.975, above, below),
-        prior_cases=prior.precision,
-    )
+    return part.join(posterior(successes, trials, shrink(successes, trials)))
 
 
-def shrink(successes: pd.Series, trials: pd.Series) -> Prior:
-    """The beta prior that maximises the beta-binomial likelihood of several groups (empirical Bayes).
-
-    Source: Griffiths (1973), Biometrics 29, 637-648, parametrised by mean and precision. Where the groups differ no
-    more than chance, the precision runs to its cap and every group is shrunk to the common mean.
+def control(
+    services: pd.DataFrame, *, field: str, districts: Sequence[str] | None = None, baseline: Sequence[str] | None = None
+) -> ControlChart:
+    """The control chart of one field's outcome rate, quarter by quarter.
 
     Args:
-        successes, trials: counts of each group; groups without trials are left out.
+        districts: whose cases are summed; None for all in the table.
+        baseline: the quarters that set the centre; None for all.
+
+    Raises:
+        DataError: services that cannot be.
+        ParameterError: an unknown field.
+        EstimationError: nothing was assessed in the field.
     """
-    from scipy.optimize import minimize
-    from scipy.special import betaln
+    check_services(services)
+    own = services[services["field"] == _field(field)]
+    own = own if districts is None else own[own["district"].isin(list(districts))]
+    known = own[own["outcome_numerator"].notna() & own["outcome_denominator"].notna()]
+    return p_chart(known.groupby("quarter", as_index=False)[list(NUMBERS[1:])].sum(), baseline=baseline)
 
-    counted = np.asarray(successes, dtype=float)
-    total = np.asarray(trials, dtype=float)
-    counted, total = counted[total > 0], total[total > 0]
-    pooled = counted.sum() / total.sum()
-    if pooled in (0.0, 1.0):
-        return Prior(float((counted.sum() + 0.5) / (total.sum() + 1)), float(total.sum() + 1))
 
-    def loss(point: np.ndarray) -> float:
-        mean, precision = 1 / (1 + np.exp(-point[0])), np.exp(point[1])
-        alpha, below = mean * precision, (1 - mean) * precision
-        return -float(np.sum(betaln(counted + alpha, total - counted + below) - betaln(alpha, below)))
+def signals(services: pd.DataFrame, *, quarter: str | None = None) -> pd.DataFrame:
+    """Every point beyond its control limits, by district and field: district, field, quarter, rate, lower, upper.
 
-    start = np.array([np.log(pooled / (1 - pooled)), np.log(20.0)])
-    bounds = [(-12.0, 12.0), (-3.0, np.log(LARGEST_PRECISION))]
-    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds)
-    return Prior(float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1])))
+    Args:
+        quarter: only points of that quarter; None for all.
+
+    Raises:
+        DataError: services that cannot be.
+    """
+    check_services(services)
+    known = services[(services["outcome_denominator"] > 0) & services["outcome_numerator"].notna()]
+    found = []
+    for (district, field), own in known.groupby(["district", "field"], observed=True):
+        chart = p_chart(own).frame
+        found.append(chart[chart["signal"]].assign(district=district, field=field))
+    columns = ["district", "field", "quarter", "rate", "centre", "lower", "upper"]
+    every = pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+    return every if quarter is None else every[every["quarter"] == quarter].reset_index(drop=True)
+
+
+def cohorts(services: pd.DataFrame, *, field: str = "drug", years: int = 3, rolling: bool = False) -> pd.DataFrame:
+    """Outcomes that take years, by the year in which their cases entered.
+
+    A case that is assessed in a quarter entered so many years before, so that a year's cases are one entry cohort.
+    Where the register reports rolling windows instead (each quarter everyone of the last three years), neighbouring
+    quarters hold the same people: then only quarters a whole window apart are kept, counted back from the last one.
+
+    Args:
+        services: the contract's table.
+        field: drug, whose outcome is three years without relapse.
+        years: from entry to assessment.
+        rolling: whether the quarters' windows overlap.
+
+    Returns:
+        entered (year), quarters (how many were assessed), outcome_numerator, outcome_denominator, rate, rate_low,
+        rate_high; complete: whether all four quarters of the year were assessed.
+
+    Raises:
+        DataError, ParameterError: as `control`.
+        EstimationError: nothing was assessed.
+    """
+    check_services(services)
+    own = services[(services["field"] == _field(field)) & services["outcome_numerator"].notna()]
+    if own.empty:
+        raise EstimationError(f"field {field!r}: no outcome is on record")
+    by_quarter = own.groupby("quarter", as_index=False)[list(NUMBERS[1:])].sum()
+    number = pd.PeriodIndex(by_quarter["quarter"], freq="Q").astype("int64")
+    if rolling:
+        kept = (number.max() - number) % (4 * years) == 0
+        by_quarter, number = by_quarter[kept], number[kept]
+    # Quarter number 0 is the first of 1970.
+    entered = 1970 + (np.asarray(number) - 4 * years) // 4
+    grouped = by_quarter.assign(entered=entered, quarters=1).drop(columns="quarter").groupby("entered", as_index=False)
+    rated = with_share(grouped.sum(), numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
+    return rated.assign(complete=(rated["quarters"] == 4) | rolling)
+
+
+def schools(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district",)) -> pd.DataFrame:
+    """Schools with a social worker over schools (one school, one social worker).
+
+    Args:
+        services: the contract's table, with schools_covered and schools in the rows of the field school.
+        by: district, or () for one row over all.
+
+    Returns:
+        the columns of `by`, schools_covered, schools, share with share_low and share_high. Where a district does not
+        say how many schools it has, the share is missing: covered schools alone are no coverage.
+
+    Raises:
+        DataError: services that cannot be, or a column missing.
+    """
+    require(services, ("schools_covered", "schools"), table="services")
+    check_services(services)
+    groups = check_by(by, ("district",))
+    now = services[(services["quarter"] == quarter) & (services["field"] == "school")]
+    numbers = ["schools_covered", "schools"]
+    grouped = now.groupby(groups, observed=True)[numbers] if groups else now.groupby(lambda _: 0)[numbers]
+    sums = grouped.agg(lambda column: column.sum(skipna=False))
+    sums = sums.reset_index() if groups else sums.reset_index(drop=True)
+    return with_share(sums, numerator="schools_covered", denominator="schools", name="share")
+
+
+def _field(name: str) -> str:
+    if name not in FIELDS:
+        raise ParameterError(f"field {name!r}: {nearest(name, FIELDS)}")
+    return name

@@ -1,6 +1,7 @@
-"""Nantong beside Suzhou: every published indicator, each figure with its source, its status and as the bound it is."""
+"""Nantong beside Suzhou: every published indicator, each figure with its source, date, status and as its bound."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,11 +10,14 @@ import pandas as pd
 from institute_lib import areas, terms
 from institute_lib.errors import DataError
 from institute_lib.results import Result
-from institute_lib.talent.checks import require
+from institute_lib.talent.checks import not_numbers, refuse, require
 
 HERE, THERE = "320600", "320500"
-UNITS = ("person", "station", "room", "school", "branch", "yuan", "percent")
+COLUMNS = ("area", "period", "indicator", "value", "bound", "unit", "source", "status")
+NOT_COMPARED = ("event",)  # that something happened, which is no quantity
 EXACT = "exact"
+GROWTH = "_growth"
+PARTS = ("value", "bound", "period", "status", "source")
 
 
 @dataclass(frozen=True)
@@ -21,9 +25,9 @@ class Yardstick(Result):
     """One row an indicator that Suzhou or Nantong has published.
 
     `frame`: indicator, unit; for `here` (Nantong) and `there` (Suzhou) each value, bound, period, status, source and
-    per_10000 (persons and places by residents of the 2020 census); gap (there - here), years_behind, comparable.
-    Statuses: "published", "register", "demo" or "unpublished". Gap and years stand only where both are published and
-    exact.
+    per_10000 (by residents of the 2020 census; of a bound it is the same bound); gap (there - here), years_behind,
+    comparable. Statuses: "published", "register", "demo" or "unpublished". Gap and years stand only where both are
+    published and exact.
     """
 
     frame: pd.DataFrame
@@ -33,22 +37,11 @@ class Yardstick(Result):
         return self.frame.copy()
 
     def shown(self, language: str = "zh") -> pd.DataFrame:
-        """The table in words: indicator, both figures as bounds with their status, gap, years behind."""
-        rows = [
-            {
-                "indicator": _label(row["indicator"], language),
-                "here": _in_words(row, "here", language),
-                "there": _in_words(row, "there", language),
-                "gap": _gap_in_words(row, language),
-                "years_behind": terms.number(row["years_behind"], language, 1),
-                "source": "; ".join(dict.fromkeys(filter(None, (row["here_source"], row["there_source"])))),
-            }
-            for row in self.frame.to_dict("records")
-        ]
-        return pd.DataFrame(rows)
+        """The table in words: both figures as bounds with their date and status, per 10,000, gap, years behind."""
+        return pd.DataFrame([_in_words(row, language) for row in self.frame.to_dict("records")])
 
     def summary(self, language: str = "zh") -> str:
-        """One sentence: how many indicators can be compared, and the gap in passes."""
+        """One sentence: how many indicators can be compared, and the gap in the first of them."""
         compared = self.frame[self.frame["comparable"]]
         if compared.empty:
             return terms.text("talent.yardstick_none", language, indicators=len(self.frame))
@@ -58,7 +51,7 @@ class Yardstick(Result):
             language,
             indicators=len(self.frame),
             compared=len(compared),
-            indicator=_label(first["indicator"], language),
+            indicator=indicator_name(first["indicator"], language),
             here=terms.number(first["here_value"], language),
             there=terms.number(first["there_value"], language),
         )
@@ -70,74 +63,98 @@ def yardstick(
     registers: Mapping[str, float] | None = None,
     demo: bool = True,
     population: pd.DataFrame | None = None,
+    at: str = "",
 ) -> Yardstick:
     """Nantong's figures beside Suzhou's.
 
     Args:
         published: `areas.reference("published_facts")`: area, period, indicator, value, bound, unit, source, status.
+            Of several periods of one indicator the last that both cities have is taken, else each city's last.
         registers: Nantong's own figures by indicator (`register_indicators`), for what is not published.
         demo: whether those come from the demo registers; then they are shown as such and compared with nothing.
         population: `areas.population()`: code, population by district; None leaves the figures per 10,000 out.
+        at: the registers' day.
 
-    Years behind are log(there / here) / log(1 + growth), with Nantong's published growth of the same indicator.
+    Years behind are log(there / here) / log(1 + growth), with Nantong's published growth of the same indicator, if it
+    is exact: how long its yearly pace takes to bring it where Suzhou is.
 
     Raises:
-        DataError: a column is missing, or a value is not a number.
+        DataError: a column is missing, or a value is not a number (named with its row).
     """
-    columns = ("area", "period", "indicator", "value", "bound", "unit", "source", "status")
-    require(published, columns, table="published_facts")
-    facts = published[published["area"].isin([HERE, THERE])]
-    if not pd.api.types.is_numeric_dtype(facts["value"]):
-        raise DataError("published_facts: `value` is text; load it with areas.reference('published_facts')")
+    _check(published)
+    facts = published[published["area"].isin([HERE, THERE]) & ~published["unit"].isin(NOT_COMPARED)]
     growth = _growth(facts)
-    counted = facts[facts["unit"].isin(UNITS) & ~facts["indicator"].str.endswith("_growth")]
     residents = {} if population is None else _residents(population)
     own = {name: value for name, value in (registers or {}).items() if value is not None and not pd.isna(value)}
     rows = []
-    for indicator in dict.fromkeys(counted["indicator"]):
-        found = counted[counted["indicator"] == indicator].set_index("area")
-        row = {"indicator": indicator, "unit": found["unit"].iloc[0]}
-        row |= _side("here", found, HERE, own.get(indicator), demo) | _side("there", found, THERE, None, demo)
+    for indicator in dict.fromkeys(facts["indicator"]):
+        found = _latest(facts[facts["indicator"] == indicator])
+        kept = (own.get(indicator), "demo" if demo else "register", at)
+        row = {"indicator": indicator, "unit": next(iter(found.values()))["unit"]}
+        row |= _side("here", found.get(HERE), kept) | _side("there", found.get(THERE), (None, "", ""))
         row |= _per_10000(row, residents)
         rows.append(row | _comparison(row, growth.get(indicator)))
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows, columns=None if rows else ["indicator", "comparable"])
     order = frame.sort_values("comparable", ascending=False, kind="stable")
-    return Yardstick(order.reset_index(drop=True))
+    return Yardstick(order.reset_index(drop=True), _other_periods(frame))
 
 
-def register_indicators(
-    *, exams: pd.DataFrame, stations: pd.DataFrame, workers: pd.DataFrame, talent: pd.DataFrame, at: str
-) -> dict[str, float]:
-    """Nantong's own figures under the published indicators' names, as of a day, from its registers."""
-    day = pd.Timestamp(at)
-    here = {area.code for area in areas.districts(HERE)}
-    exams, stations, workers, talent = (
-        frame[frame["district"].isin(here)] for frame in (exams, stations, workers, talent)
-    )
-    passed = exams[exams["passed"].astype(bool) & (exams["exam_date"] <= day)]
-    standing = stations[(stations["opened"] <= day) & (stations["closed"].isna() | (stations["closed"] > day))]
-    employed = workers[(workers["entered"] <= day) & (workers["left"].isna() | (workers["left"] > day))]
-    held = talent[talent["awarded"] <= day].drop_duplicates(["person_id", "title"])["title"].value_counts()
-    titles = {
-        "national_leading_talents": "leading_national",
-        "provincial_leading_talents": "leading_provincial",
-        "most_admired_social_workers": "most_admired",
-        "city_award_holders": "city_award",
-        "trainee_supervisors": "supervisor_trainee",
-        "lecturers": "lecturer",
-    }
-    return {
-        "exam_passed_cumulative": float(len(passed)),
-        "town_stations": float((standing["level"] == "town").sum()),
-        "village_rooms": float((standing["level"] == "village").sum()),
-        "drug_social_workers": float(employed.loc[employed["kind"] == "drug", "worker_id"].nunique()),
-    } | {indicator: float(held.get(title, 0)) for indicator, title in titles.items()}
+def milestones(published: pd.DataFrame, language: str = "zh") -> pd.DataFrame:
+    """What was published that the yardstick does not hold: events, and figures of single districts.
+
+    Returns:
+        area, period, indicator (in words), stated (the figure as its bound; empty for an event), source.
+
+    Raises:
+        DataError: as `yardstick`.
+    """
+    _check(published)
+    cities = published["area"].isin([HERE, THERE])
+    rest = published[~cities | published["unit"].isin(NOT_COMPARED)]
+    rows = [
+        {
+            "area": row["area"],
+            "period": period_words(row["period"], language),
+            "indicator": indicator_name(row["indicator"], language),
+            "stated": "" if row["unit"] in NOT_COMPARED else _stated(row["value"], row["bound"], row["unit"], language),
+            "source": row["source"],
+        }
+        for row in rest.to_dict("records")
+    ]
+    return pd.DataFrame(rows, columns=["area", "period", "indicator", "stated", "source"])
+
+
+def _check(published: pd.DataFrame) -> None:
+    require(published, COLUMNS, table="published_facts")
+    if not pd.api.types.is_numeric_dtype(published["value"]):
+        numbers = not_numbers(published, ("value",), table="published_facts")
+        refuse("published_facts", numbers)
+        raise DataError("published_facts: `value` is text; load it with areas.reference('published_facts')")
+    refuse("published_facts", not_numbers(published, ("value",), table="published_facts"))
+
+
+def _latest(facts: pd.DataFrame) -> dict[str, dict]:
+    """Of each city the row to show: the last period that both have, else its own last."""
+    periods = {area: set(rows["period"]) for area, rows in facts.groupby("area")}
+    shared = set.intersection(*periods.values()) if len(periods) > 1 else set()
+    found = {}
+    for area, rows in facts.groupby("area"):
+        chosen = rows[rows["period"].isin(shared)] if shared else rows
+        found[str(area)] = max(chosen.to_dict("records"), key=lambda row: _day(row["period"]))
+    return found
+
+
+def _day(period: str) -> str:
+    """The day up to which a period such as 2024, to 2024 or 2023-12-31 runs, as text that sorts."""
+    found = re.search(r"\d{4}(-\d{2}(-\d{2})?)?", str(period))
+    return (found.group() if found else "").ljust(10, "9")
 
 
 def _growth(facts: pd.DataFrame) -> dict[str, float]:
-    """Nantong's published yearly growth by indicator, as a share."""
-    own = facts[(facts["area"] == HERE) & facts["indicator"].str.endswith("_growth") & (facts["unit"] == "percent")]
-    return dict(zip(own["indicator"].str.removesuffix("_growth"), own["value"] / 100, strict=True))
+    """Nantong's published yearly growth by indicator, as a share; the last one where there are several."""
+    own = facts[(facts["area"] == HERE) & facts["indicator"].str.endswith(GROWTH) & (facts["unit"] == "percent")]
+    own = own[own["bound"] == EXACT].sort_values("period", key=lambda column: column.map(_day))
+    return dict(zip(own["indicator"].str.removesuffix(GROWTH), own["value"] / 100, strict=True))
 
 
 def _residents(population: pd.DataFrame) -> dict[str, float]:
@@ -145,27 +162,19 @@ def _residents(population: pd.DataFrame) -> dict[str, float]:
     return population.groupby(cities)["population"].sum().to_dict()
 
 
-def _label(indicator: str, language: str) -> str:
-    key = f"indicator_{indicator}"
-    return terms.text(f"talent.{key}", language) if key in terms.catalogue("talent") else indicator
-
-
-def _side(side: str, found: pd.DataFrame, area: str, own: float | None, demo: bool) -> dict[str, object]:
-    if area in found.index:
-        fact = found.loc[area]
+def _side(side: str, fact: Mapping | None, own: tuple[float | None, str, str]) -> dict[str, object]:
+    value, status, at = own
+    if fact is not None and not pd.isna(fact["value"]):
         values = (fact["value"], fact["bound"], fact["period"], fact["status"], fact["source"])
-    elif own is not None:
-        values = (own, EXACT, "", "demo" if demo else "register", "")
+    elif value is not None:
+        values = (value, EXACT, at, status, "")
     else:
         values = (float("nan"), "missing", "", "unpublished", "")
-    return {f"{side}_{name}": value for name, value in zip(_PARTS, values, strict=True)}
-
-
-_PARTS = ("value", "bound", "period", "status", "source")
+    return {f"{side}_{name}": part for name, part in zip(PARTS, values, strict=True)}
 
 
 def _per_10000(row: Mapping[str, object], residents: Mapping[str, float]) -> dict[str, float]:
-    counted = row["unit"] not in ("percent", "yuan")
+    counted = row["unit"] not in ("percent", "department")
     return {
         f"{side}_per_10000": 10_000 * row[f"{side}_value"] / residents[area]
         if counted and area in residents
@@ -185,18 +194,76 @@ def _comparison(row: Mapping[str, object], growth: float | None) -> dict[str, ob
     return {"gap": gap, "years_behind": years, "comparable": comparable}
 
 
-def _in_words(row: Mapping[str, object], side: str, language: str) -> str:
+def _other_periods(frame: pd.DataFrame) -> tuple[str, ...]:
+    compared = frame[frame["comparable"].astype(bool)]
+    if compared.empty:
+        return ()
+    differ = compared[compared["here_period"] != compared["there_period"]]
+    return tuple(
+        f"{row['indicator']}: Nantong's figure is of {row['here_period']}, Suzhou's of {row['there_period']}"
+        for row in differ.to_dict("records")
+    )
+
+
+def indicator_name(indicator: str, language: str) -> str:
+    """An indicator in words, or its own name where the catalogue does not know it."""
+    key = f"indicator_{indicator}"
+    return terms.text(f"talent.{key}", language) if key in terms.catalogue("talent") else indicator
+
+
+def period_words(period: str, language: str) -> str:
+    """A period in words: 2024, to 2024, 2023-12-31."""
+    text = str(period)
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return terms.date(text, language)
+    found = re.fullmatch(r"(to )?(\d{4})", text)
+    if not found:
+        return text
+    return terms.text("talent.period_to" if found[1] else "talent.period_year", language, year=found[2])
+
+
+def _stated(value: float, bound: str, unit: str, language: str, digits: int = 0) -> str:
+    written = terms.number(value, language, 0 if float(value).is_integer() and not digits else digits or 1)
+    return areas.stated(f"{written}%" if unit == "percent" else written, bound, language)
+
+
+def _in_words(row: Mapping[str, object], language: str) -> dict[str, str]:
+    shown = {"indicator": indicator_name(row["indicator"], language)}
+    for side in ("here", "there"):
+        shown[side] = _figure(row, side, language)
+        shown[f"{side}_basis"] = _basis(row, side, language)
+        per, bound = row[f"{side}_per_10000"], row[f"{side}_bound"]
+        known = not pd.isna(per) and bound != "missing"
+        digits = 2 if not known or per < 100 else 0
+        shown[f"{side}_per_10000"] = (
+            areas.stated(terms.number(per, language, digits), bound, language) if known else terms.MISSING[language]
+        )
+    shown["gap"] = _gap(row, language)
+    shown["years_behind"] = terms.number(row["years_behind"], language, 1)
+    shown["source"] = "; ".join(dict.fromkeys(filter(None, (row["here_source"], row["there_source"]))))
+    return shown
+
+
+def _figure(row: Mapping[str, object], side: str, language: str) -> str:
     status = row[f"{side}_status"]
     if status == "unpublished":
         return terms.text("talent.unpublished", language)
-    value = row[f"{side}_value"]
-    written = f"{terms.number(value, language)}%" if row["unit"] == "percent" else terms.number(value, language)
-    stated = areas.stated(written, row[f"{side}_bound"], language)
-    return stated if status == "published" else terms.text(f"talent.status_{status}", language, value=stated)
+    stated = _stated(row[f"{side}_value"], row[f"{side}_bound"], row["unit"], language)
+    known = f"status_{status}" in terms.catalogue("talent")
+    return terms.text(f"talent.status_{status}", language, value=stated) if known else stated
 
 
-def _gap_in_words(row: Mapping[str, object], language: str) -> str:
+def _basis(row: Mapping[str, object], side: str, language: str) -> str:
+    """When the figure holds and what it is: published, a register's, a demo's."""
+    status = row[f"{side}_status"]
+    if status == "unpublished":
+        return terms.MISSING[language]
+    words = (period_words(row[f"{side}_period"], language), terms.text(f"talent.basis_{status}", language))
+    return terms.text("talent.basis", language, period=words[0], status=words[1]) if words[0] else words[1]
+
+
+def _gap(row: Mapping[str, object], language: str) -> str:
     if row["comparable"]:
-        return terms.number(row["gap"], language)
-    demo = row["here_status"] == "demo"
+        return terms.number(row["gap"], language, 0 if float(row["gap"]).is_integer() else 1)
+    demo = "demo" in (row["here_status"], row["there_status"])
     return terms.text("talent.not_compared_demo" if demo else "talent.not_compared", language)

@@ -1,0 +1,83 @@
+"""Empirical Bayes for shares: what a small count says, given how much its like differ from each other."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import EstimationError
+
+LARGEST_PRECISION = 1e6
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A beta prior of shares: mean `mean`, weight `precision` (as many cases as it counts for)."""
+
+    mean: float
+    precision: float
+
+    @property
+    def alpha(self) -> float:
+        return self.mean * self.precision
+
+    @property
+    def beta(self) -> float:
+        return (1 - self.mean) * self.precision
+
+
+def shrink(successes: pd.Series, trials: pd.Series) -> Prior:
+    """The beta prior that maximises the beta-binomial likelihood of several groups (empirical Bayes).
+
+    Source: Griffiths (1973), Biometrics 29, 637-648, parametrised by mean and precision. Where the groups differ no
+    more than chance, the precision runs to its cap and every group is shrunk to the common mean.
+
+    Args:
+        successes, trials: counts of each group; groups without trials are left out.
+
+    Raises:
+        EstimationError: no group has a trial.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import betaln
+
+    counted = np.asarray(successes, dtype=float)
+    total = np.asarray(trials, dtype=float)
+    counted, total = counted[total > 0], total[total > 0]
+    if not len(total):
+        raise EstimationError("empirical Bayes needs at least one group with a denominator")
+    pooled = counted.sum() / total.sum()
+    if pooled in (0.0, 1.0):
+        return Prior(float((counted.sum() + 0.5) / (total.sum() + 1)), float(total.sum() + 1))
+
+    def loss(point: np.ndarray) -> float:
+        mean, precision = 1 / (1 + np.exp(-point[0])), np.exp(point[1])
+        alpha, below = mean * precision, (1 - mean) * precision
+        return -float(np.sum(betaln(counted + alpha, total - counted + below) - betaln(alpha, below)))
+
+    start = np.array([np.log(pooled / (1 - pooled)), np.log(20.0)])
+    bounds = [(-12.0, 12.0), (-3.0, np.log(LARGEST_PRECISION))]
+    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-8})
+    return Prior(float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1])))
+
+
+def posterior(successes: pd.Series, trials: pd.Series, prior: Prior) -> pd.DataFrame:
+    """What each group's own count and the prior say together.
+
+    Returns:
+        shrunk (posterior mean), shrunk_low, shrunk_high (95 %), prior_cases; indexed as `successes`.
+    """
+    from scipy.stats import beta
+
+    above, below = successes + prior.alpha, trials - successes + prior.beta
+    tail = (1 - LEVEL) / 2
+    return pd.DataFrame(
+        {
+            "shrunk": above / (above + below),
+            "shrunk_low": beta.ppf(tail, above, below),
+            "shrunk_high": beta.ppf(1 - tail, above, below),
+            "prior_cases": prior.precision,
+        },
+        index=pd.Series(successes).index,
+    )

@@ -1,0 +1,249 @@
+"""Variation and chance: limits of a funnel plot and of a control chart for proportions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from institute_lib import terms
+from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.results import Result
+from institute_lib.talent.checks import above, not_numbers, refuse, require
+
+METHODS = ("exact", "wilson")
+WARNING, ALARM = 0.95, 0.998
+SIGMAS = 3.0
+RUN = 8  # points in a row on one side of the centre (Western Electric Company 1956, rule 4)
+
+
+def control_limits(
+    target: float, sizes: ArrayLike, *, level: float = WARNING, method: str = "exact"
+) -> tuple[np.ndarray, np.ndarray]:
+    """Between which limits a rate stays by chance, if its true value is the target.
+
+    Args:
+        target: the true rate, 0 to 1.
+        sizes: denominators, any shape, at least 1.
+        level: the share of rates inside: 0.95 (warning) and 0.998 (alarm) are usual.
+        method: "exact": binomial quantiles, interpolated between whole counts (Spiegelhalter 2005, Statistics in
+            Medicine 24, 1185-1202, appendix A.1.1); "wilson": the score interval around the target.
+
+    Returns:
+        low and high of the sizes' shape, within 0 to 1.
+
+    Raises:
+        ParameterError: another method, a target outside 0 to 1, a size below 1.
+    """
+    trials = np.asarray(sizes, dtype=float)
+    if method not in METHODS:
+        raise ParameterError(f"control limits by {method!r}: {nearest(method, METHODS)}")
+    if not 0 <= target <= 1 or (trials < 1).any():
+        raise ParameterError(f"target {target}: allowed: 0 to 1, with sizes of at least 1")
+    tail = (1 - level) / 2
+    if method == "wilson":
+        return _score(target, trials, tail)
+    return _quantile(target, trials, tail), _quantile(target, trials, 1 - tail)
+
+
+def _score(target: float, trials: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.special import ndtri
+
+    z = -float(ndtri(tail))
+    centre = (target + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(target * (1 - target) / trials + z**2 / (4 * trials**2))
+    return centre - half, centre + half
+
+
+def _quantile(target: float, trials: np.ndarray, probability: float) -> np.ndarray:
+    """The rate below which a binomial lies with a probability; between whole counts the distribution is made even."""
+    from scipy.stats import binom
+
+    whole = np.round(trials)
+    count = binom.ppf(probability, whole, target)
+    reached, before = binom.cdf(count, whole, target), binom.cdf(count - 1, whole, target)
+    jump = reached - before
+    back = np.divide(reached - probability, jump, out=np.zeros_like(jump), where=jump > 0)
+    return np.clip((count - back) / whole, 0, 1)
+
+
+def tail_probability(target: float, events: ArrayLike, trials: ArrayLike) -> np.ndarray:
+    """How likely a count as extreme on its own side is, if the true rate is the target (binomial, one-sided)."""
+    from scipy.stats import binom
+
+    count, size = np.round(np.asarray(events, dtype=float)), np.round(np.asarray(trials, dtype=float))
+    return np.minimum(binom.cdf(count, size, target), binom.sf(count - 1, size, target))
+
+
+@dataclass(frozen=True)
+class FunnelPlot(Result):
+    """Rates of units against what chance alone would give to units of their size.
+
+    `frame`: unit, numerator, denominator, rate, low_95, high_95, low_998, high_998, signal ("within", "warning" outside
+    the inner limits, "alarm" outside the outer ones). `dispersion`: mean squared z score, about 1 by chance alone.
+    """
+
+    frame: pd.DataFrame
+    target: float
+    dispersion: float
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    def summary(self, language: str = "zh") -> str:
+        """One sentence: how many units lie outside the limits of chance."""
+        outside = {name: int((self.frame["signal"] == name).sum()) for name in ("warning", "alarm")}
+        target = terms.percent(self.target, language)
+        return terms.text("talent.funnel_plot", language, units=len(self.frame), target=target, **outside)
+
+
+def funnel_plot(
+    frame: pd.DataFrame,
+    *,
+    numerator: str = "passed",
+    denominator: str = "sat",
+    unit: str = "district",
+    target: float | None = None,
+    method: str = "exact",
+) -> FunnelPlot:
+    """Whether units differ by more than chance gives to units of their size (Spiegelhalter 2005).
+
+    The drawn exact limits are interpolated; a unit is judged by the binomial itself, so that a unit of a few persons is
+    never called out at a limit between two counts.
+
+    Args:
+        frame: one row a unit. Units without a denominator are left out.
+        target: the rate that holds for all; None for their pooled rate.
+        method: of the limits, see `control_limits`.
+
+    Raises:
+        DataError: a column is missing, a value is no number, or a numerator lies above its denominator.
+        EstimationError: no unit has a denominator.
+    """
+    require(frame, (unit, numerator, denominator), table="funnel")
+    columns = (numerator, denominator)
+    refuse("funnel", not_numbers(frame, columns, table="funnel"), above(frame, numerator, denominator, table="funnel"))
+    known = frame[frame[denominator] > 0].reset_index(drop=True)
+    if known.empty:
+        raise EstimationError(f"a funnel plot needs units with a denominator: {denominator!r} is empty or 0 everywhere")
+    events, trials = known[numerator].to_numpy(float), known[denominator].to_numpy(float)
+    centre = float(events.sum() / trials.sum()) if target is None else float(target)
+    rate = events / trials
+    limits = {level: control_limits(centre, trials, level=level, method=method) for level in (WARNING, ALARM)}
+    inner, outer = (
+        tail_probability(centre, events, trials) < (1 - level) / 2
+        if method == "exact"
+        else (rate < limits[level][0]) | (rate > limits[level][1])
+        for level in limits
+    )
+    made = pd.DataFrame({unit: known[unit], numerator: events, denominator: trials, "rate": rate})
+    for name, (low, high) in zip(("95", "998"), limits.values(), strict=True):
+        made = made.assign(**{f"low_{name}": low, f"high_{name}": high})
+    made["signal"] = np.select([outer, inner], ["alarm", "warning"], "within")
+    error = np.sqrt(centre * (1 - centre) / trials)
+    dispersion = float(np.mean(((rate - centre) / error) ** 2)) if 0 < centre < 1 else float("nan")
+    return FunnelPlot(made, centre, dispersion, _overdispersed(dispersion, len(known)))
+
+
+def _overdispersed(dispersion: float, units: int) -> tuple[str, ...]:
+    """A warning where the units differ more than chance gives them as a whole (Spiegelhalter 2005, section 3.2)."""
+    from scipy.stats import chi2
+
+    if not dispersion * units > chi2.ppf(0.95, max(units - 1, 1)):
+        return ()
+    return (f"units differ more than chance allows as a whole (dispersion {dispersion:.1f}): limits are too narrow",)
+
+
+@dataclass(frozen=True)
+class ControlChart(Result):
+    """A rate period by period, with the limits that a stable process keeps (p-chart).
+
+    `frame`: period, numerator, denominator, rate, centre, lower, upper, signal (beyond a limit), run (the eighth or a
+    later point in a row on one side of the centre).
+    """
+
+    frame: pd.DataFrame
+    period: str
+    centre: float
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    @property
+    def signals(self) -> tuple[str, ...]:
+        """Periods beyond the limits or at the end of a run."""
+        return tuple(map(str, self.frame.loc[self.frame["signal"] | self.frame["run"], self.period]))
+
+    def summary(self, language: str = "zh") -> str:
+        """One sentence: which periods tell a signal from noise."""
+        rate = terms.percent(self.centre, language)
+        if not self.signals:
+            return terms.text("talent.control_none", language, periods=len(self.frame), rate=rate)
+        joined = ("、" if language == "zh" else ", ").join(_period(one, language) for one in self.signals)
+        return terms.text("talent.control", language, periods=len(self.frame), rate=rate, signals=joined)
+
+
+def _period(value: str, language: str) -> str:
+    return terms.quarter(value, language) if "Q" in value else value
+
+
+def p_chart(
+    frame: pd.DataFrame,
+    *,
+    numerator: str = "outcome_numerator",
+    denominator: str = "outcome_denominator",
+    period: str = "quarter",
+    baseline: Sequence[str] | None = None,
+    sigmas: float = SIGMAS,
+) -> ControlChart:
+    """A control chart for proportions with limits of each period's own size.
+
+    Source: Shewhart (1931); Montgomery, Introduction to Statistical Quality Control, section 7.2, eq. 7.6 to 7.8.
+
+    Args:
+        frame: one row a period; those without a denominator are left out.
+        baseline: the periods that set the centre; None for all.
+        sigmas: standard errors from the centre to a limit.
+
+    Raises:
+        DataError: a column is missing, a period stands twice, a value is no number or a numerator is too large.
+        EstimationError: no period of the baseline has a denominator.
+    """
+    require(frame, (period, numerator, denominator), table="p-chart")
+    columns = (numerator, denominator)
+    faults = not_numbers(frame, columns, table="p-chart"), above(frame, numerator, denominator, table="p-chart")
+    refuse("p-chart", *faults)
+    if frame[period].duplicated().any():
+        twice = frame.loc[frame[period].duplicated(), period].iloc[0]
+        raise ParameterError(f"p-chart: {period} {twice!r} stands twice; choose one series, or sum over the others")
+    known = frame[(frame[denominator] > 0) & frame[numerator].notna()].sort_values(period).reset_index(drop=True)
+    base = known if baseline is None else known[known[period].isin(list(baseline))]
+    if base.empty:
+        raise EstimationError(f"p-chart: no period of the baseline has a {denominator}")
+    centre = float(base[numerator].sum() / base[denominator].sum())
+    events, trials = known[numerator].to_numpy(float), known[denominator].to_numpy(float)
+    lower, upper = p_limits(centre, trials, sigmas=sigmas)
+    rate = events / trials
+    made = pd.DataFrame({period: known[period], numerator: events, denominator: trials, "rate": rate, "centre": centre})
+    outside = (rate < lower) | (rate > upper)
+    return ControlChart(made.assign(lower=lower, upper=upper, signal=outside, run=_runs(rate - centre)), period, centre)
+
+
+def p_limits(centre: float, sizes: ArrayLike, *, sigmas: float = SIGMAS) -> tuple[ArrayLike, ArrayLike]:
+    """The limits of a p-chart (Montgomery, section 7.2): centre ± sigmas × standard error, within 0 to 1.
+
+    Args:
+        sizes: denominators; an array or a Series, whose kind the limits keep.
+    """
+    half = sigmas * np.sqrt(centre * (1 - centre) / np.maximum(sizes, 0.5))
+    return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
+
+
+def _runs(distance: np.ndarray) -> np.ndarray:
+    """Whether each point is the eighth or a later one in a row on one side of the centre."""
+    side = pd.Series(np.sign(distance))
+    length = side.groupby((side != side.shift()).cumsum()).cumcount() + 1
+    return ((length >= RUN) & (side != 0)).to_numpy()

@@ -1,0 +1,160 @@
+"""What to teach: subjects failed, skills missing by field, supervisors short, continuing education against the rule."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from institute_lib import areas, terms
+from institute_lib.errors import DataError
+from institute_lib.results import Result
+from institute_lib.tables.contracts import EXAM_LEVELS, SUBJECTS
+from institute_lib.talent.checks import check_by, refuse, require, unknown_levels
+from institute_lib.talent.community import employed
+from institute_lib.talent.examinations import check_exams
+from institute_lib.talent.intervals import with_share
+
+SEPARATOR = ";"
+REGISTERED_YEARS = 3  # the hours are stated for one period of registration
+
+
+def subjects_failed(exams: pd.DataFrame, *, by: Sequence[str] = ("level",)) -> pd.DataFrame:
+    """How often each subject was failed, of the candidates who sat it.
+
+    Args:
+        exams: the contract's table with `subjects_failed` (semicolons between; empty where none was failed or it is not
+            recorded). Candidates who sat, did not pass and name no subject count as not recorded and are left out.
+        by: any of level, district, year.
+
+    Returns:
+        the columns of `by`, subject, sat, failed, share with share_low, share_high (Wilson); most failed first.
+
+    Raises:
+        DataError: no subjects on record, examinations that cannot be, or a subject that the level does not have.
+    """
+    require(exams, ("subjects_failed",), table="exams")
+    check_exams(exams)
+    groups = check_by(by, ("level", "district", "year"))
+    sat = exams[exams["sat"].astype(bool) & ~exams["stock"].astype(bool)]
+    sat = sat.assign(year=sat["exam_date"].dt.year, named=sat["subjects_failed"].fillna("").str.split(SEPARATOR))
+    known = sat[sat["passed"].astype(bool) | sat["named"].map(any)]
+    if not known["named"].map(any).any():
+        raise DataError(
+            "exams: `subjects_failed` is empty throughout; ask the examination office for results by subject"
+        )
+    _check_subjects(known)
+    parts = []
+    for level, rows in known.groupby("level", observed=True):
+        for subject in SUBJECTS[level]:
+            failed = rows["named"].map(lambda names, subject=subject: subject in names)
+            parts.append(rows[groups].assign(subject=subject, sat=1, failed=failed.astype(int)))
+    counted = pd.concat(parts).groupby([*groups, "subject"], observed=True)[["sat", "failed"]].sum().reset_index()
+    rated = with_share(counted, numerator="failed", denominator="sat", name="share")
+    return rated.sort_values("share", ascending=False, ignore_index=True)
+
+
+def _check_subjects(exams: pd.DataFrame) -> None:
+    named = exams.explode("named")
+    named = named[named["named"] != ""]
+    faults = [
+        unknown_levels(rows.rename(columns={"named": "subject"}), "subject", SUBJECTS[level], table="exams")
+        for level, rows in named.groupby("level", observed=True)
+    ]
+    refuse("exams", *faults)
+
+
+def required_hours(facts: pd.DataFrame | None = None) -> dict[str, float]:
+    """Continuing-education hours a year by certificate, as the ministry's rule gives them for three years.
+
+    Args:
+        facts: `areas.reference("other_facts")`; None reads it.
+
+    Raises:
+        DataError: the facts do not hold the rule.
+    """
+    facts = areas.reference("other_facts") if facts is None else facts
+    found = {}
+    for level in EXAM_LEVELS:
+        name = terms.text(f"talent.hours_{level}", "zh")
+        rows = facts[facts["indicator"] == name]
+        if len(rows) != 1:
+            raise DataError(f"other_facts: {name} stands {len(rows)} times, not once")
+        found[level] = float(rows["amount"].iloc[0]) / REGISTERED_YEARS
+    return found
+
+
+@dataclass(frozen=True)
+class TrainingNeeds(Result):
+    """Needs of those employed on a day.
+
+    `by_field`: field, headcount, uncertified, unsupervised, short (of hours), each with a count `_of` that is known and
+    a share; `hours`: certificate, headcount, mean (hours of the year so far), required, short, share with limits.
+    """
+
+    by_field: pd.DataFrame
+    hours: pd.DataFrame
+    at: str
+    warnings: tuple[str, ...] = ()
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.by_field.copy()
+
+    def summary(self, language: str = "zh") -> str:
+        """One sentence: the field with most uncertified workers, and how many are short of hours."""
+        first = self.by_field.sort_values("uncertified_share", ascending=False).iloc[0]
+        short, people = self.hours["short"].sum(), self.hours["headcount"].sum()
+        return terms.text(
+            "talent.training",
+            language,
+            field=terms.label(first["field"], language, column="field"),
+            share=terms.percent(first["uncertified_share"], language),
+            short=terms.percent(float(short / people) if people else None, language),
+        )
+
+
+def training_needs(
+    workers: pd.DataFrame, changes: pd.DataFrame, *, at: str, required: Mapping[str, float] | None = None
+) -> TrainingNeeds:
+    """Where workers lack a certificate, a supervisor, or hours of continuing education, by field of service.
+
+    The register holds no list of skills: a certificate, supervision and hours are what it can tell.
+
+    Args:
+        workers, changes: the contract's tables; changes with certificate, supervised, training_hours.
+        at: the day. Hours run over the calendar year, so that only a year's last quarter compares with a full year.
+        required: hours a year by certificate; None for the ministry's (`required_hours`).
+
+    Raises:
+        DataError: a column is missing or holds what cannot be.
+    """
+    require(changes, ("supervised", "training_hours"), table="worker_changes")
+    require(workers, ("field",), table="workers")
+    rule = required_hours() if required is None else dict(required)
+    here = employed(workers, changes, at=at, kind=None)
+    due = here["certificate"].map(rule).astype(float)
+    flags = {
+        "uncertified": (here["certificate"] == "none").where(here["certificate"] != "unknown"),
+        "unsupervised": here["supervised"].astype("boolean").eq(False),
+        "short": (here["training_hours"] < due).where(here["training_hours"].notna() & due.notna()),
+    }
+    counted = here[["field"]].assign(headcount=1)
+    for name, flag in flags.items():
+        known = flag.astype("float64")
+        counted = counted.assign(**{name: known.fillna(0.0), f"{name}_of": known.notna().astype(int)})
+    by_field = counted.groupby("field", observed=True).sum().reset_index()
+    for name in flags:
+        by_field = with_share(by_field, numerator=name, denominator=f"{name}_of", name=f"{name}_share")
+    return TrainingNeeds(by_field, _hours(here, due), pd.Timestamp(at).date().isoformat())
+
+
+def _hours(here: pd.DataFrame, due: pd.Series) -> pd.DataFrame:
+    held = here.assign(required=due, short=(here["training_hours"] < due).astype(int), headcount=1)
+    held = held[due.notna() & here["training_hours"].notna()]
+    grouped = held.groupby("certificate", observed=True)
+    frame = grouped.agg(
+        headcount=("headcount", "sum"),
+        mean=("training_hours", "mean"),
+        required=("required", "first"),
+        short=("short", "sum"),
+    ).reindex([level for level in EXAM_LEVELS if level in set(held["certificate"])])
+    return with_share(frame.reset_index(), numerator="short", denominator="headcount", name="share")

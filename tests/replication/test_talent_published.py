@@ -1,0 +1,119 @@
+"""The talent room's methods against worked examples of the literature; every number is the source's own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from institute_lib import talent
+
+# Open-heart operations on children under one year and deaths within 30 days, 12 hospitals, 1991-95, Hospital Episode
+# Statistics: Aylin et al. (2001), Lancet 358, 181-187; as printed in Spiegelhalter (2019), The Art of Statistics,
+# figure 2.5 and its data.
+CHILD_HEART_SURGERY = {
+    "Bristol": (143, 41),
+    "Leicester": (187, 25),
+    "Leeds": (323, 24),
+    "Oxford": (122, 23),
+    "Guys": (164, 25),
+    "Liverpool": (405, 42),
+    "Southampton": (239, 24),
+    "Great Ormond St": (482, 53),
+    "Newcastle": (195, 26),
+    "Harefield": (177, 25),
+    "Birmingham": (581, 58),
+    "Brompton": (301, 31),
+}
+# Cans of orange juice that leak, 30 samples of 50: Montgomery, Introduction to Statistical Quality Control, table 7.1.
+ORANGE_JUICE = [12, 15, 8, 10, 4, 7, 16, 9, 14, 10, 5, 6, 17, 12, 22, 8, 10, 5, 13, 11, 20, 18, 24, 15, 9, 12, 7, 13, 9]
+ORANGE_JUICE += [6]
+# Purchase orders with errors, 25 weeks of unequal size: the same book, table 7.4.
+ORDERS = [100, 80, 80, 100, 110, 110, 100, 100, 90, 90, 110, 120, 120, 120, 110, 80, 80, 80, 90, 100, 100, 100, 100]
+ORDERS += [90, 90]
+ERRORS = [12, 8, 6, 9, 10, 12, 11, 16, 10, 6, 20, 15, 9, 8, 6, 8, 10, 7, 5, 8, 5, 8, 10, 6, 9]
+# Families of 12 children in Saxony by number of boys, 0 to 12: Geissler (1889); Lindsey (1995), p. 131.
+SAXONY = [3, 24, 104, 286, 670, 1033, 1343, 1112, 829, 478, 181, 45, 7]
+# Women of Sweden by five-year age group in 1993, person-years lived, and the survivors of 1998: Preston, Heuveline and
+# Guillot (2001), Demography, box 6.1.
+WOMEN_1993 = [293395, 248369, 240012, 261346, 285209, 314388, 281290, 286923, 304108, 324946, 247613, 211351, 215140]
+WOMEN_1993 += [221764, 223506, 183654, 141990, 112424]
+PERSON_YEARS = [497487, 497138, 496901, 496531, 495902, 495168, 494213, 492760, 490447, 486613, 480665, 471786, 457852]
+PERSON_YEARS += [436153, 402775, 350358, 271512, 291707]
+WOMEN_1998 = [293574, 293189, 248251, 239833, 261015, 284787, 313782, 280463, 285576, 301731, 320974, 243039, 205109]
+WOMEN_1998 += [204944, 204793, 194419, 142324, 131768]
+
+
+def test_bristol_alone_lies_outside_the_funnel_of_child_heart_surgery():
+    """Spiegelhalter (2005), and the Bristol inquiry's statisticians in Aylin et al. (2001)."""
+    rows = [(name, operations, deaths) for name, (operations, deaths) in CHILD_HEART_SURGERY.items()]
+    frame = pd.DataFrame(rows, columns=["hospital", "sat", "passed"])
+    found = talent.funnel_plot(frame, unit="hospital")
+    assert list(found.frame.loc[found.frame["signal"] == "alarm", "hospital"]) == ["Bristol"]
+    assert found.frame["rate"].round(3).iloc[0] == 0.287
+
+
+def test_orange_juice_has_the_limits_of_montgomery_example_7_1():
+    samples = pd.DataFrame({"quarter": [f"{n:02d}" for n in range(1, 31)], "bad": ORANGE_JUICE, "size": 50})
+    series = {"numerator": "bad", "denominator": "size"}
+    first = talent.p_chart(samples, **series)
+    assert first.centre == pytest.approx(0.2313, abs=5e-5)
+    assert first.frame["upper"].iloc[0] == pytest.approx(0.4102, abs=1e-4)
+    assert first.frame["lower"].iloc[0] == pytest.approx(0.0524, abs=1e-4)
+    assert list(first.frame.loc[first.frame["signal"], "quarter"]) == ["15", "23"]
+    # Samples 15 and 23 had assignable causes: the limits are set anew without them.
+    kept = [one for one in samples["quarter"] if one not in ("15", "23")]
+    revised = talent.p_chart(samples, baseline=kept, **series)
+    assert revised.centre == pytest.approx(0.2150, abs=5e-5)
+    assert revised.frame["upper"].iloc[0] == pytest.approx(0.3893, abs=1e-4)
+    assert revised.frame["lower"].iloc[0] == pytest.approx(0.0407, abs=1e-4)
+
+
+def test_purchase_orders_of_unequal_size_have_the_signal_of_montgomery_table_7_4():
+    weeks = pd.DataFrame({"quarter": [f"{n:02d}" for n in range(1, 26)], "bad": ERRORS, "size": ORDERS})
+    chart = talent.p_chart(weeks, numerator="bad", denominator="size")
+    assert chart.centre == pytest.approx(234 / 2450)
+    assert list(chart.frame.loc[chart.frame["signal"], "quarter"]) == ["11"]
+
+
+def test_the_beta_binomial_of_saxon_families_is_that_of_the_literature():
+    """Maximum likelihood α = 34.0956, β = 31.5715 (data of Lindsey 1995, table 1.1)."""
+    boys = np.repeat(np.arange(13), SAXONY)
+    prior = talent.shrink(pd.Series(boys), pd.Series(np.full(len(boys), 12)))
+    assert prior.alpha == pytest.approx(34.09558, rel=2e-3)
+    assert prior.beta == pytest.approx(31.5715, rel=2e-3)
+
+
+def test_the_posterior_of_rat_tumours_is_that_of_bayesian_data_analysis_section_5_1():
+    """Gelman et al. (2013), pp. 102-103: prior Beta(1.4, 8.6), 4 of 14 rats: Beta(5.4, 18.6), mean 0.223."""
+    found = talent.posterior(pd.Series([4]), pd.Series([14]), talent.Prior(0.14, 10.0)).iloc[0]
+    assert found["shrunk"] == pytest.approx(0.223, abs=2.1e-3)
+    assert found["shrunk"] == pytest.approx(5.4 / 24)
+    assert found["shrunk_low"] < 0.136 < found["shrunk_high"]
+
+
+def test_the_women_of_sweden_in_1998_are_those_of_preston_heuveline_and_guillot_box_6_1():
+    """Age stands for years since the certificate, births for passes; the oldest group is open."""
+    survival = [PERSON_YEARS[age + 1] / PERSON_YEARS[age] for age in range(16)]
+    survival += [PERSON_YEARS[17] / (PERSON_YEARS[16] + PERSON_YEARS[17])] * 2
+    stock = pd.DataFrame({"unit": "Sweden", "years_since": range(18), "persons": WOMEN_1993})
+    exits = pd.DataFrame({"scenario": "1993", "years_since": range(18), "exit_rate": 1 - np.array(survival)})
+    births = {"candidates": WOMEN_1998[0], "growth": 0.0, "pass_rate": 1.0, "placed": 1.0}
+    rates = pd.DataFrame([{"unit": "Sweden", "scenario": "1993", **births}])
+    found = talent.project(stock, rates, exits, start=0, until=1, draws=10)
+    women = found.cohorts.query("year == 1")["persons"].to_numpy()
+    assert np.round(women[:17]).astype(int).tolist() == WOMEN_1998[:17]
+    assert women[17:].sum() == pytest.approx(WOMEN_1998[17], abs=1)
+
+
+def test_fiellers_limits_are_those_of_the_dc_stats_example():
+    """Colquhoun's DC-stats (method of Colquhoun 1971, section 13.5): 14 ± 3 over 7 ± 2, 10 degrees of freedom."""
+    found = talent.fieller(14, 7, se_numerator=3, se_denominator=2, df=10, level=0.90)
+    assert found.g == pytest.approx(0.268164, abs=1e-6)
+    assert (found.low, found.high) == (pytest.approx(1.051413, abs=1e-6), pytest.approx(4.414296, abs=1e-6))
+
+
+def test_fiellers_limits_are_those_of_the_graphpad_example():
+    """Motulsky's GraphPad QuickCalcs: means 14 and 7, standard errors 1.22 and 0.82, six observations each."""
+    errors = {"se_numerator": 3 / np.sqrt(6), "se_denominator": 2 / np.sqrt(6), "df": 10}
+    for level, low, high in ((0.90, 1.54, 2.64), (0.95, 1.46, 2.83), (0.99, 1.27, 3.36)):
+        found = talent.fieller(14, 7, level=level, **errors)
+        assert (round(found.low, 2), round(found.high, 2)) == (low, high)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 ROOMS = (
     "errors",
     "paths",
+    "sharing",
     "terms",
     "results",
     "areas",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
         results,
         retention,
         runs,
+        sharing,
         tables,
         talent,
         terms,

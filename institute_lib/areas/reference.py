@@ -5,12 +5,14 @@ that most rooms need, in the shape they need them. What each file may be used fo
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
-from institute_lib import paths, terms
+from institute_lib import paths, sharing, terms
 from institute_lib.areas.divisions import city_of, districts, get, host
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
+from institute_lib.sharing import Read, once_a_run
 
 STATUSES = ("published", "read", "excerpt", "recalled", "not_found", "derived", "demo")
 BOUNDS = ("exact", "rounded", "lower", "upper", "approximate", "text", "missing")
@@ -94,9 +96,17 @@ def reference(name: str) -> pd.DataFrame:
     """
     if name not in FILES:
         raise ParameterError(f"reference {name!r}: {nearest(name, FILES)}")
-    contract, path = FILES[name], paths.reference() / f"{name}.csv"
+    path = paths.reference() / f"{name}.csv"
+    sharing.note_read(Read("reference", name))
     if not path.is_file():
         raise DataError(f"reference file {path.name} is missing from {path.parent}; it ships with the project")
+    stamp = path.stat()
+    return _checked(name, path, (stamp.st_mtime_ns, stamp.st_size))
+
+
+@once_a_run
+def _checked(name: str, path: Path, _stamp: tuple[int, int]) -> pd.DataFrame:
+    contract = FILES[name]
     frame = pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False)
     required = dict.fromkeys((*contract.columns, *contract.numbers, "source", "status"))
     missing = [Fault(path.name, None, column, None, "column is missing") for column in required if column not in frame]

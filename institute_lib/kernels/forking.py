@@ -13,11 +13,14 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import psutil
 
 from institute_lib import paths
 from institute_lib.errors import RunError
@@ -25,6 +28,7 @@ from institute_lib.errors import RunError
 PRELOAD = ["institute_lib.kernels.preload"]
 STARTUP_SECONDS = 120.0
 STARTED = time.time()
+MARK = "INSTITUTE_KERNEL"
 
 
 def available() -> bool:
@@ -134,12 +138,40 @@ def end_with_parent(*, remove: str | None = None) -> None:
     def wait() -> None:
         parent.join()
         if remove:
+            end_marked(remove)
             _remove_afterwards(remove)
         if os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)
 
     threading.Thread(target=wait, name="end-with-parent", daemon=True).start()
+
+
+def end_marked(private: str) -> None:
+    """Kill every process that a kernel started, and that still runs, wherever it has moved to.
+
+    Args:
+        private: the kernel's own folder, which its environment, and so that of whatever it starts, names in MARK.
+    """
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # others' processes, and those that just ended
+            if process.pid != os.getpid() and process.environ().get(MARK) == private:
+                process.kill()
+
+
+def private_memory(pid: int) -> int | None:
+    """The most bytes that a process held for itself alone, its share of the forkserver's pages left out."""
+    with suppress(psutil.Error, OSError):
+        now = psutil.Process(pid).memory_full_info()
+        return now.uss + max(0, _peak_resident(pid) - now.rss)
+    return None
+
+
+def _peak_resident(pid: int) -> int:
+    """Linux alone says it."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text(encoding="ascii", errors="replace").splitlines() if status.is_file() else []
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def _remove_afterwards(folder: str) -> None:

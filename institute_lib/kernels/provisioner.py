@@ -22,6 +22,7 @@ from institute_lib.kernels import forking
 
 logger = logging.getLogger(__name__)
 LAUNCHER = "ipykernel_launcher"
+POLL_SECONDS = 0.02
 LONGEST_SOCKET_FOLDER = 80  # a Unix socket's path holds 107 bytes
 
 
@@ -125,6 +126,7 @@ class PrivateKernelManager(AsyncKernelManager):
     kernel_cwd: ClassVar[str | None] = None
     running: ClassVar[list["PrivateKernelManager"]]
     was_forked = False
+    memory_bytes: int | None = None
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -136,7 +138,8 @@ class PrivateKernelManager(AsyncKernelManager):
 
     async def _async_pre_start_kernel(self, **kw: Any):
         # Temporary files go where they are removed even if the kernel is killed.
-        kw["env"] = {**os.environ, **kw.get("env", {}), "TMPDIR": self.private, **self.kernel_env}
+        own = {"TMPDIR": self.private, forking.MARK: self.private}
+        kw["env"] = {**os.environ, **kw.get("env", {}), **own, **self.kernel_env}
         if self.kernel_cwd:
             kw["cwd"] = self.kernel_cwd
         if self.provisioner is None and self.warm:
@@ -150,11 +153,23 @@ class PrivateKernelManager(AsyncKernelManager):
         self.was_forked = getattr(self.provisioner, "forked", False)
         await super()._async_post_start_kernel(**kw)
 
+    async def _async_request_shutdown(self, restart: bool = False) -> None:
+        """Ask how much memory it took while it is still there to be asked."""
+        self.memory_bytes = forking.private_memory(self.provisioner.pid)
+        await super()._async_request_shutdown(restart=restart)
+
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
+        self.end_now()
+        forking.end_marked(self.private)
         await super()._async_cleanup_resources(restart=restart)
         if not restart:
             shutil.rmtree(self.private, ignore_errors=True)
 
+    async def _async_finish_shutdown(self, waittime: float | None = None, restart: bool = False, **_kw: Any) -> None:
+        await super()._async_finish_shutdown(waittime, pollinterval=POLL_SECONDS, restart=restart)
+
+    request_shutdown = _async_request_shutdown
+    finish_shutdown = _async_finish_shutdown
     cleanup_resources = _async_cleanup_resources
     pre_start_kernel = _async_pre_start_kernel
     post_start_kernel = _async_post_start_kernel
@@ -162,8 +177,8 @@ class PrivateKernelManager(AsyncKernelManager):
     def end_now(self) -> None:
         """Kill the kernel and its process group from another thread: nbclient then notices a dead kernel."""
         group = getattr(self.provisioner, "pgid", None)
-        if group and group != os.getpgrp():
-            with suppress(ProcessLookupError):
+        if group and group != os.getpgrp() and hasattr(os, "killpg"):
+            with suppress(ProcessLookupError, PermissionError):
                 os.killpg(group, signal.SIGKILL)
 
 

@@ -20,6 +20,7 @@ from institute_lib.policy.aggregation import (
 from institute_lib.policy.fixed_effects import few_treated_warning, positive_weights, refuse_no_contrast
 from institute_lib.policy.panel import Panel, constant_by_unit, listed, names_of, read_panel
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
+from institute_lib.sharing import once_a_run
 
 CONTROLS = ("not_yet_treated", "never_treated")
 Control = Literal["not_yet_treated", "never_treated"]
@@ -33,6 +34,7 @@ GAPS = "Unbalanced panel detected"  # said here in this library's words
 OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
 
 
+@once_a_run
 def staggered(
     panel: pd.DataFrame,
     *,

@@ -13,6 +13,7 @@ from institute_lib.policy.multiple import adjust
 from institute_lib.policy.pilots import pilot
 from institute_lib.policy.results import LEVEL, PilotEffect, figure, figures, p_value, period_name, unit_name
 from institute_lib.results import Result
+from institute_lib.sharing import once_a_run
 
 METHODS = ("synthetic_did", "synthetic_control", "did")
 BAD_FIT = 2  # times the donors' median pre-period error
@@ -53,6 +54,7 @@ class Evaluation(Result):
         return self.findings(language)[0]
 
 
+@once_a_run
 def evaluate(
     panel: pd.DataFrame,
     specification: Specification,
@@ -77,6 +79,7 @@ def evaluate(
     return Evaluation(specification, effects, table, warnings)
 
 
+@once_a_run
 def robustness(
     panel: pd.DataFrame,
     specification: Specification,

@@ -1,14 +1,13 @@
 """Everything that can be refused before a kernel starts."""
 
-import hashlib
 from collections.abc import Iterable
 
 import pandas as pd
 
 from institute_lib import parameters, paths, tables
 from institute_lib.errors import DataError, ParameterError, nearest
-from institute_lib.runs import places
-from institute_lib.runs.fingerprints import job_parameters, table_file
+from institute_lib.runs import contents
+from institute_lib.runs.fingerprints import job_parameters
 from institute_lib.runs.plan import Job, Plan
 
 
@@ -54,25 +53,12 @@ def check_tables(names: Iterable[str], *, quarter: str) -> None:
         DataError: with every fault of every table.
     """
     as_of = pd.Period(quarter, freq="Q").end_time.date().isoformat()
-    memory = paths.cache() / "sound_tables.json"
-    sound = places.read_json(memory) or {}
-    faults, messages, found = [], [], dict(sound)
+    faults, messages = [], []
     for name in names:
         try:
-            key = _key(name, quarter)
-            if sound.get(name) != key:
-                tables.load(name, as_of=as_of)
-                found[name] = key
+            contents.table_hash(name, as_of)
         except DataError as error:
             faults += error.faults
             messages.append(str(error).splitlines()[0])
     if messages:
         raise DataError("the run does not start: " + "; ".join(messages), tuple(faults))
-    if found != sound:
-        places.write_json(memory, found)
-
-
-def _key(name: str, quarter: str) -> str:
-    """Stands for a table's content and for the contract that it was checked against."""
-    contract = "".join(places.file_hash(path) for path in sorted((paths.PACKAGE / "tables").glob("*.py")))
-    return hashlib.sha256((places.file_hash(table_file(name, quarter)) + contract).encode()).hexdigest()

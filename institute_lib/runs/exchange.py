@@ -1,5 +1,6 @@
 """What a notebook leaves for others (`record`) and what a notebook finds of the others (`results`)."""
 
+import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from institute_lib.parameters import Study
 
 JOB_VARIABLE = "INSTITUTE_JOB_FOLDER"
+RESULTS_VARIABLE = "INSTITUTE_JOB_RESULTS"  # the jobs whose results a running job may read
 HEADLINE_KEYS = ("text", "text_zh", "text_en", "value", "unit", "change")
 LONGEST_TEXT = 2000
 
@@ -90,7 +92,7 @@ def _is_demo(safe: Sequence[Any]) -> bool:
         return any(item.demo for item in safe)
     from institute_lib import tables
 
-    return tables.locate("workers", "9999-12-31").source == "demo"
+    return tables.source("workers") == "demo"
 
 
 def _headline(given: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -226,6 +228,9 @@ def headline_text(result: Mapping[str, Any], language: str) -> str:
 def results(quarter: str, area: str, language: str = "zh") -> Results:
     """What the other notebooks found for an area and the areas around it.
 
+    A notebook that `institute run` runs is shown what the plan says that it reads, and so depends on; elsewhere it is
+    shown every notebook that reads no other one.
+
     Args:
         quarter: such as "2025Q4".
         area: code of a city or a district.
@@ -234,21 +239,20 @@ def results(quarter: str, area: str, language: str = "zh") -> Results:
     Returns:
         Results; a notebook whose last run failed counts as missing, even where its earlier brief is kept.
     """
-    from institute_lib.runs.plan import Job, load_plan, related
+    from institute_lib.runs.plan import Job, load_plan
 
-    plan = load_plan()
     folder = places.run_folder(quarter, language)
-    others = [notebook.name for notebook in plan.notebooks if not notebook.after]
-    around: dict[str, dict[str, dict[str, Any]]] = {}
+    allowed = os.environ.get(RESULTS_VARIABLE)
+    jobs = load_plan().readable(area) if allowed is None else [Job(*named) for named in json.loads(allowed)]
+    around: dict[str, dict[str, dict[str, Any]]] = {area: {}}
     missing = []
-    for code in related(area, plan.areas):
-        around[code] = {}
-        for notebook in others:
-            found, why = usable_result(folder, Job(notebook, code))
-            if found:
-                around[code][notebook] = found
-            else:
-                missing.append((code, notebook, why))
+    for job in jobs:
+        found, why = usable_result(folder, job)
+        of_area = around.setdefault(job.area, {})
+        if found:
+            of_area[job.notebook] = found
+        else:
+            missing.append((job.area, job.notebook, why))
     found = Results(area, quarter, language, around, tuple(missing))
     return found if not missing else Results(area, quarter, language, around, tuple(missing), (found.summary(),))
 

@@ -3,25 +3,27 @@
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median
 
 from institute_lib import kernels, paths
+from institute_lib.errors import RunError
 from institute_lib.runs import checks, index, places
-from institute_lib.runs.fingerprints import fingerprint, job_inputs, job_parameters
+from institute_lib.runs.estimates import Estimates, free_memory
+from institute_lib.runs.fingerprints import changed, job_inputs, job_parameters
 from institute_lib.runs.jobs import Failure, Outcome, Task, failed
 from institute_lib.runs.plan import Job, Plan, load_plan, with_language
 from institute_lib.runs.progress import Event, Reporter, reporter
-from institute_lib.runs.summary import RunSummary
-from institute_lib.runs.workers import Workers, enough_memory, open_workers
+from institute_lib.runs.summary import RunSummary, provenance
+from institute_lib.runs.workers import Workers, open_workers
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 3  # a kernel or worker that died is tried twice more; a notebook's own error never
 BYTES_PER_JOB = 8_000_000
 FREE_MARGIN = 20_000_000
+SUMMARY_SECONDS = 1.0  # how often the summary on disk follows the run
 
 
 def run(
@@ -68,19 +70,19 @@ def run(
     checks.check_notebooks(plan, jobs, quarter=quarter)
     checks.check_tables(plan.tables, quarter=quarter)
     folder = places.run_folder(quarter, plan.language)
-    started, begun = places.now(), time.perf_counter()
-    run_id = f"{started[:19].replace(':', '')}-{uuid.uuid4().hex[:6]}"
     if warm and kernels.library_changed():
         logger.warning("kernels start cold: a module of institute_lib was edited after this process began")
         warm = False
     with places.locked(folder):
         places.sweep(folder)
         places.check_free_space(folder, FREE_MARGIN + BYTES_PER_JOB * len(jobs))
-        work = Work(plan, jobs, quarter, folder, run_id, force, warm, reporter(progress))
-        outcomes = work.through(workers=workers, scheduler=scheduler)
-        summary = RunSummary(quarter, plan.language, run_id, started, folder, outcomes, time.perf_counter() - begun)
-        places.write_json(folder / "summary.json", summary.to_dict())
-        index.write(plan, quarter=quarter, folder=folder, run=summary.to_dict())
+        with places.shared_folder(folder) as shared, places.reserve(folder) as give_back:
+            work = Work(plan, jobs, quarter, folder, force, warm, shared, reporter(progress))
+            try:
+                work.through(workers=workers, scheduler=scheduler)
+            finally:  # when it is interrupted too, the summary and the index say what was done until then
+                give_back()
+                summary = work.finish()
     return summary
 
 
@@ -92,75 +94,99 @@ class Work:
     jobs: tuple[Job, ...]
     quarter: str
     folder: Path
-    run_id: str
     force: bool
     warm: bool
+    shared: Path | None
     report: Reporter
+    started: str = field(default_factory=places.now)
+    begun: float = field(default_factory=time.perf_counter)
     outcomes: dict[Job, Outcome] = field(default_factory=dict)
+    waiting: list[Job] = field(default_factory=list)
     running: dict[Future, Task] = field(default_factory=dict)
     attempts: dict[Job, int] = field(default_factory=dict)
     workers: Workers | None = None
-    begun: float = field(default_factory=time.perf_counter)
+    written: float = 0.0
 
-    def through(self, *, workers: int | None, scheduler: str | None) -> tuple[Outcome, ...]:
+    def __post_init__(self) -> None:
+        self.run_id = f"{self.started[:19].replace(':', '')}-{uuid.uuid4().hex[:6]}"
+        self.provenance = provenance(self.plan, self.quarter)
+        self.estimates = Estimates.from_last_run(self.jobs, self.folder)
+
+    def through(self, *, workers: int | None, scheduler: str | None) -> None:
         """All jobs, each as soon as what it reads has ended; kernels start only if a job is not current."""
+        self.write_summary("running")
         self.tell("begin")
-        durations = self._last_seconds()
-        waiting = sorted(self.jobs, key=lambda job: -durations[job])
+        self.waiting = sorted(self.jobs, key=lambda job: -self.estimates.seconds[job])
+        ended = False
         try:
-            while waiting or self.running:
-                waiting = self._start_ready(waiting, workers, scheduler)
+            while self.waiting or self.running:
+                self._start_ready(workers, scheduler)
                 self._collect()
+            ended = True
         finally:
             if self.workers:
-                self.workers.close()
+                self.workers.close(now=not ended)
         self.tell("end")
-        return tuple(self.outcomes[job] for job in self.jobs)
 
-    def _start_ready(self, waiting: list[Job], workers: int | None, scheduler: str | None) -> list[Job]:
-        left = []
-        for job in waiting:
-            open_before = [read for read in self.plan.reads(job) if read in self.jobs and read not in self.outcomes]
-            full = self.workers is not None and len(self.running) >= self.workers.slots
-            short = bool(self.running) and not scheduler and not enough_memory()
-            if open_before or full or short:
-                left.append(job)
+    def _start_ready(self, workers: int | None, scheduler: str | None) -> None:
+        for job in tuple(self.waiting):
+            if self._must_wait(job):
                 continue
+            self.waiting.remove(job)
             task = self._task(job)
-            if not self.force and self._is_current(job, task):
+            if task is None:
                 self._end(Outcome(job, "current"), "current")
                 continue
             if self.workers is None:
                 self.workers = open_workers(workers=workers, scheduler=scheduler)
+                self.memory = free_memory()
             self._submit(task)
-        return left
 
-    def _task(self, job: Job) -> Task:
+    def _must_wait(self, job: Job) -> bool:
+        """For what it reads, for a free worker, for memory; the last try of a job that was killed has all to itself."""
+        if any(read in self.jobs and read not in self.outcomes for read in self.plan.reads(job)):
+            return True
+        if self.workers is None or not self.running:
+            return False
+        last_try = ATTEMPTS - 1
+        alone = [task.job for task in self.running.values() if self.attempts[task.job] > last_try]
+        if alone or self.attempts.get(job, 0) == last_try or len(self.running) >= self.workers.slots:
+            return True
+        return self.workers.local and not self._fits(job)
+
+    def _fits(self, job: Job) -> bool:
+        expected = self.estimates.memory[job]
+        taken = sum(self.estimates.memory[task.job] for task in self.running.values())
+        return taken + expected <= self.memory and expected <= free_memory()
+
+    def _task(self, job: Job) -> Task | None:
+        """What a worker needs for a job; None if the job is current."""
+        place = self.folder / job.notebook / job.area
+        manifest = None if (place / places.FAILURE).is_file() else places.intact_manifest(place)
+        before = (manifest or {}).get("inputs") or {}
+        reads = before.get("reads", ())
+        inputs = job_inputs(self.plan, job, quarter=self.quarter, folder=self.folder, reads=reads)
+        if manifest and not self.force and not changed(before, inputs):
+            return None
         notebook = self.plan.notebook(job.notebook)
-        inputs = job_inputs(self.plan, job, quarter=self.quarter, folder=self.folder)
         return Task(
             job=job,
             notebook=notebook.path,
-            place=self.folder / job.notebook / job.area,
+            place=place,
             root=paths.root().resolve(),
             plan_path=self.plan.path,
             quarter=self.quarter,
             language=self.plan.language,
             parameters=job_parameters(self.plan, job, quarter=self.quarter),
             inputs=inputs,
-            fingerprint=fingerprint(inputs),
             run_id=self.run_id,
             cell_seconds=notebook.cell_seconds,
             notebook_seconds=notebook.notebook_seconds,
+            results=self.plan.reads(job),
+            shared=self.shared,
             warm=self.warm,
             single=self.plan.single,
         )
-
-    def _is_current(self, job: Job, task: Task) -> bool:
-        if (task.place / places.FAILURE).is_file():
-            return False
-        manifest = places.intact_manifest(task.place)
-        return bool(manifest) and manifest.get("fingerprint") == task.fingerprint
 
     def _submit(self, task: Task) -> None:
         self.attempts[task.job] = self.attempts.get(task.job, 0) + 1
@@ -175,44 +201,59 @@ class Work:
     def _collect(self) -> None:
         """Take in the jobs that ended; a lost worker or kernel is tried again, a notebook's own error is not."""
         ended, _ = wait(self.running, timeout=1.0, return_when=FIRST_COMPLETED)
-        lost = []
+        lost = False
         for future in ended:
             task = self.running.pop(future)
             outcome = _outcome(future, task)
-            if outcome.failure and outcome.failure.kind == "WorkerLost":
-                lost.append(task)
-            elif outcome.failure and outcome.failure.transient and self.attempts[task.job] < ATTEMPTS:
-                self.tell("retry", task.job, outcome.failure.kind)
-                self._submit(task)
+            failure = outcome.failure
+            lost = lost or bool(failure and failure.kind == "WorkerLost")
+            if failure and failure.transient and self.attempts[task.job] < ATTEMPTS:
+                self.waiting.insert(0, task.job)
+                self.tell("retry", task.job, failure.kind)
             else:
+                if failure and failure.kind == "WorkerLost":
+                    outcome = failed(task, failure)
                 self._end(replace(outcome, attempts=self.attempts[task.job]), outcome.state)
         if lost:
             self.workers.renew()
-        for task in lost:
-            if self.attempts[task.job] < ATTEMPTS:
-                self.tell("lost", task.job, "WorkerLost")
-                self._submit(task)
-            else:
-                self._end(failed(task, Failure("WorkerLost", "worker"), attempts=ATTEMPTS), "failed")
 
     def _end(self, outcome: Outcome, what: str) -> None:
         self.outcomes[outcome.job] = outcome
         failure = outcome.failure
         where = f" in cell [{failure.cell}]" if failure and failure.cell else ""
         self.tell(what, outcome.job, f"{failure.kind}{where}" if failure else "")
+        if what != "current" and time.perf_counter() - self.written > SUMMARY_SECONDS:
+            try:
+                self.write_summary("running")
+            except OSError as error:  # room is kept for the last one
+                logger.warning("the summary could not be brought up to date: %s", error.strerror)
 
-    def _last_seconds(self) -> Mapping[Job, float]:
-        """How long each job took the last time; for a new one, what its notebook usually takes."""
-        known = {}
-        for job in self.jobs:
-            manifest = places.read_json(self.folder / job.notebook / job.area / places.MANIFEST) or {}
-            if isinstance(manifest.get("seconds"), int | float):
-                known[job] = float(manifest["seconds"])
-        usual = {
-            name: median([seconds for job, seconds in known.items() if job.notebook == name] or [0.0])
-            for name in {job.notebook for job in self.jobs}
-        }
-        return {job: known.get(job, usual[job.notebook]) for job in self.jobs}
+    def finish(self) -> RunSummary:
+        """The last word of the run: the summary and the index page.
+
+        Raises:
+            RunError: they could not be written.
+        """
+        state = "finished" if len(self.outcomes) == len(self.jobs) else "interrupted"
+        try:
+            summary = self.write_summary(state)
+            index.write(self.plan, quarter=self.quarter, folder=self.folder, run=summary.to_dict())
+        except OSError as error:
+            raise RunError(
+                f"{self.folder}: the summary could not be written: {error.strerror}; make room and run again: what was "
+                "finished is kept"
+            ) from error
+        return summary
+
+    def write_summary(self, state: str) -> RunSummary:
+        """Keep on disk what was done until now; a run that is killed leaves it `running`."""
+        outcomes = tuple(self.outcomes[job] for job in self.jobs if job in self.outcomes)
+        seconds = time.perf_counter() - self.begun
+        made = (self.quarter, self.plan.language, self.run_id, self.started, self.folder, outcomes, seconds)
+        summary = RunSummary(*made, state=state, total=len(self.jobs), provenance=self.provenance)
+        places.write_json(self.folder / places.SUMMARY, summary.to_dict())
+        self.written = time.perf_counter()
+        return summary
 
     def tell(self, what: str, job: Job | None = None, detail: str = "") -> None:
         ended, total = len(self.outcomes), len(self.jobs)

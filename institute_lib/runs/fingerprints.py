@@ -1,21 +1,21 @@
-"""What a job depends on, as hashes: its notebook, the library it imports, the tables and results it reads, versions.
+"""What a job depends on, as hashes: its notebook, the library it imports, what it and others read, versions.
 
-Read from the source alone (`ast`), never by executing anything.
+The code is read as source (`ast`), never executed; which tables and files a job reads, it notes itself while it runs.
 """
 
 import ast
 import hashlib
 import json
 import platform
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from institute_lib import areas, paths, tables
-from institute_lib.errors import DataError
-from institute_lib.runs import places
+from institute_lib import areas, paths
+from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import usable_result
 from institute_lib.runs.plan import Job, Plan
 
@@ -34,26 +34,30 @@ PACKAGES = (
     "ipykernel",
     "nbconvert",
 )
-ABSENT = "absent"
+CATALOGUE = re.compile(r"""["'](\w+)\.""")
 ALWAYS = ("brief", "runs")  # what every job goes through
-NOT_READERS = ("tables", "registers", "demo", "runs")  # they name tables without reading them for a notebook
 
 
-def job_inputs(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
+def job_inputs(
+    plan: Plan, job: Job, *, quarter: str, folder: Path, reads: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Everything that a job's outputs depend on, named, each with its hash.
 
     Results that are read count as of now: call it when the jobs before this one have ended.
+
+    Args:
+        reads: what the job noted that it read when it last ran (the `reads` of its manifest); their hashes are taken
+            anew. A job that has not run yet has read nothing.
     """
     notebook = plan.notebook(job.notebook)
     cells = code_cells(notebook.path)
-    rooms = imported_rooms(cells)
     return {
         "notebook": source_hash(notebook.path),
         "parameters": job_parameters(plan, job, quarter=quarter),
         "form": "single" if plan.single else "shared",
-        "library": library_hash(rooms),
-        "reference": reference_hash(),
-        "tables": {name: table_hash(name, quarter) for name in sorted(tables_read(cells, rooms))},
+        "library": library_hash(imported_rooms(cells), catalogues_named(cells)),
+        "divisions": divisions_hash(),
+        "reads": contents.hashed(contents.read_from(one) for one in reads),
         "results": {str(read): _result_hash(folder, read) for read in plan.reads(job)},
         "versions": versions(),
     }
@@ -66,6 +70,7 @@ def fingerprint(inputs: Mapping[str, Any]) -> str:
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What differs between two sets of inputs, in words such as `tables: workers`."""
+    before, after = contents.by_kind(before), contents.by_kind(after)
     differences = []
     for name in sorted(set(before) | set(after)):
         old, new = before.get(name), after.get(name)
@@ -83,11 +88,16 @@ def provenance(inputs: Mapping[str, Any], language: str) -> dict[str, str]:
     """What the foot of a brief says of its inputs: each table, the library, the reference data, results read."""
     from institute_lib import terms
 
-    hashes = {"library": inputs["library"], "reference": inputs["reference"]}
+    facts = [read for read in inputs["reads"] if read["kind"] == "reference"]
+    hashes = {
+        "library": inputs["library"],
+        "reference": fingerprint({"divisions": inputs["divisions"], "facts": facts}),
+    }
     rows = {terms.text(f"runs.made_{name}", language): digest for name, digest in hashes.items()}
-    for table, digest in inputs["tables"].items():
-        name = terms.label(table, language, column="table")
-        rows[terms.text("runs.made_table", language, table=name)] = _shown_hash(digest, language)
+    for read in inputs["reads"]:
+        if read["kind"] == "tables":
+            name = terms.label(read["name"], language, column="table")
+            rows[terms.text("runs.made_table", language, table=name)] = _shown_hash(read["hash"], language)
     if inputs["results"]:
         rows[terms.text("runs.made_results", language, n=len(inputs["results"]))] = fingerprint(inputs["results"])
     return rows
@@ -96,7 +106,7 @@ def provenance(inputs: Mapping[str, Any], language: str) -> dict[str, str]:
 def _shown_hash(digest: str, language: str) -> str:
     from institute_lib import terms
 
-    return terms.text("runs.made_without", language) if digest == ABSENT else digest
+    return terms.text("runs.made_without", language) if digest == contents.ABSENT else digest
 
 
 def job_parameters(plan: Plan, job: Job, *, quarter: str) -> dict[str, Any]:
@@ -177,16 +187,23 @@ def imported_rooms(cells: Iterable[str]) -> frozenset[str]:
     return frozenset(reached)
 
 
+def catalogues_named(cells: Iterable[str]) -> frozenset[str]:
+    """The word catalogues that code names, such as `notebooks` in `text("notebooks.headline")`."""
+    catalogues = {path.stem for path in (paths.PACKAGE / "terms").glob("*.toml")}
+    return frozenset(name for cell in cells for name in CATALOGUE.findall(cell) if name in catalogues)
+
+
 @cache
-def library_hash(rooms: frozenset[str]) -> str:
-    """Hash of the code and the words of some rooms."""
-    return _files_hash(path for room in sorted(rooms) for path in _room_files(room))
+def library_hash(rooms: frozenset[str], catalogues: frozenset[str] = frozenset()) -> str:
+    """Hash of the code and the words of some rooms, and of further word catalogues."""
+    words = [paths.PACKAGE / "terms" / f"{name}.toml" for name in sorted(catalogues)]
+    return _files_hash([*(path for room in sorted(rooms) for path in _room_files(room)), *words])
 
 
-def reference_hash() -> str:
-    """Hash of the reference data and of approved boundaries, if any."""
-    folders = (paths.reference(), paths.approved_boundaries())
-    return _files_hash(path for folder in folders for path in sorted(folder.glob("*")) if path.is_file())
+def divisions_hash() -> str:
+    """Hash of the lists of divisions, and of approved boundaries, if any: what every job stands on."""
+    approved = sorted(path for path in paths.approved_boundaries().glob("*") if path.is_file())
+    return _files_hash([*(paths.reference() / name for name in contents.DIVISIONS), *approved])
 
 
 def _files_hash(files: Iterable[Path]) -> str:
@@ -194,47 +211,6 @@ def _files_hash(files: Iterable[Path]) -> str:
     for path in files:
         digest.update(f"{path.name} {places.file_hash(path)}\n".encode())
     return digest.hexdigest()
-
-
-def tables_read(cells: Iterable[str], rooms: Iterable[str]) -> set[str]:
-    """The tables that a notebook loads, itself or through the library; all of them where the name is computed."""
-    trees = [_parsed(cell) for cell in cells]
-    trees += [tree for room in rooms if room not in NOT_READERS for tree in _trees(room)]
-    return {name for tree in trees for name in _tables_named(tree)}
-
-
-def _tables_named(tree: ast.Module) -> set[str]:
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        function = node.func if isinstance(node, ast.Call) else None
-        if not (isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)):
-            continue
-        if function.value.id != "tables":
-            continue
-        if function.attr == "unreported":
-            found |= {"workers", "reporting"}
-        elif function.attr == "load":
-            name = node.args[0] if node.args else None
-            found |= {name.value} if isinstance(name, ast.Constant) else set(tables.CONTRACTS)
-    return found
-
-
-def table_hash(name: str, quarter: str) -> str:
-    """Hash of the file that answers for a table in a quarter; ABSENT where there is none."""
-    try:
-        return places.file_hash(table_file(name, quarter))
-    except DataError:
-        return ABSENT
-
-
-def table_file(name: str, quarter: str) -> Path:
-    """
-    Raises:
-        DataError: neither a register nor a demo table is there.
-    """
-    import pandas as pd
-
-    return tables.locate(name, pd.Period(quarter, freq="Q").end_time.date().isoformat()).path
 
 
 def _result_hash(folder: Path, job: Job) -> str:

@@ -1,6 +1,7 @@
 """One job, in a process of its own: execute, check, export, commit. A failure is an outcome, never an exception."""
 
 import errno
+import json
 import logging
 import os
 import shutil
@@ -8,14 +9,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from institute_lib.runs import places
-from institute_lib.runs.exchange import JOB_VARIABLE, headline_text
-from institute_lib.runs.fingerprints import provenance
+from institute_lib.runs import contents, places
+from institute_lib.runs.exchange import JOB_VARIABLE, RESULTS_VARIABLE, headline_text
+from institute_lib.runs.fingerprints import fingerprint, provenance, versions
 from institute_lib.runs.plan import PLAN_VARIABLE, Job
+from institute_lib.sharing import READS_VARIABLE, SHARED_VARIABLE, noted
+
+if TYPE_CHECKING:
+    from institute_lib.kernels import PrivateKernelManager
 
 logger = logging.getLogger(__name__)
 START_SECONDS = 60
@@ -35,10 +40,11 @@ class Task:
     language: str
     parameters: Mapping[str, Any]
     inputs: Mapping[str, Any]
-    fingerprint: str
     run_id: str
     cell_seconds: int
     notebook_seconds: int
+    results: tuple[Job, ...] = ()
+    shared: Path | None = None
     warm: bool = True
     single: bool = False
 
@@ -61,7 +67,9 @@ class Outcome:
     Attributes:
         state: "done", "current" (unchanged, not run) or "failed".
         seconds: of the whole job; `cell_seconds` of the notebook's own computing.
-        kept: when the brief that is still there was made, if the job failed and an earlier one exists.
+        memory_bytes: the most that its kernel held for itself.
+        kept: when the brief that is still there was made, and kept_run by which run, if the job failed and an earlier
+            one exists.
     """
 
     job: Job
@@ -69,10 +77,11 @@ class Outcome:
     seconds: float = 0.0
     cell_seconds: float = 0.0
     warm: bool = False
+    memory_bytes: int | None = None
     failure: Failure | None = None
     kept: str | None = None
+    kept_run: str | None = None
     attempts: int = 1
-    details: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -92,20 +101,20 @@ def run_job(task: Task) -> Outcome:
         started, private = time.perf_counter(), None
         os.environ["INSTITUTE_HOME"] = str(task.root)  # a worker may have been made for another project folder
         try:
+            check_versions(task)
             task.place.mkdir(parents=True, exist_ok=True)
             private = Path(tempfile.mkdtemp(prefix=places.PRIVATE, dir=task.place.parent))
-            cell_seconds, warm = execute(task, private)
-            result = accept(task, private)
-            export(task, private)
-            seconds = time.perf_counter() - started
-            manifest = _manifest(task, result, seconds=seconds, cell_seconds=cell_seconds, warm=warm)
-            places.commit(private, task.place, manifest)
-            return Outcome(task.job, "done", seconds, cell_seconds, warm)
+            done = _outcome_of(task, private, started)
         except JobError as error:
             failure = error.failure
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             failure = Failure("DiskFull" if full else type(error).__name__, "write", transient=not full)
+        except Exception as error:  # whatever else goes wrong fails this job alone, and is named
+            logger.exception("%s", task.job)
+            failure = Failure(type(error).__name__, "run")
+        else:
+            return done
         finally:
             if private and private.is_dir():
                 _keep_failed(private, task.place)
@@ -113,11 +122,38 @@ def run_job(task: Task) -> Outcome:
         return failed(task, failure, time.perf_counter() - started)
 
 
-def execute(task: Task, private: Path) -> tuple[float, bool]:
+def _outcome_of(task: Task, private: Path, started: float) -> Outcome:
+    begun = time.time()
+    cell_seconds, kernel = execute(task, private)
+    result = accept(task, private)
+    inputs = {**task.inputs, "reads": contents.hashed(noted(private / places.READS), since=begun)}
+    export(task, private, inputs)
+    measured = {
+        "seconds": time.perf_counter() - started,
+        "cell_seconds": cell_seconds,
+        "warm": kernel.was_forked,
+        "memory_bytes": kernel.memory_bytes,
+    }
+    places.commit(private, task.place, _manifest(task, result, inputs=inputs, **measured))
+    return Outcome(task.job, "done", **measured)
+
+
+def check_versions(task: Task) -> None:
+    """
+    Raises:
+        JobError: this worker has other versions than the computer that planned the job, so that the manifest would lie.
+    """
+    if task.inputs["versions"] != versions():
+        differing = sorted(name for name, number in versions().items() if task.inputs["versions"].get(name) != number)
+        logger.error("%s: this worker has other versions of %s", task.job, ", ".join(differing))
+        raise JobError(Failure("OtherVersions", "worker"))
+
+
+def execute(task: Task, private: Path) -> tuple[float, "PrivateKernelManager"]:
     """papermill executes the notebook within its time limits.
 
     Returns:
-        Seconds that its cells took, and whether its kernel was forked.
+        Seconds that its cells took, and the manager of its kernel, which has ended.
 
     Raises:
         JobError: a cell raised, the kernel died, or a limit was passed.
@@ -157,12 +193,19 @@ def execute(task: Task, private: Path) -> tuple[float, bool]:
     if failure:
         raise JobError(failure) from None
     seconds = sum(cell.metadata.get("papermill", {}).get("duration") or 0 for cell in executed.cells)
-    return seconds, any(kernel.was_forked for kernel in manager.running)
+    return seconds, manager.running[-1]
 
 
 def _environment(task: Task, private: Path) -> dict[str, str]:
-    environment = {JOB_VARIABLE: str(private), "INSTITUTE_HOME": str(task.root), "PLOTLY_RENDERER": "plotly_mimetype"}
-    return environment | ({PLAN_VARIABLE: str(task.plan_path)} if task.plan_path else {})
+    environment = {
+        "INSTITUTE_HOME": str(task.root),
+        "PLOTLY_RENDERER": "plotly_mimetype",
+        JOB_VARIABLE: str(private),
+        RESULTS_VARIABLE: json.dumps([[read.notebook, read.area] for read in task.results]),
+        READS_VARIABLE: str(private / places.READS),
+    }
+    optional = {PLAN_VARIABLE: task.plan_path, SHARED_VARIABLE: task.shared}
+    return environment | {name: str(value) for name, value in optional.items() if value}
 
 
 def accept(task: Task, private: Path) -> dict[str, Any]:
@@ -193,7 +236,7 @@ def accept(task: Task, private: Path) -> dict[str, Any]:
     return result
 
 
-def export(task: Task, private: Path) -> None:
+def export(task: Task, private: Path, inputs: Mapping[str, Any]) -> None:
     """The brief of the executed notebook, and beside the quarter's briefs the plotly library that they share.
 
     Raises:
@@ -207,7 +250,7 @@ def export(task: Task, private: Path) -> None:
             private / places.EXECUTED,
             private / places.BRIEF,
             language=task.language,
-            provenance=provenance(task.inputs, task.language),
+            provenance=provenance(inputs, task.language),
             shared=shared and f"../../{shared}",
         )
     except OSError:
@@ -217,7 +260,7 @@ def export(task: Task, private: Path) -> None:
         raise JobError(Failure(type(error).__name__, "brief")) from None
 
 
-def _manifest(task: Task, result: Mapping[str, Any], **measured: Any) -> dict[str, Any]:
+def _manifest(task: Task, result: Mapping[str, Any], *, inputs: Mapping[str, Any], **measured: Any) -> dict[str, Any]:
     return {
         "notebook": task.job.notebook,
         "area": task.job.area,
@@ -225,8 +268,8 @@ def _manifest(task: Task, result: Mapping[str, Any], **measured: Any) -> dict[st
         "language": task.language,
         "run": task.run_id,
         "finished": places.now(),
-        "fingerprint": task.fingerprint,
-        "inputs": dict(task.inputs),
+        "fingerprint": fingerprint(inputs),
+        "inputs": inputs,
         "demo": bool(result["demo"]),
         "partial": bool(result["partial"]),
         "headline": {**result["headline"], "text": headline_text(result, task.language)},
@@ -265,11 +308,11 @@ def _keep_failed(private: Path, place: Path) -> None:
 def failed(task: Task, failure: Failure, seconds: float = 0.0, attempts: int = 1) -> Outcome:
     """Record the failure beside the last good brief, which stays."""
     kept = places.intact_manifest(task.place)
-    note = {"run": task.run_id, "finished": places.now(), "fingerprint": task.fingerprint, **asdict(failure)}
+    note = {"run": task.run_id, "finished": places.now(), **asdict(failure)}
     try:
+        task.place.mkdir(parents=True, exist_ok=True)
         places.write_json(task.place / places.FAILURE, note)
     except OSError as error:  # the disk is full: the summary still says what failed
         logger.warning("%s: its failure could not be written: %s", task.job, os.strerror(error.errno or 0))
-    return Outcome(
-        task.job, "failed", seconds, failure=failure, kept=kept["finished"] if kept else None, attempts=attempts
-    )
+    made = {"kept": kept["finished"], "kept_run": kept["run"]} if kept else {}
+    return Outcome(task.job, "failed", seconds, failure=failure, attempts=attempts, **made)

@@ -6,21 +6,24 @@ import os
 import shutil
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from institute_lib import paths
+from institute_lib import paths, sharing
 from institute_lib.errors import RunError
 
 RESULT, BRIEF, EXECUTED, MANIFEST = "result.json", "brief.html", "executed.ipynb", "manifest.json"
 FAILURE, FAILED = "failure.json", "failed.ipynb"
+READS, SUMMARY = "reads.jsonl", "summary.json"
 OUTPUTS = (EXECUTED, RESULT, BRIEF)
 LOCK = ".lock"
-PRIVATE = ".private-"
+PRIVATE, READY = ".private-", ".ready-"
+RESERVED_BYTES = 2_000_000
+SHARING_BYTES = 1_000_000_000
 
 
 def run_folder(quarter: str, language: str = "zh") -> Path:
@@ -88,18 +91,34 @@ def sync_folder(folder: Path) -> None:
 
 
 def commit(private: Path, place: Path, manifest: Mapping[str, Any]) -> None:
-    """Put a job's files in their place, the manifest last: until it names them, they do not count."""
-    place.mkdir(parents=True, exist_ok=True)
+    """Put a job's files in their place, the manifest last: until it names them, they do not count.
+
+    The folder is first made whole, manifest and all, then marked as ready by one rename: whatever ends this process
+    before that leaves the earlier files untouched, and after it `sweep` finishes the move.
+    """
     for name in OUTPUTS:
         with (private / name).open("rb+") as file:
             os.fsync(file.fileno())
-    for name in OUTPUTS:
-        (private / name).replace(place / name)
-    sync_folder(place)
-    outputs = {name: _described(place / name) for name in OUTPUTS}
-    write_json(place / MANIFEST, {**manifest, "outputs": outputs})
+    outputs = {name: _described(private / name) for name in OUTPUTS}
+    write_json(private / MANIFEST, {**manifest, "outputs": outputs})
+    ready = private.with_name(f"{READY}{place.name}")
+    if ready.is_dir():  # of a worker that was killed while it moved these files
+        _move(ready, place)
+    private.rename(ready)
+    sync_folder(ready.parent)
+    _move(ready, place)
+
+
+def _move(ready: Path, place: Path) -> None:
+    place.mkdir(parents=True, exist_ok=True)
+    for names in (OUTPUTS, (MANIFEST,)):
+        for name in names:
+            if (ready / name).is_file():
+                (ready / name).replace(place / name)
+        sync_folder(place)
     for name in (FAILURE, FAILED):
         (place / name).unlink(missing_ok=True)
+    shutil.rmtree(ready)
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -126,7 +145,12 @@ def _is_as_described(path: Path, described: Mapping[str, Any]) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what interrupted jobs left beside their places. Call it only while holding the run's lock."""
+    """Finish what was ready, and remove what interrupted jobs left beside their places.
+
+    Call it only while holding the run's lock.
+    """
+    for ready in folder.rglob(f"{READY}*"):
+        _move(ready, ready.with_name(ready.name.removeprefix(READY)))
     for left in folder.rglob(f"{PRIVATE}*"):
         shutil.rmtree(left) if left.is_dir() else left.unlink()
 
@@ -144,6 +168,30 @@ def check_free_space(folder: Path, needed: int) -> None:
 
 
 @contextmanager
+def reserve(folder: Path) -> Iterator[Callable[[], None]]:
+    """Keep room on the disk until it is given back: for the summary and the index, should the jobs fill the rest."""
+    path = folder / f"{PRIVATE}room"
+    path.write_bytes(bytes(RESERVED_BYTES))
+    try:
+        yield lambda: path.unlink(missing_ok=True)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def shared_folder(folder: Path) -> Iterator[Path | None]:
+    """A folder for what the jobs of a run share, gone after it; None where the disk has little room."""
+    if shutil.disk_usage(folder).free < SHARING_BYTES:
+        yield None
+        return
+    shared = Path(tempfile.mkdtemp(prefix=f"{PRIVATE}shared-", dir=folder))
+    try:
+        yield shared
+    finally:
+        shutil.rmtree(shared, ignore_errors=True)
+
+
+@contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold a run folder alone. The operating system lets go of the lock when this process ends, however it ends.
 
@@ -152,26 +200,10 @@ def locked(folder: Path) -> Iterator[None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
-        if not _try_lock(file):
+        if not sharing.lock(file, wait=False):
             file.seek(0)
             raise RunError(f"{folder.name} is being run by {file.read().strip() or 'another process'}; wait for it")
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}\n")
         file.flush()
         yield
-
-
-def _try_lock(file: Any) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            file.seek(1 << 20)  # a byte beyond the text, so that the holder's line stays readable
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -88,6 +88,11 @@ class Plan:
         around = related(job.area, self.areas) if notebook.reads == "peers" else (job.area,)
         return tuple(Job(name, area) for area in around for name in notebook.after)
 
+    def readable(self, area: str) -> tuple[Job, ...]:
+        """The jobs of an area and those around it that read no other job, for whoever looks at the results."""
+        names = [notebook.name for notebook in self.notebooks if not notebook.after]
+        return tuple(Job(name, code) for code in related(area, self.areas) for name in names)
+
     def select(self, areas: Iterable[str] | None = None, notebooks: Iterable[str] | None = None) -> tuple[Job, ...]:
         """The jobs of some areas (codes or names) and notebooks; None selects all.
 

@@ -69,7 +69,9 @@ def job_status(plan: Plan, job: Job, *, quarter: str, folder: Path) -> JobStatus
         return JobStatus(job, "missing")
     if not plan.notebook(job.notebook).path.is_file():
         return JobStatus(job, "stale", "notebook", made)
-    differences = changed(manifest.get("inputs", {}), job_inputs(plan, job, quarter=quarter, folder=folder))
+    before = manifest.get("inputs") or {}
+    inputs = job_inputs(plan, job, quarter=quarter, folder=folder, reads=before.get("reads", ()))
+    differences = changed(before, inputs)
     return JobStatus(job, "stale" if differences else "current", "; ".join(differences), made)
 
 

@@ -1,14 +1,18 @@
 """What a run did, as a result like any other."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import ROOMS, tables, terms
+from institute_lib.errors import DataError
 from institute_lib.results import Result
+from institute_lib.runs import fingerprints, places
 from institute_lib.runs.jobs import Outcome
+from institute_lib.runs.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,10 @@ class RunSummary(Result):
     """What a run did.
 
     Attributes:
-        outcomes: one for each job of this run, in the plan's order.
+        outcomes: one for each job of this run that has ended, in the plan's order.
+        state: "running", "finished" or "interrupted"; a run that was killed stays "running".
+        total: number of jobs of this run.
+        provenance: the data and the code that it ran on: tables with their files' hashes, the plan, library, versions.
         index: the page from which every brief opens.
     """
 
@@ -27,6 +34,9 @@ class RunSummary(Result):
     folder: Path
     outcomes: tuple[Outcome, ...]
     seconds: float
+    state: str = "finished"
+    total: int = 0
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -78,9 +88,33 @@ class RunSummary(Result):
             "quarter": self.quarter,
             "language": self.language,
             "run": self.run_id,
+            "state": self.state,
+            "total": self.total,
             "started": self.started,
             "seconds": round(self.seconds, 3),
             "counts": self.counts(),
             "failures": [{**outcome.to_dict()["job"], **outcome.to_dict()["failure"]} for outcome in self.failed],
+            **self.provenance,
             "jobs": [outcome.to_dict() for outcome in self.outcomes],
         }
+
+
+def provenance(plan: Plan, quarter: str) -> dict[str, Any]:
+    """The data and the code that a run stands on, each with its hash."""
+    last_day = pd.Period(quarter, freq="Q").end_time.date().isoformat()
+    return {
+        "data": {name: found for name in tables.CONTRACTS if (found := _source_of(name, last_day))},
+        "code": {
+            "plan": places.file_hash(plan.path) if plan.path and plan.path.is_file() else None,
+            "library": fingerprints.library_hash(frozenset(ROOMS)),
+            "versions": fingerprints.versions(),
+        },
+    }
+
+
+def _source_of(name: str, day: str) -> dict[str, Any] | None:
+    try:
+        place = tables.locate(name, day)
+    except DataError:  # not every table need be there
+        return None
+    return {"source": place.source, "snapshot": place.snapshot, "sha256": places.file_hash(place.path)}

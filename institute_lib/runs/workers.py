@@ -3,11 +3,10 @@
 import logging
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Protocol
-
-import psutil
 
 from institute_lib import kernels
 from institute_lib.errors import RunError
@@ -15,20 +14,26 @@ from institute_lib.runs.jobs import Outcome, Task, run_job
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 20
-BYTES_PER_JOB = 600_000_000  # a worker and its kernel, pages shared with the forkserver not counted twice
 
 
 class Workers(Protocol):
-    """Something that executes tasks, `slots` of them at once."""
+    """Something that executes tasks."""
 
-    slots: int
+    @property
+    def slots(self) -> int:
+        """How many at once."""
+
+    @property
+    def local(self) -> bool:
+        """Whether they take this computer's memory."""
 
     def submit(self, task: Task) -> "Future[Outcome]": ...
 
     def renew(self) -> None:
         """Start anew after a worker process was lost."""
 
-    def close(self) -> None: ...
+    def close(self, *, now: bool = False) -> None:
+        """End them; `now` without waiting for what they are doing."""
 
 
 def open_workers(*, workers: int | None, scheduler: str | None) -> Workers:
@@ -36,22 +41,18 @@ def open_workers(*, workers: int | None, scheduler: str | None) -> Workers:
     Raises:
         RunError: the scheduler does not answer, or the extra `cluster` is not installed.
     """
-    return ClusterWorkers(scheduler) if scheduler else LocalWorkers(workers or fitting_workers())
+    return ClusterWorkers(scheduler) if scheduler else LocalWorkers(workers or processors())
 
 
-def fitting_workers() -> int:
-    """As many as there are processors, and no more than fit into the free memory."""
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(processors, psutil.virtual_memory().available // BYTES_PER_JOB))
-
-
-def enough_memory() -> bool:
-    """Whether one more kernel fits now."""
-    return psutil.virtual_memory().available > BYTES_PER_JOB
+def processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LocalWorkers:
     """Processes of this computer, forked from the same forkserver as their kernels."""
+
+    local = True
 
     def __init__(self, slots: int):
         self.slots = slots
@@ -68,12 +69,18 @@ class LocalWorkers:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._open()
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def close(self, *, now: bool = False) -> None:
+        processes = list((getattr(self._pool, "_processes", None) or {}).values())
+        self._pool.shutdown(wait=not now, cancel_futures=True)
+        for process in processes if now else ():
+            process.kill()  # its kernel ends with it
 
 
 def begin_worker() -> None:
     """What a worker process does first: end with its parent, fork its kernels from the forkserver it came from."""
+    # Ctrl-C reaches the whole process group, and the run itself ends its workers. A handler, because a signal that is
+    # ignored would stay ignored in cold kernels.
+    signal.signal(signal.SIGINT, lambda *_: None)
     kernels.end_with_parent()
     kernels.use_parents_forkserver()
 
@@ -81,6 +88,8 @@ def begin_worker() -> None:
 class ClusterWorkers:
     """A Dask cluster whose workers see the same project folder. Its workers need
     `distributed.worker.daemon: false` to fork kernels; without it they start cold ones, and say so."""
+
+    local = False
 
     def __init__(self, address: str):
         try:
@@ -91,9 +100,13 @@ class ClusterWorkers:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise RunError(f"scheduler {address!r} does not answer: {type(error).__name__}: {error}") from error
-        self.slots = max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
         self._pool = self._client.get_executor(pure=False, retries=0)
         self._submit: Callable = self._pool.submit
+
+    @property
+    def slots(self) -> int:
+        """The workers that there are now: they may come and go during a run."""
+        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
 
     def submit(self, task: Task) -> "Future[Outcome]":
         return self._submit(run_job, task)
@@ -101,5 +114,6 @@ class ClusterWorkers:
     def renew(self) -> None:
         """The scheduler replaces lost workers itself."""
 
-    def close(self) -> None:
+    def close(self, *, now: bool = False) -> None:
+        """Let go of the cluster; what was submitted and not fetched is cancelled by its scheduler."""
         self._client.close()

@@ -14,6 +14,7 @@ from institute_lib.tables.loading import (
     locate,
     read_panel,
     reports,
+    source,
     unreported,
 )
 from institute_lib.tables.quality import completeness, inventory, reporting
@@ -32,6 +33,7 @@ __all__ = [
     "read_panel",
     "reporting",
     "reports",
+    "source",
     "unreported",
     "validate",
 ]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from institute_lib import areas, paths, terms
+from institute_lib import areas, paths, sharing, terms
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.sharing import Read
 from institute_lib.tables.contracts import CONTRACTS, LAST_DAY, validate
 
 # The day on which a row becomes known, and the columns that stay hidden while their own day has not come.
@@ -37,7 +38,7 @@ class Location:
 
 
 def locate(name: str, as_of: str, *, root: Path | None = None) -> Location:
-    """The file that answers for a table on a day.
+    """The file that answers for a table on a day; a job that asks for it is taken to read all of it.
 
     An imported register comes before the demo's: its newest snapshot on or before the day, else its earliest one after
     it (a register taken later still knows the earlier spells).
@@ -46,6 +47,25 @@ def locate(name: str, as_of: str, *, root: Path | None = None) -> Location:
         ParameterError: no contract has this name.
         DataError: neither a register nor a demo table is there.
     """
+    place = _locate(name, as_of, root)
+    if root is None:
+        sharing.note_read(Read("files", str(place.path)))
+    return place
+
+
+def source(name: str, *, root: Path | None = None) -> str:
+    """Where a table's rows come from: "register", "demo" or "published".
+
+    Raises:
+        ParameterError: no contract has this name.
+        DataError: the table is not there.
+    """
+    if root is None:
+        sharing.note_read(Read("sources", name))
+    return _locate(name, LAST_DAY, root).source
+
+
+def _locate(name: str, as_of: str, root: Path | None) -> Location:
     if name not in CONTRACTS:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
     top = Path(root) if root else None
@@ -83,8 +103,14 @@ def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd
         DataError: the table is missing or breaks its contract (every fault at once).
         ParameterError: `as_of` is not a day, or the table does not exist.
     """
+    if root is None:
+        sharing.note_read(Read("tables", name, as_of or ""))
+    return _load(name, as_of, root)
+
+
+def _load(name: str, as_of: str | None, root: Path | None) -> pd.DataFrame:
     day = _day(as_of)
-    place = locate(name, day.date().isoformat(), root=root)
+    place = _locate(name, day.date().isoformat(), root)
     stamp = place.path.stat()
     frame = _checked(name, place.path, (stamp.st_mtime_ns, stamp.st_size))
     known = _known_by(name, frame, day).reset_index(drop=True)
@@ -95,10 +121,14 @@ def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd
 def read_panel(path: str | Path) -> pd.DataFrame:
     """A panel that is not the institute's: one row a unit and period, from a CSV or Parquet file.
 
+    Args:
+        path: the file; a relative path counts from the working folder, else from the project's.
+
     Raises:
         DataError: no such file, or another kind of file.
     """
-    file = Path(path)
+    file = next((found for found in (Path(path), paths.root() / path) if found.is_file()), Path(path))
+    sharing.note_read(Read("files", str(file)))
     if file.suffix not in (".csv", ".parquet") or not file.is_file():
         raise DataError(f"panel {str(path)!r}: no such file, or neither .csv nor .parquet")
     frame = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
@@ -107,6 +137,7 @@ def read_panel(path: str | Path) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=len(CONTRACTS))
+@sharing.once_a_run
 def _checked(name: str, path: Path, _stamp: tuple[int, int]) -> pd.DataFrame:
     """The whole table, checked once a process for each state of its file; callers take a selection, never change it."""
     frame = validate(name, _read(path))
@@ -183,7 +214,13 @@ def covered_quarters(*, root: Path | None = None) -> tuple[str, ...]:
     The demo covers its own quarters; a register covers those from its first entry to the last one that had closed by
     its newest snapshot.
     """
-    place = locate("workers", "9999-12-31", root=root)
+    if root is None:
+        sharing.note_read(Read("tables", "workers"))
+    return _covered(root)
+
+
+def _covered(root: Path | None) -> tuple[str, ...]:
+    place = _locate("workers", LAST_DAY, root)
     if place.source == "demo":
         quarters = pd.read_parquet(place.path.with_name("reporting.parquet"), columns=["quarter"])["quarter"]
         first, last = quarters.min(), quarters.max()
@@ -202,14 +239,17 @@ def unreported(
     With demo registers their reporting table says so; with an imported register, a district without a single worker
     has not reported. Their figures are absent, never zero.
     """
-    workers = locate("workers", as_of or "9999-12-31", root=root)
+    listed = tuple(districts)
+    if root is None:  # what a job depends on is the answer, not every row of the table behind it
+        sharing.note_read(Read("reports", quarter, as_of or "", listed))
+    workers = _locate("workers", as_of or LAST_DAY, root)
     if workers.source == "demo":
-        reporting = load("reporting", root=root)
+        reporting = _load("reporting", None, root)
         late = reporting[(reporting["quarter"] == quarter) & ~reporting["reported"]]
         missing = set(late["district"])
     else:
-        missing = set(districts) - set(load("workers", as_of, root=root)["district"])
-    return tuple(code for code in districts if code in missing)
+        missing = set(listed) - set(_load("workers", as_of, root)["district"])
+    return tuple(code for code in listed if code in missing)
 
 
 @dataclass(frozen=True)
@@ -252,7 +292,7 @@ def reports(districts: Iterable[str], *, quarter: str, as_of: str, root: Path | 
     """
     listed = tuple(districts)
     late = unreported(quarter, listed, as_of=as_of, root=root)
-    first = covered_quarters(root=root)[0]
+    first = _covered(root)[0]
     shown, missing = quarter, late
     while len(missing) == len(listed):
         if shown <= first:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from institute_lib.errors import DataError
 from institute_lib.tables.contracts import CONTRACTS, columns
-from institute_lib.tables.loading import ENDS, KNOWN_FROM, load, locate, unreported
+from institute_lib.tables.loading import ENDS, KNOWN_FROM, load, source, unreported
 
 
 def inventory(names: Iterable[str] = CONTRACTS, *, as_of: str, root: Path | None = None) -> pd.DataFrame:
@@ -62,5 +62,5 @@ def reporting(
         late = unreported(quarter, listed, as_of=as_of, root=root)
         rows += [{"district": code, "quarter": quarter, "reported": code not in late} for code in listed]
     frame = pd.DataFrame(rows, columns=["district", "quarter", "reported"])
-    frame.attrs = {"name": "reporting", "source": locate("workers", as_of, root=root).source, "as_of": as_of}
+    frame.attrs = {"name": "reporting", "source": source("workers", root=root), "as_of": as_of}
     return frame

@@ -1,0 +1,104 @@
+"""Hashes of what a job read: of a table the rows that were known by the quarter, of a file its bytes.
+
+A table's hash is kept beside other derived files, so that an unchanged table is neither read nor checked again.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from institute_lib import paths, tables
+from institute_lib.errors import DataError
+from institute_lib.runs import places
+from institute_lib.sharing import Read, digest
+
+ABSENT = "absent"
+CHANGED = "changed while the job ran"
+DIVISIONS = ("districts.csv", "area_aliases.csv", "traditional_characters.csv")  # what every table is read by
+
+
+def hashed(reads: Iterable[Read], *, since: float | None = None) -> list[dict[str, Any]]:
+    """Each thing read, with its hash as of now.
+
+    Args:
+        since: when the job began (seconds); what was changed after that is marked so, and never counts as current.
+    """
+    return [{**asdict(read), "districts": list(read.districts), "hash": _hash(read, since)} for read in reads]
+
+
+def read_from(described: Mapping[str, Any]) -> Read:
+    """The Read that `hashed` described."""
+    return Read(described["kind"], described["name"], described["as_of"], tuple(described["districts"]))
+
+
+def by_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs with what was read under its kind and name, as `changed` compares and names it."""
+    named = {name: value for name, value in inputs.items() if name != "reads"}
+    for read in inputs.get("reads", ()):
+        hashes = named.setdefault(read["kind"], {}).setdefault(read["name"], {})
+        hashes[f"{read['as_of']} {' '.join(read['districts'])}"] = read["hash"]
+    return named
+
+
+def table_hash(name: str, as_of: str) -> str:
+    """Hash of what a table shows on a day: its rows, their order and types, and where they come from.
+
+    Raises:
+        DataError: the table is missing or breaks its contract.
+    """
+    place = tables.locate(name, as_of or "9999-12-31")
+    parts = (name, as_of, place.source, str(place.snapshot), places.file_hash(place.path), _contract_hash())
+    kept = paths.cache() / "contents" / hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    if kept.is_file():
+        return kept.read_text(encoding="utf-8")
+    found = digest(tables.load(name, as_of or None))
+    places.write_whole(kept, found)
+    return found
+
+
+def table_file(name: str, as_of: str) -> Path | None:
+    """The file that answers for a table on a day, if any."""
+    try:
+        return tables.locate(name, as_of or "9999-12-31").path
+    except DataError:
+        return None
+
+
+def _hash(read: Read, since: float | None) -> str:
+    file = _file(read)
+    if since is not None and file and file.is_file() and _changed_at(file) > since:
+        return CHANGED
+    # A job may show that a table is faulty or lacking: then it depends on the file as it stands.
+    with suppress(DataError):
+        if read.kind == "tables":
+            return table_hash(read.name, read.as_of)
+        if read.kind == "reports":
+            late = tables.unreported(read.name, read.districts, as_of=read.as_of or None)
+            return f"late: {' '.join(late)}" if late else "all there"
+        if read.kind == "sources":
+            return tables.source(read.name)
+    return places.file_hash(file) if file and file.is_file() else ABSENT
+
+
+def _file(read: Read) -> Path | None:
+    if read.kind == "tables":
+        return table_file(read.name, read.as_of)
+    if read.kind == "reference":
+        return paths.reference() / f"{read.name}.csv"
+    return Path(read.name) if read.kind == "files" else None
+
+
+def _changed_at(path: Path) -> float:
+    """When a file was written or put in its place."""
+    state = path.stat()
+    return max(state.st_mtime, state.st_ctime)
+
+
+def _contract_hash() -> str:
+    """Stands for what decides what a table shows: the contracts, and the districts that its rows are folded into."""
+    code = sorted((paths.PACKAGE / "tables").glob("*.py"))
+    divisions = (paths.reference() / name for name in DIVISIONS)
+    return hashlib.sha256("".join(places.file_hash(path) for path in (*code, *divisions)).encode()).hexdigest()

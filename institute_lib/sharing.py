@@ -1,0 +1,216 @@
+"""What the jobs of one run share: results made once and read by all of them, and what each job notes that it read.
+
+A run names two places in the environment of each kernel: a folder that all its jobs share and that ends with the run,
+and a file in which the job notes what it reads. Outside a run neither is there: functions compute as they always do,
+and nothing is noted.
+"""
+
+import functools
+import hashlib
+import json
+import logging
+import os
+import pickle
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+SHARED_VARIABLE = "INSTITUTE_SHARED"
+READS_VARIABLE = "INSTITUTE_READS"
+Function = TypeVar("Function", bound=Callable[..., Any])
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, order=True)
+class Read:
+    """Something that a job read, so that a change of it, and of nothing else, makes the job stale.
+
+    Attributes:
+        kind: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources" (whether a table is a
+            register or the demo), "reference" (a file of published facts) or "files" (any other, by its path).
+        name: the table, the quarter, the reference file or the path.
+        as_of: the day of knowledge, where there is one.
+        districts: the districts asked about; empty for all.
+    """
+
+    kind: str
+    name: str
+    as_of: str = ""
+    districts: tuple[str, ...] = ()
+
+
+def note_read(read: Read) -> None:
+    """Note for the run that this job read something."""
+    if path := os.environ.get(READS_VARIABLE):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(read), ensure_ascii=False) + "\n")
+
+
+def noted(path: Path) -> tuple[Read, ...]:
+    """What a job noted, each once; nothing where it noted nothing."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    found = [json.loads(line) for line in lines]
+    return tuple(sorted({Read(**{**one, "districts": tuple(one["districts"])}) for one in found}))
+
+
+def once_a_run(function: Function) -> Function:
+    """A pure function whose result the first job of a run computes and the others read.
+
+    The key is the function and the content of its arguments, so that other arguments are another result. The warnings
+    that it raised and the reads that it noted are repeated for each reader, so that no job can tell who computed it. An
+    error is nobody's result: each job meets its own. Outside a run the function is called as it stands.
+    """
+
+    @functools.wraps(function)
+    def shared(*args: Any, **kwargs: Any) -> Any:
+        folder = os.environ.get(SHARED_VARIABLE)
+        if not folder:
+            return function(*args, **kwargs)
+        name = f"{function.__module__}.{function.__qualname__}"
+        place = Path(folder) / digest((name, args, kwargs))
+        with _held_alone(place.with_suffix(".lock")):
+            kept = _stored(place) or _computed(function, args, kwargs, place)
+        return kept.told()
+
+    return shared
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """A result with what its making said."""
+
+    value: Any
+    warned: tuple[tuple[Any, type[Warning], str, int], ...]
+    reads: tuple[Read, ...]
+
+    def told(self) -> Any:
+        for read in self.reads:
+            note_read(read)
+        for message, category, file, line in self.warned:
+            warnings.warn_explicit(message, category, file, line)
+        return self.value
+
+
+def _computed(function: Callable[..., Any], args: tuple, kwargs: Mapping[str, Any], place: Path) -> _Kept:
+    before, notes = os.environ.get(READS_VARIABLE), place.with_suffix(f".reads-{os.getpid()}")
+    os.environ[READS_VARIABLE] = str(notes)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            value = function(*args, **kwargs)
+    finally:
+        os.environ.pop(READS_VARIABLE) if before is None else os.environ.update({READS_VARIABLE: before})
+    warned = tuple((str(one.message), one.category, one.filename, one.lineno) for one in caught)
+    kept = _Kept(value, warned, noted(notes))
+    notes.unlink(missing_ok=True)
+    _store(kept, place)
+    return kept
+
+
+def _store(kept: _Kept, place: Path) -> None:
+    """Whole or not at all; what cannot be stored is only computed again by the next job."""
+    try:
+        content = pickle.dumps(kept, protocol=pickle.HIGHEST_PROTOCOL)
+        handle, temporary = tempfile.mkstemp(dir=place.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        Path(temporary).replace(place)
+    except (OSError, pickle.PicklingError, AttributeError, TypeError) as error:
+        logger.warning("not shared with the run's other jobs: %s: %s", type(error).__name__, error)
+
+
+def _stored(place: Path) -> _Kept | None:
+    if not place.is_file():
+        return None
+    with place.open("rb") as file:  # written by a job of this run alone, into the run's own folder
+        return pickle.load(file)
+
+
+@contextmanager
+def _held_alone(path: Path) -> Iterator[None]:
+    with path.open("a+") as file:
+        lock(file, wait=True)
+        yield
+
+
+def lock(file: IO[Any], *, wait: bool) -> bool:
+    """Lock an open file for this process; the operating system lets go when the file is closed or the process ends.
+
+    Returns:
+        Whether the lock was got (always, with `wait`).
+    """
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(1 << 20)  # a byte beyond the text, so that the holder's line stays readable
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        if wait:
+            raise
+        return False
+    return True
+
+
+def digest(value: Any) -> str:
+    """Hash of a value's content: the same in every process, and another for another type, order, index or name."""
+    found = hashlib.sha256()
+    _feed(found.update, value)
+    return found.hexdigest()
+
+
+def _feed(update: Callable[[bytes], None], value: Any) -> None:
+    update(f"<{type(value).__module__}.{type(value).__qualname__}".encode())
+    if value is None or isinstance(value, str | bytes | int | float | complex):
+        update(repr(value).encode())
+    elif isinstance(value, Mapping):
+        parts = sorted((digest(key), digest(content)) for key, content in value.items())
+        update(repr(parts).encode())
+    elif isinstance(value, Set):
+        update(repr(sorted(map(digest, value))).encode())
+    elif isinstance(value, Sequence):
+        for item in value:
+            _feed(update, item)
+    elif is_dataclass(value):
+        for field in fields(value):
+            _feed(update, getattr(value, field.name))
+    else:
+        _feed_data(update, value)
+    update(b">")
+
+
+def _feed_data(update: Callable[[bytes], None], value: Any) -> None:
+    """Arrays, tables and everything else."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        update(f"{value.dtype}{value.shape}".encode())
+        update(np.ascontiguousarray(value).tobytes())
+    elif isinstance(value, pd.DataFrame | pd.Series | pd.Index):
+        frame = value.to_frame() if not isinstance(value, pd.DataFrame) else value
+        names = [*map(repr, frame.columns), *map(str, frame.dtypes), *map(repr, frame.index.names)]
+        update(repr(names).encode())
+        update(pd.util.hash_pandas_object(frame.index).to_numpy().tobytes())
+        for position in range(frame.shape[1]):
+            update(_column_bytes(frame.iloc[:, position]))
+        _feed(update, getattr(value, "attrs", {}))
+    else:
+        update(pickle.dumps(value, protocol=4))
+
+
+def _column_bytes(column: Any) -> bytes:
+    import pandas as pd
+
+    categories = pickle.dumps(list(column.cat.categories)) if isinstance(column.dtype, pd.CategoricalDtype) else b""
+    try:
+        return categories + pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes()
+    except TypeError:  # cells that hold lists and the like
+        return pickle.dumps(column.tolist())

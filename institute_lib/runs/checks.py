@@ -6,9 +6,10 @@ import pandas as pd
 
 from institute_lib import parameters, paths, tables
 from institute_lib.errors import DataError, ParameterError, nearest
-from institute_lib.runs import contents
+from institute_lib.runs import contents, places
 from institute_lib.runs.fingerprints import job_parameters
 from institute_lib.runs.plan import Job, Plan
+from institute_lib.sharing import digest
 
 
 def check_quarter(quarter: str) -> None:
@@ -53,12 +54,16 @@ def check_tables(names: Iterable[str], *, quarter: str) -> None:
         DataError: with every fault of every table.
     """
     as_of = pd.Period(quarter, freq="Q").end_time.date().isoformat()
-    faults, messages = [], []
+    faults, messages, found = [], [], {}
     for name in names:
         try:
-            contents.table_hash(name, as_of)
+            kept = contents.kept_hash(name, as_of)
+            if not kept.is_file():
+                found[kept] = digest(tables.load(name, as_of))
         except DataError as error:
             faults += error.faults
             messages.append(str(error).splitlines()[0])
     if messages:
         raise DataError("the run does not start: " + "; ".join(messages), tuple(faults))
+    for kept, content in found.items():
+        places.write_whole(kept, content)

@@ -49,14 +49,21 @@ def table_hash(name: str, as_of: str) -> str:
     Raises:
         DataError: the table is missing or breaks its contract.
     """
+    kept = kept_hash(name, as_of)
+    if not kept.is_file():
+        places.write_whole(kept, digest(tables.load(name, as_of or None)))
+    return kept.read_text(encoding="utf-8")
+
+
+def kept_hash(name: str, as_of: str) -> Path:
+    """The file in which a table's hash is kept, whether or not it is there: another file for another content.
+
+    Raises:
+        DataError: the table is missing.
+    """
     place = tables.locate(name, as_of or "9999-12-31")
     parts = (name, as_of, place.source, str(place.snapshot), places.file_hash(place.path), _contract_hash())
-    kept = paths.cache() / "contents" / hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    if kept.is_file():
-        return kept.read_text(encoding="utf-8")
-    found = digest(tables.load(name, as_of or None))
-    places.write_whole(kept, found)
-    return found
+    return paths.cache() / "contents" / hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def table_file(name: str, as_of: str) -> Path | None:

@@ -1,7 +1,6 @@
 import nbformat
 import pytest
 
-from institute_lib import tables
 from institute_lib.runs import fingerprints
 
 
@@ -26,22 +25,16 @@ def test_code_changes_a_notebooks_hash(tmp_path):
     )
 
 
-def test_the_tables_that_a_notebook_loads_are_read_from_its_source():
-    cells = ['stations = tables.load("stations", as_of=study.as_of)', "x = other.load('workers')"]
-    assert fingerprints.tables_read(cells, ()) == {"stations"}
-
-
-def test_a_computed_table_name_counts_as_every_table():
-    assert fingerprints.tables_read(["tables.load(name)"], ()) == set(tables.CONTRACTS)
-
-
-def test_asking_who_has_not_reported_reads_the_reports():
-    assert {"reporting", "workers"} <= fingerprints.tables_read(["tables.unreported(quarter, districts)"], ())
-
-
 def test_magics_and_broken_cells_do_not_stop_the_reading():
-    cells = ["%matplotlib inline\n!ls\ntables.load('exams')", "this is not python"]
-    assert fingerprints.tables_read(cells, ()) == {"exams"}
+    assert "coverage" in fingerprints.imported_rooms(
+        ["%matplotlib inline\n!ls\nfrom institute_lib import coverage", "this is not python"]
+    )
+
+
+def test_the_words_that_a_notebook_says_are_part_of_it():
+    named = fingerprints.catalogues_named(['terms.text("notebooks.quality_title", language)', "x = 'nothing.here'"])
+    assert named == {"notebooks"}
+    assert fingerprints.library_hash(frozenset(), named) != fingerprints.library_hash(frozenset())
 
 
 @pytest.mark.parametrize(
@@ -66,8 +59,10 @@ def test_another_room_gives_another_hash():
 
 
 def test_what_changed_is_said_by_name():
-    before = {"notebook": "a", "tables": {"workers": "1", "exams": "1"}, "versions": {}}
-    after = {"notebook": "a", "tables": {"workers": "2", "exams": "1"}, "versions": {}}
+    read = {"kind": "tables", "as_of": "2025-12-31", "districts": []}
+    exams = {**read, "name": "exams", "hash": "1"}
+    before = {"notebook": "a", "reads": [{**read, "name": "workers", "hash": "1"}, exams], "versions": {}}
+    after = {"notebook": "a", "reads": [exams, {**read, "name": "workers", "hash": "2"}], "versions": {}}
     assert fingerprints.changed(before, after) == ["tables: workers"]
 
 

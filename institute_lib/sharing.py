@@ -21,6 +21,7 @@ from typing import IO, Any, TypeVar
 
 SHARED_VARIABLE = "INSTITUTE_SHARED"
 READS_VARIABLE = "INSTITUTE_READS"
+KINDS = ("tables", "reports", "sources", "reference", "files")
 Function = TypeVar("Function", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Read:
     """Something that a job read, so that a change of it, and of nothing else, makes the job stale.
 
     Attributes:
-        kind: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources" (whether a table is a
+        kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources" (whether a table is a
             register or the demo), "reference" (a file of published facts) or "files" (any other, by its path).
         name: the table, the quarter, the reference file or the path.
         as_of: the day of knowledge, where there is one.

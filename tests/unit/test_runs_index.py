@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from institute_lib import terms
-from institute_lib.runs import fingerprints, index, places
+from institute_lib.runs import contents, fingerprints, index, places
 from institute_lib.runs.plan import Job, NotebookPlan, Plan, load_plan
+from institute_lib.sharing import KINDS
 
 PROJECT = Path(__file__).parents[2]
 
@@ -78,7 +79,8 @@ def test_every_input_of_a_job_has_its_word_for_the_page(folder, monkeypatch):
     plan = load_plan(PROJECT / "papermill_runs" / "quarterly.toml")
     monkeypatch.delenv("INSTITUTE_HOME")
     inputs = fingerprints.job_inputs(plan, Job("01_data_quality", "320613"), quarter="2025Q4", folder=folder)
-    assert {f"input_{name}" for name in inputs} <= set(terms.catalogue("runs"))
+    inputs["reads"] = [{"kind": kind, "name": "a", "as_of": "", "districts": [], "hash": "1"} for kind in KINDS]
+    assert {f"input_{name}" for name in contents.by_kind(inputs)} <= set(terms.catalogue("runs"))
 
 
 @pytest.mark.parametrize(

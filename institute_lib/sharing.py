@@ -31,8 +31,9 @@ class Read:
     """Something that a job read, so that a change of it, and of nothing else, makes the job stale.
 
     Attributes:
-        kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources" (whether a table is a
-            register or the demo), "reference" (a file of published facts) or "files" (any other, by its path).
+        kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources"
+            (whether a table is a register or the demo), "reference" (a file of published facts) or "files" (any other,
+            by its path).
         name: the table, the quarter, the reference file or the path.
         as_of: the day of knowledge, where there is one.
         districts: the districts asked about; empty for all.

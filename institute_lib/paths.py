@@ -56,3 +56,8 @@ def key() -> Path:
     """The pseudonym key: outside the project tree, so that no copy of the project carries it."""
     default = Path.home() / ".config" / "institute" / "pseudonym.key"
     return Path(os.environ.get("INSTITUTE_KEY_FILE", default))
+
+
+def digests() -> Path:
+    """Keyed digests of the register's names, for the release scan: beside the key, outside the project tree."""
+    return key().with_name("register.digests")

@@ -4,7 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from institute_lib import paths, tables, terms
 from institute_lib.errors import DataError, ParameterError
-from institute_lib.registers import cleaning, contract, layout, reading, vocabulary
+from institute_lib.registers import cleaning, contract, digests, layout, reading, vocabulary
 from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.report import Problem, RegisterError, Report, Source, count_mappings
 from institute_lib.results import Result
@@ -22,12 +22,14 @@ from institute_lib.results import Result
 class Imported(Result):
     """A register that was read: `frame` in the contract's columns, without a name, a phone or an identity number.
 
-    `changes` holds the `worker_changes` that a register of workers brings with it, else None.
+    `changes` holds the `worker_changes` that a register of workers brings with it, else None; `digests` the keyed
+    digests by which the release scan knows the register's names.
     """
 
     frame: pd.DataFrame
     report: Report
     changes: pd.DataFrame | None = None
+    digests: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -101,7 +103,15 @@ def read(
     report.refuse_faults()
     needs_key = "identity" in frame
     key = load_key() if needs_key else None
-    return _in_contract(frame, replace(report, key_id=key.id if key else None), key)
+    kept = _digests(frame, key) if key else frozenset()
+    return replace(_in_contract(frame, replace(report, key_id=key.id if key else None), key), digests=kept)
+
+
+def _digests(frame: pd.DataFrame, key: Key) -> frozenset[str]:
+    """What the release scan needs to know these persons by; neither a name nor a number."""
+    names = frame["name"].dropna() if "name" in frame else ()
+    numbers = (found.number for found in frame["identity"].dropna())
+    return frozenset(digests.lines(key, names, numbers))
 
 
 def import_files(
@@ -134,6 +144,8 @@ def import_files(
     parts = {table: imported.frame}
     if imported.changes is not None:
         parts = {"worker_changes": contract.with_history(imported.changes, folder, day), **parts}
+    if imported.digests:
+        digests.keep(imported.digests)
     written = _write_snapshot(folder, parts, day, imported.report, accept_warnings)
     return Receipt(table, day.isoformat(), written, len(imported.frame), imported.report, accept_warnings)
 

@@ -56,10 +56,12 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_data_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     one = command("import", _import, "import a register from workbooks or CSV files; all of it or nothing")
-    one.add_argument("files", nargs="+", type=Path)
+    one.add_argument("files", nargs="*", type=Path, help="workbooks or CSV files; with --compare they may be left out")
     one.add_argument("--table", default="workers", help="the table it is (default: workers)")
     one.add_argument("--as-of", help="the day that the register describes, such as 2025-12-31 (default: today)")
     one.add_argument("--accept-warnings", action="store_true", help="keep it although there are warnings")
+    one.add_argument("--compare", action="store_true", help="count joiners, leavers, corrections since the last one")
+    one.add_argument("--dry-run", action="store_true", help="say what would be kept, and keep nothing")
     one.add_argument("--report", type=Path, metavar="FILE", help="write what was found to this .xlsx or .json too")
     _language(one)
     one = command("check", _check, "check every table that is there against its contract")
@@ -145,26 +147,30 @@ def _version(given: argparse.Namespace) -> None:
 
 
 def _import(given: argparse.Namespace) -> int:
-    """A refused register ends with every fault in the reader's language; the report is written either way."""
+    """A refused register ends with all that was found in the reader's language; the report is written either way."""
     from institute_lib import registers, terms
 
     language = terms.check_language(given.language or "zh")
+    if not given.files and given.compare:
+        _say(registers.compare(given.table, day=given.as_of).summary(language))
+        return 0
     if given.report:
         registers.check_report(given.report)
+    options = {"table": given.table, "as_of": given.as_of, "accept_warnings": given.accept_warnings}
     try:
-        receipt = registers.import_files(
-            given.files, table=given.table, as_of=given.as_of, accept_warnings=given.accept_warnings
-        )
+        receipt = registers.import_files(given.files, **options, keep=not given.dry_run)
     except registers.RegisterError as refused:
         _keep_report(refused.report, given.report, language)
-        lines = [_text("refused", language, table=given.table), *refused.report.lines(language)]
-        sys.stderr.write("institute: " + "\n  ".join(lines) + "\n")
+        told = (_text("refused", language, table=given.table), refused.report.listing(language))
+        sys.stderr.write("institute: " + "\n".join((*told, refused.report.summary(language))) + "\n")
         return BAD_INPUT
     _keep_report(receipt.report, given.report, language)
-    _say(receipt.report.summary(language))
-    _say(receipt.summary(language))
+    told = receipt.report.listing(language) if receipt.report.found else ""
+    _say("\n".join(filter(None, (told, receipt.report.summary(language), receipt.summary(language)))))
     for path in receipt.paths:
         _say(_text("imported", language, path=path))
+    if given.compare:
+        _say(receipt.comparison.summary(language) if receipt.comparison else _text("nothing_before", language))
     return 0
 
 

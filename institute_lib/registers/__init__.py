@@ -4,12 +4,14 @@
 keeps it as a snapshot that `tables.load` then finds in place of the demo's.
 """
 
+from institute_lib.registers.comparison import Comparison, compare
 from institute_lib.registers.identity import load_key, new_key
 from institute_lib.registers.importing import Imported, Receipt, check, import_files, read
 from institute_lib.registers.report import Problem, RegisterError, Report, Source, check_report
 from institute_lib.registers.vocabulary import tables
 
 __all__ = [
+    "Comparison",
     "Imported",
     "Problem",
     "Receipt",
@@ -18,6 +20,7 @@ __all__ = [
     "Source",
     "check",
     "check_report",
+    "compare",
     "import_files",
     "load_key",
     "new_key",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from institute_lib import tables
-from institute_lib.registers import vocabulary
+from institute_lib.registers import snapshots, vocabulary
 from institute_lib.registers.identity import Key
 
 PERSON = {"workers": ("worker_id",), "exams": ("candidate_id", "worker_id"), "talent": ("person_id",)}
@@ -28,10 +28,10 @@ def build(table: str, frame: pd.DataFrame, key: Key | None) -> dict[str, pd.Data
     source = frame.drop(columns=["file", "sheet", "row", *personal], errors="ignore")
     identities = source.pop("identity") if "identity" in source else None
     if identities is not None and key is not None:
-        numbers = identities.map(lambda found: found.number)
-        pseudonyms = numbers.map({number: key.pseudonym(number) for number in numbers.unique()})
+        numbers = [found.number for found in identities]
+        known = {number: key.pseudonym(number) for number in dict.fromkeys(numbers)}
         for column in PERSON[table]:
-            source[column] = pseudonyms
+            source[column] = pd.Series([known[number] for number in numbers], source.index, dtype="str")
     if table == "workers":
         source = _derive_worker(source, identities)
         changes = _fill("worker_changes", source.assign(date=source["entered"]))
@@ -56,7 +56,11 @@ def _fill(table: str, source: pd.DataFrame) -> pd.DataFrame:
     filled = {}
     schema = tables.contracts.schema(table)
     for name, column in schema.columns.items():
-        values = source[name] if name in source else pd.Series(None, source.index, dtype=object)
+        if name not in source:
+            value = None if column.nullable else unrecorded.get(name)
+            filled[name] = _typed(pd.Series(value, source.index, dtype=object), str(column.dtype))
+            continue
+        values = source[name]
         if name in unrecorded and not column.nullable:
             values = values.where(values.notna(), unrecorded[name])
         filled[name] = _typed(values, str(column.dtype))
@@ -79,10 +83,11 @@ def with_history(changes: pd.DataFrame, folder: Path, day: date) -> pd.DataFrame
     A register states each person's certificate and pay as they are on its day. The first one to name a person dates
     that state from the entry; a later one that differs adds a row on its own day.
     """
-    snapshots = [path for path in sorted((folder / "worker_changes").glob("*.parquet")) if path.stem < day.isoformat()]
-    if not snapshots:
+    days = [earlier for earlier in snapshots.days(folder, "workers") if earlier < day.isoformat()]
+    path = folder / "worker_changes" / f"{days[-1]}.parquet" if days else None
+    if path is None or not path.is_file():
         return changes
-    earlier = pd.read_parquet(snapshots[-1])
+    earlier = pd.read_parquet(path)
     last = earlier.sort_values("date").groupby("worker_id").last()
     now = changes.sort_values("date").groupby("worker_id", as_index=False).last()
     known = now["worker_id"].isin(last.index)

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from institute_lib.registers import vocabulary
-from institute_lib.registers.reading import Refused, Sheet, looks_misdecoded
-from institute_lib.registers.report import Problem, Source, mask
+from institute_lib.registers import header, vocabulary
+from institute_lib.registers.personal import count_personal, mask
+from institute_lib.registers.reading import Sheet
+from institute_lib.registers.refusal import Refused
+from institute_lib.registers.report import Problem, Source
 
-HEADER_WITHIN = 30
-LONGEST_TOTAL = 12
-_PERSONAL = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx]|\d{15})(?!\d)")
+LONGEST_TOTAL = 20
 _THOUSANDS = re.compile(r"\d{3}(\.\d+)?")
+_WHOLE_NUMBER = re.compile(r"\d{1,3}")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Records:
 
     sheet: Sheet
     headers: dict[str, str]
+    scales: dict[str, float]
     rows: list[int]
     cells: dict[str, list[Any]]
     source: Source
@@ -29,159 +31,116 @@ class Records:
     notes: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class _Body:
+    """What stands below a header: records with their rows, how many totals and repeated headers, and the footers."""
+
+    records: list[tuple[int, list[Any]]]
+    totals: int
+    repeats: int
+    footers: list[list[Any]]
+    merged: int
+
+
 def find_records(sheet: Sheet, table: str) -> Records:
     """The records of a sheet.
 
     Raises:
         Refused: no header row with all the required headers, two columns that mean the same, or no rows below.
     """
-    at, positions = _find_header(sheet, table)
-    shown = {name: vocabulary.plain(str(_header_cell(sheet, at, index))) for name, index in positions.items()}
-    body = _split(sheet, at)
-    kept, faults, problems = _fitted(sheet, at, body.records, positions, table)
-    header_row = sheet.first_row + at
+    found = header.find(sheet, table)
+    body = _split(sheet, found)
+    kept, faults, problems = _fitted(sheet, found, body.records, table)
     if not kept and not faults:
-        raise Refused("no_rows", sheet=sheet.name, row=header_row)
-    faults += _unstored_formulas(sheet, {number for number, _ in kept}, positions, shown)
+        raise Refused("no_rows", sheet=sheet.name, row=found.row)
+    numbers = [number for number, _ in kept]
+    faults += _blank_by_formula(sheet, set(numbers), found)
+    problems += _hidden(sheet, numbers, found)
     source = Source(
         file=sheet.file,
         sha256=sheet.sha256,
         encoding=sheet.encoding,
         sheet=sheet.name,
-        header_row=header_row,
+        header_row=found.row,
         rows_in=len(body.records) + body.totals + len(body.footers),
         rows_out=len(kept),
         excluded_totals=body.totals,
         excluded_footers=len(body.footers),
-        personal_data_in_footers=_count_personal(body.footers),
+        personal_data_in_footers=sum(count_personal(str(cell)) for row in body.footers for cell in row),
     )
-    cells = {name: [_cell(row, index) for _, row in kept] for name, index in positions.items()}
-    rows = [number for number, _ in kept]
-    notes = tuple(_notes(sheet, source, positions, at))
-    return Records(sheet, shown, rows, cells, source, tuple(faults), tuple(problems), notes)
+    cells = {name: [row[index] for _, row in kept] for name, index in found.positions.items()}
+    notes = tuple(_notes(sheet, source, found, body))
+    return Records(sheet, found.shown, found.scales, numbers, cells, source, tuple(faults), tuple(problems), notes)
 
 
-@dataclass(frozen=True)
-class _Body:
-    """What stands below a header: records with their rows, how many totals, and the footers."""
-
-    records: list[tuple[int, list[Any]]]
-    totals: int
-    footers: list[list[Any]]
-
-
-def _split(sheet: Sheet, at: int) -> _Body:
-    first = sheet.first_row + at + 1
-    body = [(first + offset, row) for offset, row in enumerate(sheet.rows[at + 1 :])]
-    body = [(number, row) for number, row in body if any(_filled(cell) for cell in row)]
-    totals = {number for number, row in body if _is_total(row)}
-    body = [(number, row) for number, row in body if number not in totals]
-    end = len(body)
-    while end and _is_lonely(body[end - 1][1]):
+def _split(sheet: Sheet, found: header.Header) -> _Body:
+    body, merged = _fill_merged(sheet, found.row)
+    records: list[tuple[int, list[Any]]] = []
+    totals = repeats = 0
+    for number, row in enumerate(body, start=found.row + 1):
+        first = row[0] if row and row[0] != "" else next(filter(filled, row), None)
+        if not filled(first) and not any(map(filled, row)):
+            continue
+        if row == found.cells:
+            repeats += 1
+        elif _is_total(first, row):
+            totals += 1
+        else:
+            records.append((number, row))
+    end = len(records)
+    while end and _is_footer(records[end - 1][1], found):
         end -= 1
-    return _Body(body[:end], len(totals), [row for _, row in body[end:]])
+    return _Body(records[:end], totals, repeats, [row for _, row in records[end:]], merged)
 
 
-def _count_personal(rows: list[list[Any]]) -> int:
-    return sum(len(_PERSONAL.findall(vocabulary.normal(str(cell)))) for row in rows for cell in row)
+def _fill_merged(sheet: Sheet, start: int) -> tuple[list[list[Any]], int]:
+    """The rows from `start` on, each row of a range merged downwards with the range's value; how many were filled."""
+    body, count = sheet.rows[start:], 0
+    for (first, column), (last, _) in sheet.merged:
+        for at in range(first + 1 - start, min(last + 1 - start, len(body))) if first >= start else ():
+            if any(map(filled, body[at])) and not filled(body[at][column]):
+                body[at] = [*body[at][:column], sheet.rows[first][column], *body[at][column + 1 :]]
+                count += 1
+    return body, count
 
 
 def _fitted(
-    sheet: Sheet, at: int, records: list[tuple[int, list[Any]]], positions: dict[str, int], table: str
+    sheet: Sheet, found: header.Header, records: list[tuple[int, list[Any]]], table: str
 ) -> tuple[list[tuple[int, list[Any]]], list[Problem], list[Problem]]:
     """Records in the header's width, the ragged ones as faults, the mended ones as warnings."""
     if not sheet.ragged:
         return records, [], []
-    width = _width(sheet.rows[at])
     kept, faults, problems = [], [], []
     for number, row in records:
-        cells = _fit(row, width, positions, table)
-        if cells is None:
-            faults.append(Problem("ragged", sheet.file, sheet.name, number, detail=f"{len(row)} / {width}"))
+        if len(row) == found.width:
+            kept.append((number, row))
             continue
-        if len(_trimmed(row)) > width:
+        cells = _fit(row, found, table)
+        if cells is None:
+            detail = f"{len(row)} / {found.width}"
+            faults.append(Problem("ragged", sheet.file, sheet.name, number, detail=detail))
+            continue
+        if len(_trimmed(row)) > found.width:
             problems.append(Problem("unquoted_thousands", sheet.file, sheet.name, number))
         kept.append((number, cells))
     return kept, faults, problems
 
 
-def _find_header(sheet: Sheet, table: str) -> tuple[int, dict[str, int]]:
-    required = {column.name for column in vocabulary.columns(table) if column.required}
-    best: tuple[int, dict[str, list[int]]] = (0, {})
-    for at in range(min(len(sheet.rows), HEADER_WITHIN)):
-        found: dict[str, list[int]] = {}
-        for index in range(len(sheet.rows[at])):
-            name = vocabulary.column_of(table, str(_header_cell(sheet, at, index)))
-            if name is not None:
-                found.setdefault(name, []).append(index)
-        if len(found) > len(best[1]):
-            best = (at, found)
-    at, found = best
-    missing = required - set(found)
-    if missing:
-        lacking = [column for column in vocabulary.columns(table) if column.name in missing]
-        headers = [str(cell) for row in sheet.rows[:HEADER_WITHIN] for cell in row if isinstance(cell, str)]
-        rule = "headers_misdecoded" if looks_misdecoded(headers, table) else "headers_missing"
-        detail = ", ".join(column.headers[0] for column in lacking)
-        raise Refused(rule, sheet=sheet.name, detail=detail)
-    for name, indices in found.items():
-        if len(indices) > 1:
-            header = vocabulary.plain(str(_header_cell(sheet, at, indices[0])))
-            raise Refused("headers_duplicate", sheet=sheet.name, row=sheet.first_row + at, detail=f"{header} = {name}")
-    return at, {name: indices[0] for name, indices in found.items()}
-
-
-def _header_cell(sheet: Sheet, at: int, index: int) -> Any:
-    """A header; where a header is merged downwards, its text stands in the row above."""
-    cell = _cell(sheet.rows[at], index)
-    return _cell(sheet.rows[at - 1], index) if not _filled(cell) and at > 0 else cell
-
-
-def _cell(row: list[Any], index: int) -> Any:
-    return row[index] if index < len(row) else ""
-
-
-def _filled(cell: Any) -> bool:
-    return bool(cell.strip()) if isinstance(cell, str) else cell is not None
-
-
-def _trimmed(row: list[Any]) -> list[Any]:
-    end = len(row)
-    while end and not _filled(row[end - 1]):
-        end -= 1
-    return row[:end]
-
-
-def _width(row: list[Any]) -> int:
-    return len(_trimmed(row))
-
-
-def _is_lonely(row: list[Any]) -> bool:
-    return sum(_filled(cell) for cell in row) == 1
-
-
-def _is_total(row: list[Any]) -> bool:
-    first = next((cell for cell in row if _filled(cell)), "")
-    if not isinstance(first, str) or len(first) > LONGEST_TOTAL:
-        return False
-    return vocabulary.plain(first) in vocabulary.declared()["totals"]
-
-
-def _fit(row: list[Any], width: int, positions: dict[str, int], table: str) -> list[Any] | None:
+def _fit(row: list[Any], found: header.Header, table: str) -> list[Any] | None:
     """A text row of the header's width, or None. An amount split at its thousands comma is put together again.
 
     `5,300.50` without quotes makes two fields, 5 and 300.50; it is mended only if one amount column alone explains
     the extra field.
     """
     cells = _trimmed(row)
-    if len(row) == width or (len(row) > width and len(cells) <= width):
-        return row[:width]
+    if len(row) > found.width >= len(cells):
+        return row[: found.width]
     amounts = [
-        positions[column.name]
+        found.positions[column.name]
         for column in vocabulary.columns(table)
-        if column.type == "amount" and column.name in positions
+        if column.type == "amount" and column.name in found.positions
     ]
-    splits = [index for index in amounts if len(cells) == width + 1 and _is_split(cells, index)]
+    splits = [index for index in amounts if len(cells) == found.width + 1 and _is_split(cells, index)]
     if len(splits) != 1:
         return None
     index = splits[0]
@@ -190,30 +149,76 @@ def _fit(row: list[Any], width: int, positions: dict[str, int], table: str) -> l
 
 def _is_split(cells: list[str], index: int) -> bool:
     head, tail = vocabulary.normal(cells[index]), vocabulary.normal(cells[index + 1])
-    return head.isdigit() and 1 <= len(head) <= 3 and bool(_THOUSANDS.fullmatch(tail))
+    return bool(_WHOLE_NUMBER.fullmatch(head) and _THOUSANDS.fullmatch(tail))
 
 
-def _unstored_formulas(
-    sheet: Sheet, rows: set[int], positions: dict[str, int], headers: dict[str, str]
-) -> list[Problem]:
-    names = {index + 1: name for name, index in positions.items()}
+def filled(cell: Any) -> bool:
+    """Whether anything stands in a cell."""
+    return bool(cell.strip()) if isinstance(cell, str) else cell is not None
+
+
+def _trimmed(row: list[Any]) -> list[Any]:
+    end = len(row)
+    while end and not filled(row[end - 1]):
+        end -= 1
+    return row[:end]
+
+
+def _is_total(first: Any, row: list[Any]) -> bool:
+    if not isinstance(first, str) or len(first) > LONGEST_TOTAL or not vocabulary.is_total(first):
+        return False
+    return not any(count_personal(str(cell)) for cell in row)
+
+
+def _is_footer(row: list[Any], found: header.Header) -> bool:
+    """A signature (填表人:…), or one lonely cell that is no value of a required column."""
+    cells = {index: str(cell) for index, cell in enumerate(row) if filled(cell)}
+    if any(map(vocabulary.is_signature, cells.values())):
+        identity = cells.get(found.positions.get("identity", -1), "")
+        return vocabulary.is_signature(identity) or not count_personal(identity)
+    if len(cells) != 1:
+        return False
+    ((index, text),) = cells.items()
+    return index not in found.required or len(text) > LONGEST_TOTAL or ":" in vocabulary.normal(text)
+
+
+def _blank_by_formula(sheet: Sheet, rows: set[int], found: header.Header) -> list[Problem]:
+    """Cells of records that read as blanks though they are none; (0, 0) is a cell that does not say where it stands."""
+    names = {index + 1: found.shown[name] for name, index in found.positions.items()}
     return [
-        Problem("formula_unstored", sheet.file, sheet.name, row, headers[names[column]])
-        for row, column in sheet.formulas
-        if row in rows and column in names
+        Problem(rule, sheet.file, sheet.name, row or None, names.get(column))
+        for rule, places in (("formula_unstored", sheet.unstored), ("cell_error", sheet.errors))
+        for row, column in places
+        if (row in rows and column in names) or row == 0
     ]
 
 
-def _notes(sheet: Sheet, source: Source, positions: dict[str, int], at: int) -> Iterator[Problem]:
-    taken = set(positions.values())
-    for index in range(len(sheet.rows[at])):
-        header = str(_header_cell(sheet, at, index))
-        if index not in taken and header.strip():
-            rule = "column_personal" if vocabulary.is_personal(header) else "column_unused"
-            shown = vocabulary.plain(header) if rule == "column_personal" else mask(header)
-            yield Problem(rule, sheet.file, sheet.name, source.header_row, shown)
-    if source.excluded_totals:
-        yield Problem("totals_excluded", sheet.file, sheet.name, detail=str(source.excluded_totals))
+def _hidden(sheet: Sheet, rows: list[int], found: header.Header) -> list[Problem]:
+    """Hidden rows and columns are read, but somebody may have meant them to be left out."""
+    hidden = sum(number in sheet.hidden_rows for number in rows)
+    problems = [Problem("hidden_rows", sheet.file, sheet.name, detail=str(hidden))] if hidden else []
+    return problems + [
+        Problem("hidden_column", sheet.file, sheet.name, found.row, found.shown[name])
+        for name, index in found.positions.items()
+        if index + 1 in sheet.hidden_columns
+    ]
+
+
+def _notes(sheet: Sheet, source: Source, found: header.Header, body: _Body) -> Iterator[Problem]:
+    for index, text in found.unused.items():
+        if not text:
+            if any(filled(row[index]) for _, row in body.records if index < len(row)):
+                yield Problem("column_unnamed", sheet.file, sheet.name, source.header_row, detail=str(index + 1))
+        elif vocabulary.is_personal(text):
+            yield Problem("column_personal", sheet.file, sheet.name, source.header_row, vocabulary.bare(text))
+        else:
+            yield Problem("column_unused", sheet.file, sheet.name, source.header_row, mask(text))
+    counted = {
+        "totals_excluded": body.totals,
+        "headers_repeated": body.repeats,
+        "merged_filled": body.merged,
+    }
+    yield from (Problem(rule, sheet.file, sheet.name, detail=str(count)) for rule, count in counted.items() if count)
     if source.excluded_footers:
         detail = f"{source.excluded_footers} ({source.personal_data_in_footers})"
         yield Problem("footers_excluded", sheet.file, sheet.name, detail=detail)

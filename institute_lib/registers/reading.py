@@ -1,250 +1,159 @@
-"""From a file to sheets of raw cells: what kind of file it is (by its content), how it is encoded, what is in it.
+"""From a file to sheets of raw cells: what kind of file it is (by its content, never by its name), what is in it."""
 
-Values come from python-calamine. A sheet's XML is looked at first where that decides whether to open it at all:
-formulas without a stored value, a stray cell a million rows down, a compressed bomb.
-"""
-
-import codecs
-import csv
 import hashlib
-import io
-import re
-import zipfile
+import os
+import pickle
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
+from typing import IO, Any
 
-from institute_lib.registers import vocabulary
+from institute_lib.registers import decoding, workbook
+from institute_lib.registers.refusal import Refused
 
-MAX_FILE = 200_000_000
-MAX_UNPACKED = 400_000_000
-MAX_CELLS = 20_000_000
+MAX_WORKBOOK, MAX_TEXT = 100_000_000, 50_000_000
+# Seconds by the clock. Where its own limit (of processor time) can be set, the reading process stops by itself first,
+# however busy the computer is.
+PATIENCE = 9.0 if os.name == "nt" else 60.0
 _ZIP, _OLE = b"PK\x03\x04", bytes.fromhex("d0cf11e0a1b11ae1")
-_MARKUP = re.compile(rb"^\s*<(!doctype|html|table|\?xml|meta|head|body)", re.IGNORECASE)
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-_CJK = re.compile(r"[\u3400-\u9fff]")
-
-
-class Refused(Exception):
-    """A whole file or sheet that cannot be read; `rule` is a key of the room's texts."""
-
-    def __init__(self, rule: str, *, sheet: str | None = None, row: int | None = None, detail: str = ""):
-        super().__init__(rule)
-        self.rule, self.sheet, self.row, self.detail = rule, sheet, row, detail
+_OTHERS = {
+    b"%PDF": "PDF",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"Rar!": "RAR",
+    b"7z\xbc\xaf": "7z",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"PK\x05\x06": "zip",
+    b"SQLite format": "SQLite",
+    b"PAR1": "Parquet",
+    b"{\\rtf": "RTF",
+}
+_BLANK = b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """Raw cells. `rows[i]` stands in row `first_row + i` of the file; `formulas` are cells without a stored value."""
+    """Raw cells: `rows[i]` stands in row i + 1 of the file.
+
+    Attributes:
+        unstored, errors: cells (row, column, from 1) whose formula has no stored value, or an error as its value; both
+            read as blanks.
+        merged: ranges of one column, ((first row, column), (last row, column)) from 0, that share their first value.
+        hidden_rows, hidden_columns: from 1.
+        ragged: whether rows may have another number of fields than the header, as in a text file.
+        remarks: (rule, detail) to be reported of the file.
+    """
 
     file: str
     sha256: str
     encoding: str
     name: str | None
     rows: list[list[Any]]
-    first_row: int = 1
     epoch_1904: bool = False
     ragged: bool = False
-    formulas: tuple[tuple[int, int], ...] = ()
+    unstored: tuple[tuple[int, int], ...] = ()
+    errors: tuple[tuple[int, int], ...] = ()
+    merged: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
+    hidden_rows: frozenset[int] = frozenset()
+    hidden_columns: frozenset[int] = frozenset()
     remarks: tuple[tuple[str, str], ...] = field(default=())
 
 
-def read_sheets(path: Path) -> list[Sheet]:
-    """Every visible sheet of a file that holds anything.
+def read_sheets(path: Path, label: str | None = None) -> list[Sheet]:
+    """Every visible sheet of a file, under the name that people are shown (`label`; else the file's own).
 
     Raises:
         Refused: empty, encrypted, renamed, damaged, oversized, or in no encoding that we can be sure of.
     """
     path = Path(path)
-    if not path.is_file():
-        raise Refused("no_file")
-    if path.stat().st_size > MAX_FILE:
+    try:
+        if not path.is_file():
+            raise Refused("no_file")
+        with path.open("rb", buffering=0) as file:
+            return _read(path, file, label or path.name)
+    except OSError:
+        raise Refused("no_file") from None
+
+
+def _read(path: Path, file: IO[bytes], label: str) -> list[Sheet]:
+    size, head = path.stat().st_size, file.read(4_096)
+    file.seek(0)
+    is_workbook = head.startswith((_ZIP, _OLE))
+    if size > (MAX_WORKBOOK if is_workbook else MAX_TEXT):
         raise Refused("too_large")
-    content = path.read_bytes()
-    if not content.strip(b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"):
+    if is_workbook:
+        return _read_workbook(file, label, "xlsx" if head.startswith(_ZIP) else "xls")
+    content = file.read()
+    if not content.strip(_BLANK):
         raise Refused("empty_file")
-    if content.startswith(_ZIP):
-        return _read_workbook(path, content, "xlsx")
-    if content.startswith(_OLE):
-        return _read_workbook(path, content, "xls")
-    if _MARKUP.match(content[:2000]):
+    _refuse_other_formats(head, path.suffix.lower())
+    rows, encoding = decoding.read_rows(content)
+    return [Sheet(label, hashlib.sha256(content).hexdigest(), encoding, None, rows, ragged=True)]
+
+
+def _refuse_other_formats(head: bytes, suffix: str) -> None:
+    kind = next((kind for magic, kind in _OTHERS.items() if head.startswith(magic)), None)
+    if kind:
+        raise Refused("other_format", detail=kind)
+    if head.lstrip(_BLANK).startswith((b"<", b"MIME-Version:")):
         raise Refused("markup")
-    if path.suffix.lower() in (".xlsx", ".xls", ".xlsm", ".xlsb"):
+    if suffix in (".xlsx", ".xls", ".xlsm", ".xlsb"):
         raise Refused("renamed")
-    return [_read_text(path, content)]
 
 
-def _read_text(path: Path, content: bytes) -> Sheet:
-    text, encoding = decode(content)
-    if "\ufffd" in text:
-        raise Refused("replacement_character")
-    lines = text.splitlines()[:20]
-    delimiter = max(",\t;", key=lambda mark: sum(line.count(mark) for line in lines))
-    try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error as error:
-        raise Refused("csv_form", detail=str(error)) from None
-    return Sheet(path.name, _digest(content), encoding, None, rows, ragged=True)
+def _read_workbook(file: IO[bytes], label: str, encoding: str) -> list[Sheet]:
+    """The sheets that the reading process sends; if it ends before it said so, the workbook was too heavy for it."""
+    found: list[dict[str, Any]] = []
+    for kind, content in _messages(file):
+        if kind == workbook.REFUSED:
+            raise Refused(**content)
+        if kind == workbook.SHEET:
+            found.append(content | {"rows": []})
+        elif kind == workbook.ROWS:
+            found[-1]["rows"] += content
+        else:
+            return [_sheet(part, file=label, sha256=content, encoding=encoding) for part in found]
+    raise Refused("too_heavy")
 
 
-def decode(content: bytes) -> tuple[str, str]:
-    """A text file's text and the encoding it was in, strictly: UTF-8 (with or without BOM), UTF-16, GB 18030.
-
-    Raises:
-        Refused: no encoding fits, the last character is cut off, or two encodings stand in one file.
-    """
-    for mark, encoding in _BOMS:
-        if content.startswith(mark):
-            return _strict(content, encoding), encoding
-    if content.count(0) > len(content) // 5:
-        encoding = "utf-16-le" if content[1::2].count(0) > content[::2].count(0) else "utf-16-be"
-        return _strict(content, encoding), encoding
-    try:
-        return content.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError as error:
-        if error.reason == "unexpected end of data":
-            raise Refused("cut_off") from None
-    text = _strict(content, "gb18030")
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.isascii() and _is_utf8_chinese(line):
-            raise Refused("two_encodings", row=number)
-    return text, "gb18030"
+def _messages(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    command = [sys.executable, "-P", workbook.__file__]
+    with subprocess.Popen(command, stdin=file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        clock = threading.Timer(PATIENCE, process.kill)
+        clock.start()
+        try:
+            while True:
+                yield _Messages(process.stdout).load()
+        except (EOFError, pickle.UnpicklingError):
+            return
+        finally:
+            clock.cancel()
+            process.kill()
 
 
-def _strict(content: bytes, encoding: str) -> str:
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        rule = "cut_off" if error.end >= len(content) else "two_encodings"
-        row = content[: error.start].count(b"\n") + 1
-        raise Refused(rule, row=row) from None
+class _Messages(pickle.Unpickler):
+    """Plain values, days and times; whatever else a message might hold is not made."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module != "datetime":
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return super().find_class(module, name)
 
 
-def _is_utf8_chinese(line: bytes) -> bool:
-    try:
-        return len(_CJK.findall(line.decode("utf-8"))) >= 3
-    except UnicodeDecodeError:
-        return False
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _read_workbook(path: Path, content: bytes, kind: str) -> list[Sheet]:
-    import python_calamine as calamine
-
-    structure = _inspect_package(content) if kind == "xlsx" else {}
-    epoch_1904, formulas = structure.get("epoch_1904", False), structure.get("formulas", {})
-    digest, sheets = _digest(content), []
-    try:
-        book = calamine.load_workbook(io.BytesIO(content))
-        for meta in book.sheets_metadata:
-            if meta.typ != calamine.SheetTypeEnum.WorkSheet:
-                continue
-            hidden = meta.visible != calamine.SheetVisibleEnum.Visible
-            rows = [] if hidden else _cells(book.get_sheet_by_name(meta.name))
-            sheets.append(
-                Sheet(
-                    path.name,
-                    digest,
-                    kind,
-                    meta.name,
-                    rows,
-                    epoch_1904=epoch_1904,
-                    formulas=formulas.get(meta.name, ()),
-                    remarks=(("hidden_sheet", meta.name),) if hidden else (),
-                )
-            )
-    except calamine.CalamineError as error:
-        raise Refused("encrypted_or_old", detail=type(error).__name__) from None
-    return sheets
-
-
-def _cells(sheet: Any) -> list[list[Any]]:
-    if sheet.total_height * sheet.total_width > MAX_CELLS:
-        raise Refused("too_large", sheet=sheet.name)
-    return sheet.to_python(skip_empty_area=False)
-
-
-def _inspect_package(content: bytes) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as package:
-            entries = package.infolist()
-            if sum(entry.file_size for entry in entries) > MAX_UNPACKED:
-                raise Refused("too_large")
-            if any(entry.filename.startswith("/") or ".." in entry.filename.split("/") for entry in entries):
-                raise Refused("unsafe_package")
-            if any(entry.flag_bits & 1 for entry in entries):
-                raise Refused("encrypted_or_old")
-            return _inspect_sheets(package)
-    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError):
-        raise Refused("damaged") from None
-
-
-def _inspect_sheets(package: zipfile.ZipFile) -> dict[str, Any]:
-    workbook = ElementTree.fromstring(package.read("xl/workbook.xml"))
-    links = ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))
-    targets = {link.get("Id"): link.get("Target", "") for link in links}
-    properties = workbook.find("{*}workbookPr")
-    formulas = {}
-    for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
-        link = next((value for key, value in sheet.attrib.items() if key.endswith("}id")), None)
-        target = targets.get(link, "")
-        part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-        if part in package.namelist():
-            formulas[sheet.get("name")] = _inspect_cells(package.read(part), sheet.get("name"))
-    epoch = properties is not None and properties.get("date1904") in ("1", "true")
-    return {"epoch_1904": epoch, "formulas": formulas}
-
-
-def _inspect_cells(xml: bytes, sheet: str | None) -> tuple[tuple[int, int], ...]:
-    last_row = max((int(row) for row in re.findall(rb'<(?:\w+:)?row [^>]*?\br="(\d+)"', xml)), default=0)
-    wide = max((column_number(name.decode()) for name in set(re.findall(rb'r="([A-Z]{1,3})\d+"', xml))), default=0)
-    if last_row * wide > MAX_CELLS:
-        raise Refused("stray_cell", sheet=sheet, row=last_row)
-    if b"<f" not in xml and b":f" not in xml:
-        return ()
-    unstored = []
-    for _, element in ElementTree.iterparse(io.BytesIO(xml)):
-        tag = element.tag.rpartition("}")[2]
-        if tag == "c" and _is_unstored(element):
-            unstored.append(_position(element.get("r", "A1")))
-        elif tag == "row":
-            element.clear()
-    return tuple(unstored)
-
-
-def _is_unstored(cell: ElementTree.Element) -> bool:
-    value = cell.find("{*}v")
-    return cell.find("{*}f") is not None and (value is None or not value.text)
-
-
-def column_number(name: str) -> int:
-    """A column's number from its letters: A is 1, Z 26, AA 27."""
-    number = 0
-    for letter in name:
-        number = number * 26 + ord(letter) - 64
-    return number
-
-
-def _position(reference: str) -> tuple[int, int]:
-    letters, digits = re.fullmatch(r"([A-Z]+)(\d+)", reference).groups()
-    return int(digits), column_number(letters)
-
-
-def looks_misdecoded(headers: list[str], table: str) -> bool:
-    """Whether the headers become declared ones once their wrong decoding is undone."""
-    for wrong, right in (("latin-1", "gb18030"), ("cp1252", "gb18030"), ("latin-1", "utf-8"), ("gb18030", "utf-8")):
-        mended = (_mend(header, wrong, right) for header in headers)
-        if sum(bool(text) and vocabulary.column_of(table, text) is not None for text in mended) >= 2:
-            return True
-    return False
-
-
-def _mend(text: str, wrong: str, right: str) -> str | None:
-    try:
-        return text.encode(wrong).decode(right)
-    except UnicodeError:
-        return None
+def _sheet(found: dict[str, Any], **of_the_file: str) -> Sheet:
+    return Sheet(
+        **of_the_file,
+        name=found["name"],
+        rows=found["rows"],
+        epoch_1904=found.get("epoch_1904", False),
+        unstored=tuple(found.get("unstored", ())),
+        errors=tuple(found.get("errors", ())),
+        merged=tuple(found.get("merged", ())),
+        hidden_rows=frozenset(found.get("hidden_rows", ())),
+        hidden_columns=frozenset(found.get("hidden_columns", ())),
+        remarks=(("hidden_sheet", found["name"]),) if found["hidden"] else (),
+    )

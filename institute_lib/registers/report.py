@@ -15,22 +15,13 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError, Fault
+from institute_lib.registers import screen
+from institute_lib.registers.personal import printable
 
-SHOWN_WIDTH = 24
-
-
-def mask(value: object) -> str | None:
-    """A value shown by its first and last character: 王小明 → 王*明; two characters show only the first.
-
-    >>> mask("13800138000")
-    '1*********0'
-    """
-    if value is None:
-        return None
-    text = str(value).strip()
-    if len(text) <= 2:
-        return text[:1] + "*" if text else ""
-    return text[0] + "*" * min(len(text) - 2, SHOWN_WIDTH) + text[-1]
+Mapping = tuple[str, str, str, int]
+SEVERITIES = {"fault": "FFC7CE", "warning": "FFEB9C", "note": "FFFFFF"}  # and how a workbook colours them
+WIDTHS = {"file": 24, "row": 8, "severity": 8, "rule": 46, "remedy": 46}
+ADVICE = frozenset({"identity_area"})
 
 
 @dataclass(frozen=True)
@@ -48,14 +39,6 @@ class Problem:
     @property
     def place(self) -> str:
         return self.file if self.sheet is None else f"{self.file} [{self.sheet}]"
-
-    def line(self, language: str = "zh") -> str:
-        """The problem in one line for people: place, row, column, masked value, rule, what to do."""
-        said, where = self.fault(language), [self.place]
-        for part in ("row", "column", "value"):
-            if getattr(self, part) not in (None, ""):
-                where.append(terms.text(f"registers.at_{part}", language, **{part: getattr(self, part)}))
-        return terms.text("registers.line", language, place=" ".join(where), rule=said.rule, remedy=said.remedy)
 
     def fault(self, language: str = "en") -> Fault:
         """The problem in words."""
@@ -97,7 +80,7 @@ class Report:
     faults: tuple[Problem, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[Problem, ...] = ()
-    mappings: tuple[tuple[str, str, str, int], ...] = ()
+    mappings: tuple[Mapping, ...] = ()
     key_id: str | None = None
 
     @property
@@ -110,8 +93,18 @@ class Report:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """The warnings as plain sentences; an import needs them accepted."""
-        return tuple(str(problem.fault()) for problem in self.problems)
+        """The warnings as plain sentences: those that an import needs accepted, then those it does not."""
+        return tuple(str(problem.fault()) for problem in (*self.problems, *self.advice))
+
+    @property
+    def found(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.faults or self.problems or self.notes)
+
+    @property
+    def advice(self) -> tuple[Problem, ...]:
+        """Notes that warn of something, but that no one can act on before the import: published lists lag."""
+        return tuple(note for note in self.notes if note.rule in ADVICE)
 
     def summary(self, language: str = "zh") -> str:
         """One sentence: files, rows in and out, faults and warnings."""
@@ -125,25 +118,29 @@ class Report:
             warnings=terms.number(len(self.problems), language),
         )
 
-    def lines(self, language: str = "zh") -> tuple[str, ...]:
-        """Every fault, a line each."""
-        return tuple(problem.line(language) for problem in self.faults)
-
     def to_frame(self, language: str = "zh") -> pd.DataFrame:
         """One row a problem: severity, place, row, column, masked value, rule, remedy."""
+        advice = self.advice
         listed = [
-            (severity, problem)
-            for severity, problems in (("fault", self.faults), ("warning", self.problems), ("note", self.notes))
-            for problem in problems
+            *(("fault", problem) for problem in self.faults),
+            *(("warning", problem) for problem in (*self.problems, *advice)),
+            *(("note", problem) for problem in self.notes if problem not in advice),
         ]
-        return pd.DataFrame(
-            [
-                {"severity": severity, "sheet": problem.sheet, "file": problem.file}
-                | {key: value for key, value in asdict(problem.fault(language)).items() if key != "table"}
-                for severity, problem in listed
-            ],
-            columns=["severity", "file", "sheet", "row", "column", "value", "rule", "remedy"],
-        )
+        rows = [
+            {"severity": severity, "sheet": problem.sheet, "file": problem.file}
+            | {key: value for key, value in asdict(problem.fault(language)).items() if key != "table"}
+            for severity, problem in listed
+        ]
+        columns = ["severity", "file", "sheet", "row", "column", "value", "rule", "remedy"]
+        return pd.DataFrame(rows, columns=columns).astype({"row": "Int64"})
+
+    def listing(self, language: str = "zh") -> str:
+        """All that was found as an aligned table for the screen: a line each, faults first."""
+        frame = self.to_frame(language)
+        headers = [terms.text(f"registers.column_{column}", language) for column in frame]
+        severities = {name: terms.text(f"registers.severity_{name}", language) for name in SEVERITIES}
+        frame["severity"] = frame["severity"].map(severities)
+        return screen.align(headers, frame.astype(object).where(frame.notna(), "").astype(str).to_numpy().tolist())
 
     def to_dict(self, language: str = "zh") -> dict[str, Any]:
         """Plain JSON types, for the manifest and the machine-readable report."""
@@ -203,30 +200,36 @@ def check_report(path: Path | str) -> Path:
 
 
 def _write_workbook(path: Path, frame: pd.DataFrame, language: str) -> None:
+    """Texts only, never a formula; faults red, warnings yellow; filters and a header that stays."""
     from openpyxl import Workbook
     from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import PatternFill
+    from openpyxl.styles import Alignment, Font, PatternFill
 
-    colours = {"fault": "FFC7CE", "warning": "FFEB9C", "note": "FFFFFF"}
     book = Workbook(write_only=True)
     sheet = book.create_sheet(terms.text("registers.sheet", language))
-    for index, column in enumerate(frame.columns):
-        sheet.column_dimensions["ABCDEFGH"[index]].width = 46 if column in ("rule", "remedy") else 16
-    sheet.append([terms.text(f"registers.column_{column}", language) for column in frame.columns])
+    sheet.freeze_panes, sheet.auto_filter.ref = "A2", f"A1:H{len(frame) + 1}"
+    for letter, column in zip("ABCDEFGH", frame, strict=True):
+        sheet.column_dimensions[letter].width = WIDTHS.get(column, 16)
+
+    def cell(value: Any, **look: Any) -> WriteOnlyCell:
+        made = WriteOnlyCell(sheet, value=value)
+        if isinstance(value, str):
+            made.data_type = "s"
+        for name, style in (look | {"alignment": Alignment(vertical="top", wrap_text=True)}).items():
+            setattr(made, name, style)
+        return made
+
+    headers = (terms.text(f"registers.column_{column}", language) for column in frame)
+    sheet.append([cell(header, font=Font(bold=True)) for header in headers])
     for record in frame.to_dict("records"):
-        severity = record["severity"]
-        shown = record | {"severity": terms.text(f"registers.severity_{severity}", language)}
-        cells = []
-        for value in shown.values():
-            cell = WriteOnlyCell(sheet, value="" if pd.isna(value) else str(value))
-            cell.data_type = "s"
-            cell.fill = PatternFill("solid", fgColor=colours[severity])
-            cells.append(cell)
-        sheet.append(cells)
+        fill = PatternFill("solid", fgColor=SEVERITIES[record["severity"]])
+        shown = record | {"severity": terms.text(f"registers.severity_{record['severity']}", language)}
+        values = ("" if pd.isna(value) else value for value in shown.values())
+        sheet.append([cell(int(v) if isinstance(v, int) else printable(str(v)), fill=fill) for v in values])
     book.save(path)
 
 
-def count_mappings(pairs: Iterable[tuple[tuple[str, str, str], int]]) -> tuple[tuple[str, str, str, int], ...]:
+def count_mappings(pairs: Iterable[tuple[tuple[str, str, str], int]]) -> tuple[Mapping, ...]:
     """Translations with the rows each touched, in order of column and word."""
     total: Counter[tuple[str, str, str]] = Counter()
     for pair, rows in pairs:

@@ -3,20 +3,21 @@
 import calendar
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from typing import Any
+from datetime import date, datetime, time, timedelta
+from typing import Any, NamedTuple
 
-from institute_lib.registers import identity, vocabulary
+from institute_lib.registers import decoding, identity, vocabulary
+from institute_lib.registers.personal import count_personal
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _NEWLINE = re.compile(r"[\r\n\u2028\u2029]")
 _NEWLINES = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
-_FORMULA = re.compile(r"[=+\-@\t]")
+_FORMULA = ("=", "+", "-", "@", "\t")
 _IDENTITY = re.compile(r"\d{17}[\dX]", re.ASCII)
 _SCIENTIFIC = re.compile(r"\d+(\.\d+)?[Ee]\+?\d+")
 _YEAR_FIRST = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*[日号]?(?:[T\s]+[\d:.]+)?")
+_NO_DAY = re.compile(r"\d{4}\s*[-/.年]\s*(?:\d{1,2}\s*月?)?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})")
 _YEAR_LAST = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})")
 _SERIAL = re.compile(r"\d{5}(\.0+)?")
@@ -24,15 +25,17 @@ _NUMERALS = "一二三四五六七八九"
 _CHINESE_DATE = re.compile(f"([〇零○{_NUMERALS}]{{4}})年([{_NUMERALS}十]{{1,2}})月([{_NUMERALS}十]{{1,3}})[日号]")
 _CHINESE_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
 _AMOUNT = re.compile(
-    r"[¥$]?\s*(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(万)?\s*(?:元|人|小时|学时|个|所)?(?:/月|/年)?"
+    r"(?:¥|RMB|人民币)?\s*(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(亿元?|百万元|[万千百]元|[万千元])?整?"
+    r"(?:人|名|小时|学时|课时|个|所|例)?(?:/月|/年|每月|每年)?",
+    re.IGNORECASE,
 )
 _BETWEEN = re.compile(r"[;；、,，/\n]")
-_QUARTER = re.compile(r"(\d{4})\s*年?\s*(?:Q|第)?\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
+_QUARTER = re.compile(r"(\d{4})\s*[年-]?\s*(?:Q|第)?\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
 FIRST_YEAR = 1950
+PLACES = 4  # 0.57 times 10,000 is 5,699.999999999999
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A parsed cell: its value (None is missing), the rule it breaks (if any), and remarks."""
 
     value: Any = None
@@ -47,6 +50,8 @@ Parser = Callable[[Any], Value]
 
 def tidy(cell: str) -> tuple[str, tuple[str, ...]]:
     """A text without control characters, invisible marks and line breaks, and what had to be removed."""
+    if cell.isprintable():
+        return cell.strip(), ()
     remarks = []
     if _CONTROL.search(cell):
         cell = _CONTROL.sub("", cell)
@@ -58,27 +63,59 @@ def tidy(cell: str) -> tuple[str, tuple[str, ...]]:
     return cell.strip(), tuple(remarks)
 
 
+def written(cell: Any) -> str:
+    """A cell as its office sees it: a whole number without the .0 that a workbook's reader gives it."""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
 def parse_text(cell: Any) -> Value:
-    """Free text, kept as written. Texts such as `NA` or `null` are texts; formula-shaped ones are remarked on."""
-    if isinstance(cell, float) and cell.is_integer():
-        cell = str(int(cell))
-    text, remarks = tidy(str(cell))
+    """Free text, kept as written. Texts such as `NA` or `null` are texts; formula-shaped ones are remarked on.
+
+    It reaches the tables, so a phone or an identity number in it is a fault; so is text that was decoded wrongly.
+    """
+    if isinstance(cell, bool | date | time | timedelta):
+        return Value(fault="text_form")
+    cell = written(cell)
+    text, remarks = tidy(cell)
     if vocabulary.is_missing(text):
         return Value(None, remarks=remarks)
-    if _FORMULA.match(str(cell).lstrip(" ")):
-        remarks += ("formula_shaped",)
-    return Value(text, remarks=remarks)
+    if count_personal(text):
+        return Value(fault="text_personal")
+    if decoding.is_mojibake(text):
+        return Value(fault="text_misdecoded")
+    return Value(text, remarks=remarks + _shape(cell))
+
+
+def parse_name(cell: Any) -> Value:
+    """A person's name, to tell people apart by; it is kept nowhere. Names may be written in any script."""
+    if not isinstance(cell, str):
+        return Value(fault="name_form")
+    text, remarks = tidy(cell)
+    if vocabulary.is_missing(text):
+        return Value(None, remarks=remarks)
+    if text.isnumeric() or count_personal(text):
+        return Value(fault="name_form")
+    if "\ufffd" in text:
+        return Value(fault="text_misdecoded")
+    return Value(text, remarks=remarks + _shape(cell))
+
+
+def _shape(cell: str) -> tuple[str, ...]:
+    return ("formula_shaped",) if cell.lstrip(" ").startswith(_FORMULA) else ()
 
 
 def parse_identity(cell: Any) -> Value:
     """An identity number. A number typed as a number is refused: a spreadsheet keeps fifteen digits of it."""
-    if isinstance(cell, int | float):
+    if isinstance(cell, str) and cell.isalnum():
+        text, remarks = cell, ()
+    elif isinstance(cell, int | float):
         return Value(fault="identity_numeric")
-    text, remarks = (cell, ()) if _IDENTITY.fullmatch(str(cell)) else tidy(str(cell))
-    if vocabulary.is_missing(text):
-        return MISSING
-    if _SCIENTIFIC.fullmatch(vocabulary.normal(text)):
-        return Value(fault="identity_numeric")
+    else:
+        text, remarks = tidy(str(cell))
+        if vocabulary.is_missing(text):
+            return MISSING
+        if _SCIENTIFIC.fullmatch(vocabulary.normal(text)):
+            return Value(fault="identity_numeric")
     try:
         found = identity.parse(text)
     except identity.IdentityFault as fault:
@@ -104,9 +141,11 @@ def parse_day(*, today: date, epoch_1904: bool = False) -> Parser:
 def _day(cell: Any, epoch_1904: bool) -> Value:
     if isinstance(cell, date):
         return Value(cell.date() if isinstance(cell, datetime) else cell)
-    if isinstance(cell, int | float):
+    if isinstance(cell, bool):
+        return Value(fault="day_form")
+    if isinstance(cell, int | float) and not _COMPACT.fullmatch(written(cell)):
         return _serial(float(cell), epoch_1904)
-    text, remarks = tidy(str(cell))
+    text, remarks = tidy(written(cell))
     text = vocabulary.normal(text)
     if vocabulary.is_missing(text):
         return MISSING
@@ -124,7 +163,7 @@ def _written_day(text: str, remarks: tuple[str, ...]) -> Value:
         return _calendar_day(year, _chinese_number(match[2]), _chinese_number(match[3]), remarks)
     if match := _YEAR_LAST.fullmatch(text):
         return _year_last(*map(int, match.groups()), remarks)
-    return Value(fault="day_form")
+    return Value(fault="day_incomplete" if _NO_DAY.fullmatch(text) else "day_form")
 
 
 def _serial(number: float, epoch_1904: bool) -> Value:
@@ -154,13 +193,16 @@ def _chinese_number(text: str) -> int:
 
 
 def parse_amount(*, scale: float = 1.0) -> Parser:
-    """A parser of amounts: 5300.5, 5,300.50, ¥5300, 0.53万元. `scale` is 10,000 below a header in 万."""
+    """A parser of amounts: 5300.5, 5,300.50, ¥5300, 0.53万元, 5千. `scale` is 10,000 below a header in 万.
+
+    A unit behind the number comes before the header's.
+    """
 
     def parse(cell: Any) -> Value:
-        if isinstance(cell, bool | date):
+        if isinstance(cell, bool | date | time | timedelta):
             return Value(fault="amount_form")
         if isinstance(cell, int | float):
-            return _not_negative(float(cell) * scale, ())
+            return _not_negative(float(cell) if scale == 1 else round(cell * scale, PLACES), ())
         text, remarks = tidy(str(cell))
         text = vocabulary.normal(text)
         if vocabulary.is_missing(text):
@@ -169,7 +211,8 @@ def parse_amount(*, scale: float = 1.0) -> Parser:
         if match is None:
             return Value(fault="amount_form")
         number = float(match[1].replace(",", ""))
-        return _not_negative(number * (10_000 if match[2] else scale), remarks)
+        unit = vocabulary.declared()["units"][match[2]] if match[2] else scale
+        return _not_negative(number if unit == 1 else round(number * unit, PLACES), remarks)
 
     return parse
 
@@ -178,10 +221,13 @@ def _not_negative(number: float, remarks: tuple[str, ...]) -> Value:
     return Value(fault="amount_negative") if number < 0 else Value(number, remarks=remarks)
 
 
+_plain_amount = parse_amount()
+
+
 def parse_share(cell: Any) -> Value:
     """A share between 0 and 1, written 0.75 or 75%."""
     text = vocabulary.normal(str(cell))
-    found = parse_amount()(text.rstrip("%"))
+    found = _plain_amount(text.rstrip("%"))
     if found.value is None:
         return found
     value = found.value / 100 if text.endswith("%") else found.value
@@ -190,7 +236,7 @@ def parse_share(cell: Any) -> Value:
 
 def parse_quarter(cell: Any) -> Value:
     """A quarter, written 2025Q4, 2025年第四季度 or 2025年4季度, as 2025Q4."""
-    text = vocabulary.normal(str(cell))
+    text = vocabulary.normal(tidy(str(cell))[0])
     if vocabulary.is_missing(text):
         return MISSING
     match = _QUARTER.fullmatch(text)
@@ -204,11 +250,7 @@ def parse_level(list_name: str) -> Parser:
     words = vocabulary.levels(list_name)
 
     def parse(cell: Any) -> Value:
-        if isinstance(cell, bool):
-            cell = str(cell)
-        elif isinstance(cell, float) and cell.is_integer():
-            cell = int(cell)
-        text, remarks = tidy(str(cell))
+        text, remarks = tidy(written(cell))
         text = vocabulary.normal(text)
         if text.lower() in words:
             return Value(words[text.lower()], remarks=remarks)

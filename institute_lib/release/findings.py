@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from institute_lib import terms
-from institute_lib.registers.report import mask
+from institute_lib.registers.personal import mask
 
 SEVERITIES = ("refuse", "warn")
 

@@ -25,6 +25,7 @@ KNOWN_FROM = {
     "district_panel": "quarter",
     "reporting": "quarter",
 }
+LEADERS = {"worker_changes": "workers"}  # whose register brings the table with it, and is written last
 ENDS = {"workers": ("left", ("leave_reason",)), "stations": ("closed", ())}
 
 
@@ -69,8 +70,7 @@ def _locate(name: str, as_of: str, root: Path | None) -> Location:
     if name not in CONTRACTS:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
     top = Path(root) if root else None
-    registers = (top / "data" / "registers" if top else paths.registers()) / name
-    snapshots = sorted(registers.glob("*.parquet"))
+    snapshots = _snapshots(name, top / "data" / "registers" if top else paths.registers())
     if snapshots:
         earlier = [path for path in snapshots if path.stem <= as_of]
         chosen = earlier[-1] if earlier else snapshots[0]
@@ -85,6 +85,15 @@ def _locate(name: str, as_of: str, root: Path | None) -> Location:
         f"table {name!r}: neither an imported register nor a demo register is there; import one with "
         f"`institute import FILE --table {name}`, or write the demo registers with `institute demo`"
     )
+
+
+def _snapshots(name: str, registers: Path) -> list[Path]:
+    """A register's snapshots, first to last. Those that come with another register's count only beside it: an import
+    that was killed before it wrote that one has kept nothing.
+    """
+    found = sorted((registers / name).glob("*.parquet"))
+    leader = LEADERS.get(name)
+    return found if leader is None else [path for path in found if (registers / leader / path.name).is_file()]
 
 
 def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd.DataFrame:

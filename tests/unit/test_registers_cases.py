@@ -159,7 +159,8 @@ def test_merged_headers_are_found_and_totals_and_signatures_left_out_and_counted
 
 def test_a_formula_without_a_stored_value_is_refused_where_it_stands():
     faults = refused("formulas.xlsx").faults
-    assert [(fault.row, fault.column) for fault in faults] == [(2, "月薪"), (4, "月薪")]
+    assert [(fault.row, fault.column) for fault in faults] == [(2, "月薪"), (3, "月薪"), (4, "月薪")]
+    assert ["such as #REF!" in fault.rule for fault in faults] == [False, True, False]
 
 
 def test_header_synonyms_are_mapped_and_duplicates_refused():

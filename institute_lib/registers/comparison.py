@@ -1,0 +1,140 @@
+"""What has changed from one snapshot of a register to the next, as counts: joiners, leavers, corrections."""
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+
+from institute_lib import paths, terms
+from institute_lib.errors import DataError
+from institute_lib.registers import snapshots, vocabulary
+from institute_lib.results import Result
+
+# What makes two rows of two snapshots the same thing.
+KEYS = {
+    "workers": ["worker_id", "entered"],
+    "stations": ["station_id"],
+    "exams": ["candidate_id", "exam_date", "level"],
+    "services": ["district", "quarter", "field"],
+    "procurement": ["contract_id"],
+    "talent": ["person_id", "title", "awarded"],
+}
+_END = {"workers": ["left", "leave_reason"], "stations": ["closed"]}
+
+
+@dataclass(frozen=True)
+class Comparison(Result):
+    """Two snapshots of one table.
+
+    Attributes:
+        joined: spells or rows that begin after the earlier snapshot (other tables: that it did not have).
+        late: spells that had begun by the earlier snapshot's day and that it did not have (workers only).
+        left: spells or stations that the earlier snapshot shows open and the later one closed.
+        gone: rows that the later snapshot no longer has.
+        corrected: rows of both that differ otherwise, and spells whose first day differs.
+        unchanged: rows that are the same in both.
+    """
+
+    table: str
+    before: str
+    after: str
+    joined: int
+    late: int
+    left: int
+    gone: int
+    corrected: int
+    unchanged: int
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    def to_frame(self) -> pd.DataFrame:
+        counts = ("joined", "late", "left", "gone", "corrected", "unchanged")
+        return pd.DataFrame({"change": counts, "rows": [getattr(self, name) for name in counts]})
+
+    def summary(self, language: str = "zh") -> str:
+        """One sentence: the two days and every count."""
+        counts = {row.change: terms.number(row.rows, language) for row in self.to_frame().itertuples()}
+        days = {name: terms.date(getattr(self, name), language) for name in ("before", "after")}
+        kind = "workers" if self.table == "workers" else "rows"
+        return terms.text(f"registers.compared_{kind}", language, table=self.table, **days, **counts)
+
+
+def compare(table: str = "workers", *, day: str | None = None, root: Path | None = None) -> Comparison:
+    """A snapshot of a table (that of `day`; else the last) against the one before it.
+
+    Raises:
+        DataError: there is no such snapshot, or none before it.
+        ParameterError: no register is imported as that table.
+    """
+    vocabulary.columns(table)
+    folder = _folder(root)
+    days = snapshots.days(folder, table)
+    later = day or (days[-1] if days else None)
+    earlier = [known for known in days if later and known < later]
+    if later not in days or not earlier:
+        raise DataError(
+            f"table {table!r} has the snapshots {', '.join(days) or '(none)'}: one and an earlier one are needed to "
+            f"compare; import the next register with `institute import FILE --table {table} --compare`"
+        )
+    before, after = (pd.read_parquet(folder / table / f"{known}.parquet") for known in (earlier[-1], later))
+    return between(table, before, after, days=(earlier[-1], later))
+
+
+def against_last(table: str, after: pd.DataFrame, *, day: date, root: Path | None = None) -> Comparison | None:
+    """A table that was read but not kept, against the last snapshot before its day; None if there is none."""
+    folder = _folder(root)
+    earlier = [known for known in snapshots.days(folder, table) if known < day.isoformat()]
+    if not earlier:
+        return None
+    before = pd.read_parquet(folder / table / f"{earlier[-1]}.parquet")
+    return between(table, before, after, days=(earlier[-1], day.isoformat()))
+
+
+def _folder(root: Path | None) -> Path:
+    return Path(root) / "data" / "registers" if root else paths.registers()
+
+
+def between(table: str, before: pd.DataFrame, after: pd.DataFrame, *, days: tuple[str, str]) -> Comparison:
+    """Two states of one table in the contract's columns, and the days they stand for."""
+    keys, end = KEYS[table], _END.get(table, [])
+    joint = before.merge(after, how="outer", on=keys, suffixes=("_before", "_after"), indicator=True)
+    both = joint[joint["_merge"] == "both"]
+    new, gone = (joint[joint["_merge"] == side] for side in ("right_only", "left_only"))
+    others = [column for column in before.columns if column not in (*keys, *end) and column in after.columns]
+    differs = _differs(both, others)
+    closed = pd.Series(False, both.index)
+    if end:
+        closed = both[f"{end[0]}_before"].isna() & both[f"{end[0]}_after"].notna()
+        differs |= _differs(both, end) & ~closed
+    late = moved = 0
+    if table == "workers":
+        is_late = new["entered"] <= pd.Timestamp(days[0])
+        moved = int(_pairs(new.loc[is_late, "worker_id"], gone["worker_id"]))
+        late = int(is_late.sum()) - moved
+    return Comparison(
+        table,
+        *days,
+        joined=len(new) - late - moved,
+        late=late,
+        left=int(closed.sum()),
+        gone=len(gone) - moved,
+        corrected=int((differs & ~closed).sum()) + moved,
+        unchanged=int((~differs & ~closed).sum()),
+    )
+
+
+def _differs(both: pd.DataFrame, columns: list[str]) -> pd.Series:
+    differs = pd.Series(False, both.index)
+    for column in columns:
+        one, other = both[f"{column}_before"], both[f"{column}_after"]
+        differs |= ~((one == other).fillna(False).astype(bool) | (one.isna() & other.isna()))
+    return differs
+
+
+def _pairs(new: pd.Series, gone: pd.Series) -> int:
+    """Spells of one person that went and came: the same spell under another first day."""
+    came, went = new.value_counts(), gone.value_counts()
+    return int(came.combine(went, min, fill_value=0).sum())

@@ -1,0 +1,93 @@
+"""What only several cells or rows together show: one identity under two names, spells that overlap, rows repeated."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from institute_lib.registers import vocabulary
+from institute_lib.registers.cleaning import WHERE
+from institute_lib.registers.personal import mask
+from institute_lib.registers.report import Problem
+
+_ORDERED = (
+    ("entered", "left", "left_before_entered", True),
+    ("opened", "closed", "closed_before_opened", False),
+    ("posts_filled", "posts", "part_above_whole", False),
+    ("outcome_numerator", "outcome_denominator", "part_above_whole", False),
+    ("schools_covered", "schools", "part_above_whole", False),
+)
+_DOTS = str.maketrans("", "", "·•‧・･ㆍ.．")
+
+
+def drop_repeats(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, list[Problem]]:
+    """The frame without rows that repeat an earlier one in everything, and one warning for each."""
+    content = frame.drop(columns=WHERE)
+    if "identity" in content:
+        content["identity"] = _numbers(content["identity"])
+    repeated = content.duplicated()
+    if not repeated.any():
+        return frame, []
+    problems = [_at(frame, index, table, "row_repeated") for index in frame.index[repeated]]
+    return frame[~repeated], problems
+
+
+def find(frame: pd.DataFrame, table: str) -> list[Problem]:
+    """One identity under two names, spells of one person that overlap, days and parts in the wrong order."""
+    return [*_of_one_person(frame, table), *_orders(frame, table)]
+
+
+def _of_one_person(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
+    if "identity" not in frame:
+        return
+    numbers = _numbers(frame["identity"])
+    again = frame[numbers.duplicated(keep=False) & numbers.notna()]
+    again = again.assign(number=numbers.reindex(again.index))
+    yield from _two_names(again, table)
+    if table == "workers":
+        yield from _overlaps(again, table)
+
+
+def _numbers(identities: pd.Series) -> pd.Series:
+    return pd.Series([found and found.number for found in identities], identities.index, dtype=object)
+
+
+def _two_names(again: pd.DataFrame, table: str) -> Iterator[Problem]:
+    if "name" not in again:
+        return
+    known = again[again["name"].notna()]
+    names = known["name"].map(lambda name: vocabulary.plain(name).translate(_DOTS).casefold())
+    conflicting = names.groupby(known["number"]).transform("nunique") > 1
+    for index in known.index[conflicting]:
+        yield _at(known, index, table, "identity_two_names", "name")
+
+
+def _overlaps(again: pd.DataFrame, table: str) -> Iterator[Problem]:
+    if "entered" not in again:
+        return
+    known = again[again["entered"].notna()].copy()
+    known["since"] = pd.to_datetime(known["entered"])
+    known["until"] = pd.to_datetime(known["left"]) if "left" in known else pd.NaT
+    known = known.sort_values(["number", "since"], kind="stable")
+    follows = known["number"] == known["number"].shift()
+    previous = known["until"].shift()
+    overlapping = follows & (previous.isna() | (previous > known["since"]))
+    for index in known.index[overlapping]:
+        yield _at(known, index, table, "spells_overlap", "entered")
+
+
+def _orders(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
+    """Rows in which a later day stands before an earlier one, or a part is larger than its whole."""
+    for low, high, rule, strict in _ORDERED:
+        if {low, high} <= set(frame):
+            both = frame[frame[low].notna() & frame[high].notna()]
+            broken = both[low] >= both[high] if strict else both[low] > both[high]
+            for index in both.index[broken.astype(bool)]:
+                yield _at(frame, index, table, rule, high if strict else low)
+
+
+def _at(frame: pd.DataFrame, index: Any, table: str, rule: str, column: str | None = None) -> Problem:
+    row = frame.loc[index]
+    headers = {declared.name: declared.headers[0] for declared in vocabulary.columns(table)}
+    value = None if column is None else mask(row[column])
+    return Problem(rule, row["file"], row["sheet"], int(row["row"]), headers.get(column), value)

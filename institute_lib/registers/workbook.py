@@ -1,0 +1,226 @@
+"""Cells of a workbook, read in a process of its own whose time and memory are bounded.
+
+A workbook is a packed program for a parser that is not ours: a few kilobytes may unpack to gigabytes, and a parser
+that runs out of memory ends its whole process. So this file is also a script, of the standard library and
+python-calamine alone: workbook on standard input, pickled messages on standard output, the last of them `END` with the
+SHA-256 of what was read. Where limits cannot be set (Windows), the reader's clock (`reading`) still stops it.
+
+Values come from calamine. The package's XML says what calamine does not: formulas without a stored value and error
+cells (both read as blanks), hidden rows and columns, a stray cell a million rows down.
+"""
+
+import hashlib
+import io
+import pickle
+import re
+import string
+import sys
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree
+
+MEMORY, SECONDS = 900_000_000, 8
+MAX_UNPACKED, MAX_ENTRIES = 300_000_000, 10_000
+MAX_CELLS, MAX_SENT = 4_000_000, 120_000_000
+ROWS_PER_MESSAGE = 5_000
+SPARE_ROWS, WIDEST = 100_000, 702  # rows beyond four times the filled ones, and column ZZ: farther cells are strays
+REFUSED, SHEET, ROWS, END = "refused", "sheet", "rows", "end"
+_FOREIGN = {"xl/workbook.bin": "xlsb", "word/document.xml": "docx", "ppt/presentation.xml": "pptx", "mimetype": "ods"}
+_TAG = rb"<(?:\w+:)?"
+_CELL = rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']"""
+_ROW = re.compile(_TAG + rb"""row\b[^>]*?\br=["'](\d+)["']""")
+_FAR = re.compile(rb"""\br=["']([A-Z]{3})(\d+)["']""")
+_ERROR = re.compile(_TAG + rb"""c\b([^>]*\bt=["']e["'][^>]*)>""")
+_FORMULA = re.compile(
+    _TAG + rb"c\b([^>]*)>\s*" + _TAG + rb"f\b[^>]*?(?:/>|>[^<]*</(?:\w+:)?f>)\s*(<(?:\w+:)?v\b[^>]*>)?([^<]*)"
+)
+_HIDDEN_ROW = re.compile(_TAG + rb"""row\b(?=[^>]*\bhidden=["'](?:1|true)["'])[^>]*?\br=["'](\d+)["']""")
+_HIDDEN_COLUMNS = re.compile(_TAG + rb"""col\b(?=[^>]*\bhidden=["'](?:1|true)["'])([^>]*)>""")
+_SPAN = re.compile(rb"""\b(min|max)=["'](\d+)["']""")
+
+
+class Refusal(Exception):
+    """Why a workbook is not read: a rule of the room's texts, the sheet, the row, a detail."""
+
+    def __init__(self, rule: str, *, sheet: str | None = None, row: int | None = None, detail: str = ""):
+        super().__init__(rule)
+        self.content = {"rule": rule, "sheet": sheet, "row": row, "detail": detail}
+
+
+def messages(content: bytes) -> Iterator[tuple[str, Any]]:
+    """What is in a workbook: `SHEET` with its structure, then its `ROWS`, sheet after sheet.
+
+    Raises:
+        Refusal: encrypted, damaged, of another format, or larger than the limits above.
+    """
+    import python_calamine as calamine
+
+    structure = inspect(content) if content.startswith(b"PK") else {}
+    cells = 0
+    try:
+        book = calamine.load_workbook(io.BytesIO(content))
+        for meta in book.sheets_metadata:
+            if meta.typ != calamine.SheetTypeEnum.WorkSheet:
+                continue
+            found = {"name": meta.name, "hidden": meta.visible != calamine.SheetVisibleEnum.Visible}
+            if found["hidden"]:
+                yield SHEET, found
+                continue
+            sheet = book.get_sheet_by_name(meta.name)
+            cells += sheet.total_height * sheet.total_width
+            if cells > MAX_CELLS:
+                raise Refusal("too_large", sheet=meta.name)
+            merged = [part for part in sheet.merged_cell_ranges or () if part[0][1] == part[1][1]]
+            yield SHEET, found | structure.get(meta.name, {}) | {"merged": merged}
+            yield from ((ROWS, rows) for rows in _portions(sheet))
+    except calamine.PasswordError:
+        raise Refusal("encrypted_or_old") from None
+    except calamine.CalamineError as error:
+        raise Refusal("damaged" if structure else "encrypted_or_old", detail=type(error).__name__) from None
+
+
+def _portions(sheet: Any) -> Iterator[list[list[Any]]]:
+    portion = []
+    for row in sheet.iter_rows():
+        portion.append(row)
+        if len(portion) == ROWS_PER_MESSAGE:
+            yield portion
+            portion = []
+    yield portion
+
+
+def inspect(content: bytes) -> dict[str, dict[str, Any]]:
+    """A package's structure by sheet: epoch_1904, unstored, errors (row, column), hidden_rows, hidden_columns."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            _check_entries(package.infolist())
+            return _inspect_sheets(package)
+    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, NotImplementedError, ValueError):
+        raise Refusal("damaged") from None
+
+
+def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
+    names = [entry.filename for entry in entries]
+    if len(entries) > MAX_ENTRIES or sum(entry.file_size for entry in entries) > MAX_UNPACKED:
+        raise Refusal("too_large")
+    if any(name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name) for name in names):
+        raise Refusal("unsafe_package")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise Refusal("encrypted_or_old")
+    if "xl/workbook.xml" not in names:
+        raise Refusal("other_format", detail=next((_FOREIGN[name] for name in names if name in _FOREIGN), "zip"))
+    if len(set(names)) < len(names):
+        raise Refusal("damaged")
+
+
+def _inspect_sheets(package: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
+    for name in package.namelist():
+        if name.endswith((".xml", ".rels")):
+            _refuse_declarations(package, name)
+    workbook = ElementTree.fromstring(package.read("xl/workbook.xml"))
+    links = ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))
+    targets = {link.get("Id"): link.get("Target", "") for link in links}
+    properties = workbook.find("{*}workbookPr")
+    epoch_1904 = properties is not None and properties.get("date1904") in ("1", "true")
+    found = {}
+    for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
+        target = targets[next((value for key, value in sheet.attrib.items() if key.endswith("}id")), None)]
+        part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        name = sheet.get("name")
+        found[name] = {"epoch_1904": epoch_1904} | _inspect_sheet(package.read(part), name)
+    return found
+
+
+def _refuse_declarations(package: zipfile.ZipFile, name: str) -> None:
+    """A document type would come before the first element; no spreadsheet program writes one, bombs of entities do."""
+    with package.open(name) as part:
+        head = part.read(2_000)
+    if b"<!DOCTYPE" in head or b"<!ENTITY" in head:
+        raise Refusal("unsafe_package")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Refusal("damaged")
+
+
+def _inspect_sheet(xml: bytes, sheet: str | None) -> dict[str, Any]:
+    rows = [int(row) for row in _ROW.findall(xml)]
+    far = _FAR.search(xml)
+    if far and column_number(far[1].decode()) > WIDEST:
+        raise Refusal("stray_cell", sheet=sheet, row=int(far[2]))
+    if rows and max(rows) > 4 * len(rows) + SPARE_ROWS:
+        raise Refusal("stray_cell", sheet=sheet, row=max(rows))
+    has_errors = b't="e"' in xml or b"t='e'" in xml
+    has_formulas = b"<f" in xml or b":f" in xml
+    has_hidden = b"hidden=" in xml
+    return {
+        "errors": [_position(found[1]) for found in _ERROR.finditer(xml)] if has_errors else [],
+        "unstored": [_position(found[1]) for found in _FORMULA.finditer(xml) if _is_unstored(found)]
+        if has_formulas
+        else [],
+        "hidden_rows": [int(row) for row in _HIDDEN_ROW.findall(xml)] if has_hidden else [],
+        "hidden_columns": _hidden_columns(xml) if has_hidden else [],
+    }
+
+
+def _is_unstored(formula: re.Match[bytes]) -> bool:
+    """Whether no result is stored; a formula of the type `str` that stores nothing has the empty text as its result."""
+    is_text = b't="str"' in formula[1] or b"t='str'" in formula[1]
+    return not formula[3].strip() and not (is_text and formula[2])
+
+
+def _hidden_columns(xml: bytes) -> list[int]:
+    columns: list[int] = []
+    for attributes in _HIDDEN_COLUMNS.findall(xml):
+        span = {key: int(value) for key, value in _SPAN.findall(attributes)}
+        columns += range(span.get(b"min", 1), min(span.get(b"max", 0), WIDEST) + 1)
+    return columns
+
+
+def _position(attributes: bytes) -> tuple[int, int]:
+    """Row and column of a cell, (0, 0) if it does not say."""
+    found = re.search(_CELL, attributes)
+    return (int(found[2]), column_number(found[1].decode())) if found else (0, 0)
+
+
+def column_number(name: str) -> int:
+    """A column's number from its letters: A is 1, Z 26, AA 27."""
+    number = 0
+    for letter in name:
+        number = number * 26 + string.ascii_uppercase.index(letter) + 1
+    return number
+
+
+def _limit() -> None:
+    try:
+        import resource
+    except ImportError:
+        return
+    for kind, value in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_CPU, SECONDS), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(kind)[1]
+        resource.setrlimit(kind, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+
+
+def main() -> None:
+    """Read standard input, write messages to standard output."""
+    _limit()
+    content, sent = sys.stdin.buffer.read(), 0
+    try:
+        for message in messages(content):
+            sent += _send(message)
+            if sent > MAX_SENT:
+                raise Refusal("too_large")
+        _send((END, hashlib.sha256(content).hexdigest()))
+    except Refusal as refusal:
+        _send((REFUSED, refusal.content))
+
+
+def _send(message: tuple[str, Any]) -> int:
+    packed = io.BytesIO()
+    pickler = pickle.Pickler(packed, pickle.HIGHEST_PROTOCOL)
+    pickler.fast = True  # no two cells share an object: remembering each would only cost
+    pickler.dump(message)
+    return sys.stdout.buffer.write(packed.getbuffer())
+
+
+if __name__ == "__main__":
+    main()

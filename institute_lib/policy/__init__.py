@@ -2,26 +2,34 @@
 
 Beforehand: `specify` takes outcome, unit and start from the ledger. Many units, different starts: `staggered`, with
 `imputation` beside it as a check and `two_way` to show what the simple number mixes. One unit: `pilot`, judged by
-placebos, `detectable_effect` for what it could have found, `evaluate` and `robustness` for all outcomes and choices.
-Doubt: `sensitivity` to trends that were not parallel; `adjust` for several outcomes of one policy.
+placebos, `detectable_effect` for what it could have found; `compare` says with whom, `evaluate` and `robustness` take
+all outcomes and all choices. Doubt: `sensitivity` to trends that were not parallel; `adjust` and `step_down` for
+several outcomes of one policy. At the end: `where_next`.
 """
 
 from institute_lib.policy.adoption import imputation, staggered
-from institute_lib.policy.evaluation import Evaluation, evaluate, robustness
+from institute_lib.policy.comparisons import Comparison, by_city, compare
+from institute_lib.policy.evaluation import Evaluation, evaluate
 from institute_lib.policy.fixed_effects import two_way
 from institute_lib.policy.honest import sensitivity
 from institute_lib.policy.ledger import Specification, has_begun, specify
-from institute_lib.policy.multiple import adjust
+from institute_lib.policy.multiple import adjust, step_down
+from institute_lib.policy.next_pilot import NextPilot, where_next
 from institute_lib.policy.pilots import detectable_effect, pilot
 from institute_lib.policy.results import DetectableEffect, PilotEffect, PolicyEffect
+from institute_lib.policy.robustness import robustness, windows_of
 
 __all__ = [
+    "Comparison",
     "DetectableEffect",
     "Evaluation",
+    "NextPilot",
     "PilotEffect",
     "PolicyEffect",
     "Specification",
     "adjust",
+    "by_city",
+    "compare",
     "detectable_effect",
     "evaluate",
     "has_begun",
@@ -31,5 +39,8 @@ __all__ = [
     "sensitivity",
     "specify",
     "staggered",
+    "step_down",
     "two_way",
+    "where_next",
+    "windows_of",
 ]

@@ -72,7 +72,7 @@ def staggered(
         raise ParameterError(f"control {control!r}: {nearest(control, CONTROLS)}")
     columns = {"outcome": outcome, "unit": unit, "period": period}
     covariates = names_of(covariates)
-    data, start = _read(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
+    data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
     _refuse_no_control(data, start, control)
     fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
     cells, heard = _cells(data, start, base="varying", **fields)
@@ -120,7 +120,7 @@ def imputation(
     """
     columns = {"outcome": outcome, "unit": unit, "period": period}
     covariates = names_of(covariates)
-    data, start = _read(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
+    data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
     from diff_diff import ImputationDiD
 
     frame, names = _for_diff_diff(data, start, covariates, None, cluster)
@@ -149,7 +149,7 @@ def imputation(
     )
 
 
-def _read(frame: pd.DataFrame, *, treated_from: str, further: Sequence[str | None], **columns: str):
+def read_adoption(frame: pd.DataFrame, *, treated_from: str, further: Sequence[str | None], **columns: str):
     """The checked panel and each unit's start as an integer (infinite if never)."""
     required = [name for name in further if name]
     data = read_panel(frame, **columns, required=required, kept=[treated_from])

@@ -1,21 +1,29 @@
-"""One policy, all its outcomes, and the same estimate under other choices."""
+"""One policy and all the outcomes that were named beforehand."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import terms
 from institute_lib.policy.ledger import Specification, sample
-from institute_lib.policy.multiple import adjust
+from institute_lib.policy.multiple import adjust, step_down
 from institute_lib.policy.pilots import pilot
-from institute_lib.policy.results import LEVEL, PilotEffect, figure, figures, p_value, period_name, unit_name
+from institute_lib.policy.results import (
+    LEVEL,
+    PilotEffect,
+    bounds_words,
+    figure,
+    p_value,
+    period_name,
+    size_words,
+    unit_name,
+)
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 
-METHODS = ("synthetic_did", "synthetic_control", "did")
 BAD_FIT = 2  # times the donors' median pre-period error
 
 
@@ -25,7 +33,8 @@ class Evaluation(Result):
 
     Attributes:
         effects: outcome to its PilotEffect, in the ledger's order.
-        table: outcome, att, ci_low, ci_high, p_value, p_adjusted (Holm), detectable, n_donors, smallest_p.
+        table: outcome, att, ci_low, ci_high, p_value, p_adjusted (Holm), p_romano_wolf, conformal_p, detectable,
+            n_donors, smallest_p.
     """
 
     specification: Specification
@@ -62,7 +71,9 @@ def evaluate(
     donors: Sequence[Any] | None = None,
     method: str = "synthetic_did",
 ) -> Evaluation:
-    """The pilot's effect on each of its outcomes, with p-values adjusted for their number (Holm 1979).
+    """The pilot's effect on each of its outcomes, with p-values adjusted for their number.
+
+    Holm (1979) for any dependence; Romano and Wolf (2005) with the dependence that the donors' placebos show.
 
     Args:
         panel: one row a unit and period.
@@ -74,29 +85,17 @@ def evaluate(
     rows = sample(panel, specification, donors=donors)
     effects = {outcome: _pilot(rows, specification, outcome, method) for outcome in specification.outcomes}
     table = pd.concat([_row(effect) for effect in effects.values()], ignore_index=True)
-    table.insert(table.columns.get_loc("p_value") + 1, "p_adjusted", adjust(list(table["p_value"])))
+    after = table.columns.get_loc("p_value") + 1
+    table.insert(after, "p_adjusted", adjust(list(table["p_value"])))
+    table.insert(after + 1, "p_romano_wolf", _stepped_down(list(effects.values())))
     warnings = tuple(dict.fromkeys(warning for effect in effects.values() for warning in effect.warnings))
     return Evaluation(specification, effects, table, warnings)
 
 
-@once_a_run
-def robustness(
-    panel: pd.DataFrame,
-    specification: Specification,
-    *,
-    outcome: str,
-    pools: Mapping[str, Sequence[Any] | None],
-    methods: Sequence[str] = METHODS,
-) -> pd.DataFrame:
-    """The same effect under other donor pools and estimators: pool, method, then the columns of `Evaluation.table`."""
-    found = []
-    for name, donors in pools.items():
-        rows = sample(panel, specification, donors=donors)
-        found += [
-            _row(_pilot(rows, specification, outcome, method)).assign(pool=name, method=method) for method in methods
-        ]
-    table = pd.concat(found, ignore_index=True).drop(columns="outcome")
-    return table[["pool", "method", *[name for name in table if name not in ("pool", "method")]]]
+def _stepped_down(effects: list[PilotEffect]) -> np.ndarray:
+    """All outcomes of one donor are one draw: that is how they depend on each other."""
+    placebos = [effect.placebos.set_index("unit")["statistic"].rename(effect.outcome) for effect in effects]
+    return step_down([effect.statistic for effect in effects], pd.concat(placebos, axis=1).dropna().to_numpy())
 
 
 def _pilot(rows: pd.DataFrame, specification: Specification, outcome: str, method: str) -> PilotEffect:
@@ -123,11 +122,11 @@ def _sentence(effect: PilotEffect, specification: Specification, language: str) 
         "start": period_name(effect.start, language),
         "outcome": outcome_name(effect.outcome, language),
         "change": _change(effect.att, language, share=share),
-        "interval": _bounds(effect.ci, language, share=share),
+        "interval": bounds_words(effect.ci, language, share=share),
         "donors": terms.count(effect.n_donors, language),
         "p": p_value(effect.p_value, language),
         "smallest": p_value(effect.smallest_p, language),
-        "detectable": _size(effect.detectable, language, share=share),
+        "detectable": size_words(effect.detectable, language, share=share),
     }
     few = effect.smallest_p > LEVEL
     sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
@@ -136,25 +135,12 @@ def _sentence(effect: PilotEffect, specification: Specification, language: str) 
     return sentence
 
 
-def _size(value: float, language: str, *, share: bool) -> str:
-    if not share:
-        return figure(value, language)
-    return terms.text("policy.points", language, size=terms.number(100 * value, language, 1))
-
-
 def _change(value: float, language: str, *, share: bool) -> str:
     if share:
         return terms.points(value, language)
     return terms.text("policy.by", language, size=figure(value, language))
 
 
-def _bounds(interval: tuple[float, float], language: str, *, share: bool) -> str:
-    if not share or not all(math.isfinite(bound) for bound in interval):
-        return figures(interval, language)
-    low, high = interval
-    return terms.text("policy.points", language, size=terms.interval(100 * low, 100 * high, language))
-
-
 def _row(effect: PilotEffect) -> pd.DataFrame:
-    names = ["outcome", "att", "ci_low", "ci_high", "p_value", "detectable", "n_donors", "smallest_p"]
+    names = ["outcome", "att", "ci_low", "ci_high", "p_value", "conformal_p", "detectable", "n_donors", "smallest_p"]
     return effect.to_frame()[names]

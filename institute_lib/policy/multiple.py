@@ -6,6 +6,7 @@ import numpy as np
 
 from institute_lib.errors import DataError, ParameterError, nearest
 
+ROUNDING = 1e-9
 METHODS = ("holm", "bonferroni", "holm-sidak", "sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by")
 
 
@@ -30,3 +31,29 @@ def adjust(p_values: Sequence[float], method: str = "holm") -> np.ndarray:
 
         adjusted[known] = multipletests(raw[known], method=method)[1]
     return adjusted
+
+
+def step_down(statistics: Sequence[float], placebos: np.ndarray) -> np.ndarray:
+    """p values adjusted for several outcomes with the dependence among them, in the given order.
+
+    Args:
+        statistics: one an outcome, all in units of their own noise. placebos: donors by outcomes, the same of units
+            without the policy; a donor's row is one joint draw.
+
+    Returns:
+        One p an outcome; NaN without placebos.
+
+    Source: Romano and Wolf (2005), Stepwise multiple testing as formalized data snooping, Econometrica 73(4): the
+    largest statistic is judged by the largest of all outcomes, the next by the largest of those that remain.
+    """
+    own, others = np.abs(np.asarray(list(statistics), float)), np.abs(np.asarray(placebos, float))
+    found, highest = np.full(own.shape, np.nan), 0.0
+    if not len(others):
+        return found
+    order = np.argsort(-own, kind="stable")
+    for place, outcome in enumerate(order):
+        largest = others[:, order[place:]].max(axis=1)
+        reached = (1 + (largest >= own[outcome] * (1 - ROUNDING)).sum()) / (1 + len(others))
+        highest = max(highest, float(reached))
+        found[outcome] = highest
+    return found

@@ -8,14 +8,15 @@ import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy import placebos as ranks
+from institute_lib.policy.conformal import conformal_test
 from institute_lib.policy.design import Design, read_design
 from institute_lib.policy.panel import names_of
+from institute_lib.policy.pilot_tables import PAIRS, tables_of
 from institute_lib.policy.results import LEVEL, DetectableEffect, PilotEffect
 from institute_lib.policy.synthetic import Fit, Method, fit_unit
 
 POOR_FIT = 2.0
 POWER = 0.8
-PAIRS = 2
 
 
 def pilot(
@@ -48,7 +49,7 @@ def pilot(
 
     Sources: Arkhangelsky et al. (2021) for synthetic DiD and the placebo standard error (algorithm 4); Abadie, Diamond
     and Hainmueller (2010) for placebo ranks; Ferman and Pinto (2019) on why each is scaled by its unit's noise, as the
-    module `placebos` says.
+    module `placebos` says; Chernozhukov, Wüthrich and Zhu (2021) for conformal intervals.
     """
     design = read_design(
         panel,
@@ -61,23 +62,20 @@ def pilot(
         donors=donors,
         incomplete=incomplete,
     )
-    own = fit_unit(design.treated[0], design.donors, design.n_pre, method=method)
-    found = ranks.Placebos(own, placebo_fits(design.donors, design.n_pre, method))
-    scale, statistics = found.scale, found.statistics
+    found = judge(design, method)
+    lasting = conformal_test(design.treated[0], design.donors, design.n_pre, found.own.att, method=method)
     return PilotEffect(
         method=method,
         outcome=outcome,
         treated_unit=treated_unit,
         start=design.panel.calendar.label(design.start),
-        att=own.att,
-        se=float(found.effects.std()) if len(statistics) else float("nan"),
-        ci=ranks.interval(own.att, scale, statistics, LEVEL),
-        p_value=ranks.rank_p(own.att / scale, statistics),
-        raw_p_value=ranks.rank_p(own.att, found.effects),
-        smallest_p=ranks.smallest_p(len(statistics)),
-        detectable=ranks.detectable(scale, statistics, alpha=LEVEL, power=POWER),
-        pre_rmspe=own.pre_rmspe,
-        **_tables(design, found, method),
+        se=float(found.effects.std()) if len(found.donors) else float("nan"),
+        raw_p_value=ranks.rank_p(found.own.att, found.effects),
+        pre_rmspe=found.own.pre_rmspe,
+        **headline(found),
+        **tables_of(design, found, method),
+        conformal_p=lasting.p_value,
+        conformal_ci=lasting.ci,
         n_donors=len(design.donors),
         n_pre=design.n_pre,
         n_post=design.donors.shape[1] - design.n_pre,
@@ -143,6 +141,25 @@ def detectable_effect(
     )
 
 
+def judge(design: Design, method: str) -> ranks.Placebos:
+    """The treated unit's estimate among its donors' placebos."""
+    own = fit_unit(design.treated[0], design.donors, design.n_pre, method=method)
+    return ranks.Placebos(own, placebo_fits(design.donors, design.n_pre, method))
+
+
+def headline(found: ranks.Placebos) -> dict[str, Any]:
+    """The estimate, what the placebos say of it, and what the design could have found."""
+    own, scale, statistics = found.own, found.scale, found.statistics
+    return {
+        "att": own.att,
+        "ci": ranks.interval(own.att, scale, statistics, LEVEL),
+        "p_value": ranks.rank_p(own.att / scale, statistics),
+        "smallest_p": ranks.smallest_p(len(statistics)),
+        "detectable": ranks.detectable(scale, statistics, alpha=LEVEL, power=POWER),
+        "statistic": own.att / scale,
+    }
+
+
 def placebo_fits(donors: np.ndarray, n_pre: int, method: str) -> tuple[Fit, ...]:
     """Each donor as if it were treated, against the others; none where there is no other."""
     if len(donors) < PAIRS:
@@ -159,88 +176,6 @@ def _averages(statistics: np.ndarray, size: int, draws: int, seed: int) -> np.nd
         raise EstimationError(f"{size} treated units against {len(statistics)} donors: too few to draw placebos from")
     rng = np.random.default_rng(seed)
     return np.array([rng.choice(statistics, size, replace=False).mean() for _ in range(draws)])
-
-
-def _tables(design: Design, found: ranks.Placebos, method: str) -> dict[str, pd.DataFrame]:
-    own, units, periods = found.own, design.donor_units, design.periods
-    weights = pd.DataFrame({"unit": units, "weight": own.unit_weights})
-    placed = len(found.donors)
-    return {
-        "weights": weights.sort_values("weight", ascending=False, kind="stable", ignore_index=True),
-        "time_weights": pd.DataFrame({"period": periods[: design.n_pre], "weight": own.time_weights}),
-        "path": pd.DataFrame(
-            {
-                "period": periods,
-                "observed": design.treated[0],
-                "counterfactual": design.treated[0] - own.gap,
-                "gap": own.gap,
-            }
-        ),
-        "event_study": _event_study(design, found),
-        "placebos": pd.DataFrame(
-            {
-                "unit": units[:placed],
-                "att": found.effects,
-                "pre_rmspe": found.errors,
-                "statistic": found.statistics,
-            }
-        ),
-        "placebo_paths": pd.DataFrame(
-            {
-                "unit": np.repeat(np.array(units[:placed], dtype=object), len(periods)),
-                "period": periods * placed,
-                "gap": np.concatenate([one.gap for one in found.donors]) if placed else [],
-            }
-        ),
-        "leave_one_out": _leave_one_out(design, own, method),
-        "in_time": _in_time(design, method),
-    }
-
-
-def _event_study(design: Design, found: ranks.Placebos) -> pd.DataFrame:
-    """The gap period by period, with the interval that the placebos of that period give."""
-    gaps = np.array([one.gap for one in found.donors]).reshape(len(found.donors), len(design.periods))
-    statistics = gaps / found.scale_of(found.errors)[:, None]
-    bounds = [ranks.interval(gap, found.scale, statistics[:, place], LEVEL) for place, gap in enumerate(found.own.gap)]
-    return pd.DataFrame(
-        {
-            "relative_period": design.panel.periods - design.start,
-            "period": design.periods,
-            "estimate": found.own.gap,
-            "ci_low": [low for low, _ in bounds],
-            "ci_high": [high for _, high in bounds],
-        }
-    )
-
-
-def _leave_one_out(design: Design, own: Fit, method: str) -> pd.DataFrame:
-    """The estimate without each donor that carries weight."""
-    rows = [row for row in np.flatnonzero(own.unit_weights > 0) if len(design.donors) >= PAIRS]
-    fits = [
-        fit_unit(design.treated[0], np.delete(design.donors, row, axis=0), design.n_pre, method=method) for row in rows
-    ]
-    return pd.DataFrame(
-        {
-            "unit": [design.donor_units[row] for row in rows],
-            "weight": own.unit_weights[rows],
-            "att": [one.att for one in fits],
-            "pre_rmspe": [one.pre_rmspe for one in fits],
-        }
-    )
-
-
-def _in_time(design: Design, method: str) -> pd.DataFrame:
-    """The start moved back into the pre-periods: an effect before the policy began would speak against the design."""
-    treated, donors = design.treated[0, : design.n_pre], design.donors[:, : design.n_pre]
-    starts = range(max(2, design.n_pre // 2), design.n_pre)
-    fits = [fit_unit(treated, donors, at, method=method) for at in starts]
-    return pd.DataFrame(
-        {
-            "start": [design.periods[at] for at in starts],
-            "att": [one.att for one in fits],
-            "pre_rmspe": [one.pre_rmspe for one in fits],
-        }
-    )
 
 
 def _warnings(found: ranks.Placebos) -> tuple[str, ...]:

@@ -93,6 +93,9 @@ class PilotEffect(Result):
     placebos: unit, att, pre_rmspe, statistic. placebo_paths: unit, period, gap.
     leave_one_out: unit, weight, att, pre_rmspe (each donor left out in turn).
     in_time: start, att, pre_rmspe (the start moved back, pre-periods only).
+    conformal: period, estimate, ci_low, ci_high, p_value (each later period against the pre-periods). conformal_p,
+        conformal_ci: of one lasting effect, by moving blocks of periods; see the module `conformal`.
+    statistic: att over its modelled noise, what p_value ranks among the donors' statistics.
     detectable: the effect that this design finds with 80 % power.
     """
 
@@ -116,6 +119,10 @@ class PilotEffect(Result):
     placebo_paths: pd.DataFrame
     leave_one_out: pd.DataFrame
     in_time: pd.DataFrame
+    conformal: pd.DataFrame
+    conformal_p: float
+    conformal_ci: tuple[float, float]
+    statistic: float
     n_donors: int
     n_pre: int
     n_post: int
@@ -153,7 +160,7 @@ class PilotEffect(Result):
     def to_frame(self) -> pd.DataFrame:
         """One row: the headline and what it rests on."""
         names = ("method", "outcome", "treated_unit", "start", "att", "se", "p_value", "raw_p_value", "smallest_p")
-        names += ("detectable", "pre_rmspe", "n_donors", "n_pre", "n_post")
+        names += ("conformal_p", "detectable", "pre_rmspe", "n_donors", "n_pre", "n_post")
         row = {name: getattr(self, name) for name in names}
         return pd.DataFrame([row | {"ci_low": self.ci[0], "ci_high": self.ci[1]}])
 
@@ -202,6 +209,21 @@ def figures(interval: tuple[float, float], language: str) -> str:
     finite = [abs(one) for one in interval if np.isfinite(one)]
     digits = int(np.clip(2 - np.floor(np.log10(max(finite) or 1)), 0, 6))
     return terms.interval(*interval, language, digits)
+
+
+def size_words(value: float, language: str, *, share: bool) -> str:
+    """A size in words: of a share in percentage points, else to three digits."""
+    if not share:
+        return figure(value, language)
+    return terms.text("policy.points", language, size=terms.number(100 * value, language, 1))
+
+
+def bounds_words(interval: tuple[float, float], language: str, *, share: bool) -> str:
+    """An interval in words: of a share in percentage points; one without bounds is called so."""
+    if not share or not all(np.isfinite(bound) for bound in interval):
+        return figures(interval, language)
+    low, high = interval
+    return terms.text("policy.points", language, size=terms.interval(100 * low, 100 * high, language))
 
 
 def p_value(value: float, language: str) -> str:

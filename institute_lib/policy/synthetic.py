@@ -56,7 +56,7 @@ def _weights(own: np.ndarray, donors: np.ndarray, n_pre: int, method: str) -> tu
         return np.full(len(donors), 1 / len(donors)), np.full(n_pre, 1 / n_pre)
     if method == "synthetic_control":
         return simplex_weights(before.T, own[:n_pre]), np.zeros(n_pre)
-    noise = _noise(before)
+    noise = noise_of(before)
     zeta = after.shape[1] ** 0.25 * noise
     centred = (before - before.mean(axis=1, keepdims=True)).T
     units = simplex_weights(centred, own[:n_pre] - own[:n_pre].mean(), ridge=n_pre * zeta**2)
@@ -67,7 +67,7 @@ def _weights(own: np.ndarray, donors: np.ndarray, n_pre: int, method: str) -> tu
     return units, times
 
 
-def _noise(before: np.ndarray) -> float:
+def noise_of(before: np.ndarray) -> float:
     """The standard deviation of the donors' changes from one pre-period to the next."""
     changes = np.diff(before, axis=1).ravel()
     return float(changes.std(ddof=1)) if len(changes) > 1 else 0.0

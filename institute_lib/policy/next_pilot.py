@@ -1,0 +1,211 @@
+"""Where a further pilot would be expected to gain most, and how sure that is.
+
+One pilot alone cannot say where a policy works better. Units that adopted at different times can: each has an effect of
+its own, and how these effects go with the level before adoption carries over to units that have not adopted. The spread
+that the level does not explain stays in the prediction interval (a random-effects meta-regression: DerSimonian and
+Laird 1986 for the spread between units, Higgins, Thompson and Spiegelhalter 2009 for the prediction).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.errors import EstimationError
+from institute_lib.policy.adoption import read_adoption
+from institute_lib.policy.panel import Panel, listed
+from institute_lib.policy.results import LEVEL, bounds_words, size_words, unit_name
+from institute_lib.results import Result
+from institute_lib.sharing import once_a_run
+
+FEWEST_ADOPTERS = 5
+FEWEST_CONTROLS = 2
+FEWEST_BEFORE = 4
+DRAWS = 20_000
+SURE = 0.95
+
+
+@dataclass(frozen=True)
+class NextPilot(Result):
+    """Candidates by expected gain.
+
+    Attributes:
+        table: unit, level (against the comparison units, latest periods), gain, ci_low, ci_high (95 % prediction
+            interval), size and total (gain times size; only with a size), probability (of being the largest).
+        slope: how the effect changes with the level, its standard error, and its p.
+        spread: standard deviation of effects between units that the level does not explain.
+        horizon: periods since adoption that an effect averages over.
+    """
+
+    table: pd.DataFrame
+    slope: tuple[float, float, float]
+    spread: float
+    horizon: int
+    n_adopters: int
+    n_controls: int
+    warnings: tuple[str, ...] = ()
+
+    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
+        """The first candidate with its interval, and whether it can be told from the next; shares in points."""
+        first = self.table.iloc[0]
+        share = measure == "share"
+        fields = {
+            "unit": unit_name(first["unit"], language),
+            "gain": size_words(float(first["gain"]), language, share=share),
+            "interval": bounds_words((float(first["ci_low"]), float(first["ci_high"])), language, share=share),
+            "probability": terms.percent(float(first["probability"]), language, 0),
+            "adopters": terms.count(self.n_adopters, language),
+        }
+        sentence = terms.text("policy.next", language, **fields)
+        return sentence if first["probability"] >= SURE else sentence + terms.text("policy.next_unsure", language)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A copy of the table."""
+        return self.table.copy()
+
+
+@once_a_run
+def where_next(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_from: str,
+    candidates: Sequence[Any],
+    size: str | None = None,
+    seed: int = 0,
+) -> NextPilot:
+    """The candidates in order of the gain to be expected from the policy, with prediction intervals.
+
+    Args:
+        panel: one row a unit and period: adopters, units that never adopt, and the candidates.
+        treated_from: each unit's first treated period, missing if never.
+        candidates: units without the policy; they serve neither as adopters nor for comparison.
+        size: a column by which a gain is multiplied (persons, for a share); the order is then by that total.
+        seed: of the draws behind the probabilities.
+
+    Raises:
+        EstimationError: a candidate is missing or already treated, fewer than five adopters, fewer than two units to
+            compare with, fewer than four periods before the first adoption.
+    """
+    columns = {"outcome": outcome, "unit": unit, "period": period}
+    data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[size])
+    chosen = _places(data, start, candidates)
+    grid = data.wide()
+    complete = ~np.isnan(grid).any(axis=1)
+    rest = ~np.isin(np.arange(len(start)), chosen) & complete
+    adopters, controls = np.flatnonzero(np.isfinite(start) & rest), np.flatnonzero(np.isinf(start) & rest)
+    first = int((data.periods < start[adopters].min()).sum()) if len(adopters) else 0
+    _refuse_too_few(len(adopters), len(controls), first)
+    grid = grid - grid[controls].mean(axis=0)
+    horizon = int(len(data.periods) - np.searchsorted(data.periods, start[adopters].max()))
+    effects, noise = _effects(grid, data.periods, start, adopters, controls, first // 2, horizon)
+    levels = grid[adopters][:, : first // 2].mean(axis=1)
+    fit = _meta_regression(effects, noise, np.column_stack([np.ones(len(levels)), levels]))
+    recent = np.nanmean(grid[chosen][:, -(first // 2) :], axis=1)
+    table = _predict(fit, recent, [data.units[one] for one in chosen], _sizes(data, size, chosen), seed)
+    notes = [*data.warnings]
+    if not complete.all():
+        notes.append(f"left out for gaps: {listed(data.gaps())}")
+    if recent.min() < levels.min() or recent.max() > levels.max():
+        notes.append("some candidates lie outside the levels that adopters had: their gain is extrapolated")
+    return NextPilot(table, fit.slope, fit.spread, horizon, len(adopters), len(controls), tuple(notes))
+
+
+def _places(data: Panel, start: np.ndarray, candidates: Sequence[Any]) -> list[int]:
+    place = {name: row for row, name in enumerate(data.units)}
+    missing = [one for one in candidates if one not in place]
+    if missing or not len(candidates):
+        raise EstimationError(f"candidates not in the panel: {listed(missing) or 'none given'}")
+    treated = [one for one in candidates if np.isfinite(start[place[one]])]
+    if treated:
+        raise EstimationError(f"{listed(treated)} already have the policy and cannot be candidates")
+    return [place[one] for one in candidates]
+
+
+def _refuse_too_few(adopters: int, controls: int, before: int) -> None:
+    for found, needed, what in (
+        (adopters, FEWEST_ADOPTERS, "adopters without gaps: where a policy works better cannot be learnt from fewer"),
+        (controls, FEWEST_CONTROLS, "units without the policy to compare with"),
+        (before, FEWEST_BEFORE, "periods before the first adoption: half show the level, half the way there"),
+    ):
+        if found < needed:
+            raise EstimationError(f"{found} {what}; at least {needed} are needed")
+
+
+def _effects(
+    grid: np.ndarray, periods: np.ndarray, start: np.ndarray, adopters: np.ndarray, controls: np.ndarray, *shape: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each adopter's change against the comparison units, and the variance of the same among these.
+
+    The periods that show the level are not used again: a low level by chance would else look like a high effect.
+    """
+    skipped, horizon = shape
+    effects, noise = [], []
+    for one in adopters:
+        at = int(np.searchsorted(periods, start[one]))
+        change = grid[:, at : at + horizon].mean(axis=1) - grid[:, skipped:at].mean(axis=1)
+        effects.append(change[one])
+        noise.append(change[controls].var(ddof=1))
+    return np.array(effects), np.array(noise)
+
+
+@dataclass(frozen=True)
+class MetaRegression:
+    """Coefficients of level effects with their covariance, and the spread between units."""
+
+    coefficients: np.ndarray
+    covariance: np.ndarray
+    spread: float
+    df: int
+
+    @property
+    def slope(self) -> tuple[float, float, float]:
+        from scipy.stats import t
+
+        estimate, se = float(self.coefficients[1]), float(np.sqrt(self.covariance[1, 1]))
+        return estimate, se, float(2 * t.sf(abs(estimate / se), self.df))
+
+
+def _meta_regression(effects: np.ndarray, noise: np.ndarray, columns: np.ndarray) -> MetaRegression:
+    """Effects on columns, weighted by their noise and by the spread between units that noise does not explain."""
+    weights = 1 / noise.clip(np.finfo(float).tiny)
+    df = len(effects) - columns.shape[1]
+    bread = np.linalg.inv(columns.T @ (columns * weights[:, None]))
+    left = effects - columns @ (bread @ (columns.T @ (weights * effects)))
+    squares = columns.T @ (columns * (weights**2)[:, None])
+    between = max(0.0, float((weights @ left**2 - df) / (weights.sum() - np.trace(bread @ squares))))
+    weights = 1 / (noise + between).clip(np.finfo(float).tiny)
+    covariance = np.linalg.inv(columns.T @ (columns * weights[:, None]))
+    coefficients = covariance @ (columns.T @ (weights * effects))
+    return MetaRegression(coefficients, covariance, float(np.sqrt(between)), df)
+
+
+def _sizes(data: Panel, size: str | None, chosen: list[int]) -> np.ndarray | None:
+    """The latest size of each candidate."""
+    return None if size is None else data.rows.groupby("unit")[f"x:{size}"].last().to_numpy(float)[chosen]
+
+
+def _predict(
+    fit: MetaRegression, levels: np.ndarray, units: list[Any], sizes: np.ndarray | None, seed: int
+) -> pd.DataFrame:
+    from scipy.stats import t
+
+    columns = np.column_stack([np.ones(len(levels)), levels])
+    gain = columns @ fit.coefficients
+    variance = np.einsum("ij,jk,ik->i", columns, fit.covariance, columns) + fit.spread**2
+    half = t.ppf(1 - LEVEL / 2, fit.df) * np.sqrt(variance)
+    scale = np.ones(len(levels)) if sizes is None else sizes
+    rng = np.random.default_rng(seed)
+    drawn = rng.multivariate_normal(fit.coefficients, fit.covariance, DRAWS) @ columns.T
+    drawn = (drawn + fit.spread * rng.standard_normal(drawn.shape)) * scale
+    best = np.bincount(drawn.argmax(axis=1), minlength=len(levels)) / DRAWS
+    table = pd.DataFrame({"unit": units, "level": levels, "gain": gain, "ci_low": gain - half, "ci_high": gain + half})
+    if sizes is not None:
+        table = table.assign(size=sizes, total=gain * sizes)
+    table["probability"] = best
+    return table.sort_values("gain" if sizes is None else "total", ascending=False, kind="stable", ignore_index=True)

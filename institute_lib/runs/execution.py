@@ -13,7 +13,7 @@ from institute_lib.errors import RunError
 from institute_lib.runs import checks, index, places
 from institute_lib.runs.estimates import Estimates, free_memory
 from institute_lib.runs.fingerprints import changed, job_inputs, job_parameters
-from institute_lib.runs.jobs import Failure, Outcome, Task, failed
+from institute_lib.runs.jobs import Failure, Outcome, Task, failed, note_failure
 from institute_lib.runs.plan import Job, Plan, load_plan, with_language
 from institute_lib.runs.progress import Event, Reporter, reporter
 from institute_lib.runs.summary import RunSummary, provenance
@@ -236,6 +236,7 @@ class Work:
         """
         state = "finished" if len(self.outcomes) == len(self.jobs) else "interrupted"
         try:
+            self._note_failures()
             summary = self.write_summary(state)
             index.write(self.plan, quarter=self.quarter, folder=self.folder, run=summary.to_dict())
         except OSError as error:
@@ -244,6 +245,13 @@ class Work:
                 "finished is kept"
             ) from error
         return summary
+
+    def _note_failures(self) -> None:
+        """Those that could not be noted while the disk was full."""
+        for job, outcome in self.outcomes.items():
+            place = self.folder / job.notebook / job.area
+            if outcome.failure and not (place / places.FAILURE).is_file():
+                note_failure(place, outcome.failure, run_id=self.run_id)
 
     def write_summary(self, state: str) -> RunSummary:
         """Keep on disk what was done until now; a run that is killed leaves it `running`."""

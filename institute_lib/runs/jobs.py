@@ -308,11 +308,15 @@ def _keep_failed(private: Path, place: Path) -> None:
 def failed(task: Task, failure: Failure, seconds: float = 0.0, attempts: int = 1) -> Outcome:
     """Record the failure beside the last good brief, which stays."""
     kept = places.intact_manifest(task.place)
-    note = {"run": task.run_id, "finished": places.now(), **asdict(failure)}
     try:
-        task.place.mkdir(parents=True, exist_ok=True)
-        places.write_json(task.place / places.FAILURE, note)
-    except OSError as error:  # the disk is full: the summary still says what failed
+        note_failure(task.place, failure, run_id=task.run_id)
+    except OSError as error:  # the disk is full: the run notes it when it has given its reserve back
         logger.warning("%s: its failure could not be written: %s", task.job, os.strerror(error.errno or 0))
     made = {"kept": kept["finished"], "kept_run": kept["run"]} if kept else {}
     return Outcome(task.job, "failed", seconds, failure=failure, attempts=attempts, **made)
+
+
+def note_failure(place: Path, failure: Failure, *, run_id: str) -> None:
+    """Say beside a job's place that, and in which run, it failed."""
+    place.mkdir(parents=True, exist_ok=True)
+    places.write_json(place / places.FAILURE, {"run": run_id, "finished": places.now(), **asdict(failure)})

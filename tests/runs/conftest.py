@@ -1,6 +1,7 @@
 """A project folder of its own for each test: tiny notebooks, a plan, a table of workers, a short brief."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import nbformat
@@ -48,6 +49,21 @@ class Project:
     def __init__(self, root: Path):
         self.root = root
 
+    @classmethod
+    def in_folder(cls, root: Path) -> "Project":
+        """One with its plan, its workers and its three notebooks."""
+        made = cls(root)
+        made.write_plan(PLAN)
+        made.write_workers()
+        made.write_notebook("01_first")
+        made.write_notebook("02_second")
+        made.write_notebook("06_last", last=LAST)
+        return made
+
+    @property
+    def folder(self) -> Path:
+        return self.root / "papermill_runs" / "2025Q4"
+
     def write_notebook(self, name: str, *cells: str, last: str | None = None) -> Path:
         """A notebook: parameters, the study, the cells given, and the record."""
         code = nbformat.v4.new_code_cell
@@ -89,9 +105,14 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         workers = pd.DataFrame([row | changes, row | changes | {"worker_id": "w2", "district": "320612"}])
         workers.to_parquet(folder / "workers.parquet")
-        reporting = [(area, quarter, True) for area in AREAS[1:] for quarter in ("2025Q3", "2025Q4")]
-        frame = pd.DataFrame(reporting, columns=["district", "quarter", "reported"])
-        frame.to_parquet(folder / "reporting.parquet")
+        self.write_reporting()
+
+    def write_reporting(self, late: Iterable[tuple[str, str]] = ()) -> None:
+        """Who has reported: everybody but the (district, quarter) given."""
+        quarters = [(area, quarter) for area in AREAS[1:] for quarter in ("2025Q3", "2025Q4")]
+        rows = [(*one, one not in set(late)) for one in quarters]
+        frame = pd.DataFrame(rows, columns=["district", "quarter", "reported"])
+        frame.to_parquet(self.root / "data" / "demo" / "reporting.parquet")
 
     def place(self, notebook: str, area: str = "320613", quarter: str = "2025Q4") -> Path:
         return self.root / "papermill_runs" / quarter / notebook / area
@@ -107,11 +128,5 @@ def project(tmp_path, monkeypatch) -> Project:
     monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
     # Whoever edits the library while its tests run must not turn every forked kernel into a cold one.
     monkeypatch.setattr(kernels, "library_changed", lambda: False)
-    made = Project(tmp_path)
-    made.write_plan(PLAN)
-    made.write_workers()
-    made.write_notebook("01_first")
-    made.write_notebook("02_second")
-    made.write_notebook("06_last", last=LAST)
-    yield made
+    yield Project.in_folder(tmp_path)
     shutil.rmtree(tmp_path / "papermill_runs", ignore_errors=True)

@@ -28,6 +28,9 @@ def scheduler(project):
 
 
 def test_a_cluster_finishes_the_run_although_a_worker_is_killed(project, scheduler, tmp_path):
+    runs.run(quarter="2025Q4", areas=["320612"], notebooks=["01_first"], progress="none")
+    earlier = project.place("01_first", "320612")
+    before = {path.name: path.read_bytes() for path in earlier.iterdir()}
     kill = "import multiprocessing" + KILL_WORKER_ONCE.format(marker=str(tmp_path / "killed"))
     project.write_notebook("01_first", kill)
     summary = runs.run(
@@ -35,6 +38,12 @@ def test_a_cluster_finishes_the_run_although_a_worker_is_killed(project, schedul
     )
     assert (tmp_path / "killed").is_file()
     assert {outcome.state for outcome in summary.outcomes} == {"done"}
+    assert {outcome.warm for outcome in summary.outcomes} == {True}
+    assert {path.name: path.read_bytes() for path in earlier.iterdir()} == before
+    asked = {"quarter": "2025Q4", "areas": ["320613"], "notebooks": ["01_first", "02_second"]}
+    assert {one.state for one in runs.status(**asked)} == {"current"}
+    again = runs.run(**asked, scheduler=scheduler, progress="none")
+    assert {outcome.state for outcome in again.outcomes} == {"current"}
 
 
 def test_a_scheduler_that_does_not_answer_is_named(project, monkeypatch):

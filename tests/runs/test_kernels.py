@@ -12,7 +12,9 @@ from pathlib import Path
 import nbformat
 import papermill
 import psutil
+import pytest
 from jupyter_core.utils import run_sync
+from nbclient.exceptions import DeadKernelError
 
 from institute_lib import kernels
 from institute_lib.kernels import forking
@@ -110,6 +112,24 @@ def test_children_that_a_notebook_leaves_behind_end_with_it(tmp_path):
     assert not Path(kernel.private).exists()
 
 
+def test_a_kernel_that_dies_is_noticed_within_two_seconds(tmp_path):
+    marker = tmp_path / "pid"
+    hang = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    killed = []
+
+    def kill() -> None:
+        while not (marker.is_file() and marker.read_text()):
+            time.sleep(0.02)
+        os.kill(int(marker.read_text()), signal.SIGKILL)
+        killed.append(time.monotonic())
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(kill)
+        with pytest.raises(DeadKernelError):
+            execute(tmp_path, hang)
+    assert time.monotonic() - killed[0] < 2
+
+
 def test_kernels_that_start_side_by_side_all_answer(tmp_path):
     """On the default IPC path they collide and hang."""
 
@@ -149,6 +169,7 @@ PARENT = """
 import sys, time
 from pathlib import Path
 from jupyter_core.utils import run_sync
+from nbclient.exceptions import DeadKernelError
 from institute_lib import kernels
 
 async def start():

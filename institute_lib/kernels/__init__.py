@@ -6,8 +6,12 @@ instead. Each notebook still has its own process, namespace, working folder and 
 fails, the ordinary cold kernel starts, and the log says so.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from institute_lib.kernels.forking import available, context, end_with_parent, library_changed, use_parents_forkserver
-from institute_lib.kernels.provisioner import ForkedProvisioner, PrivateKernelManager, manager_class
+
+if TYPE_CHECKING:
+    from institute_lib.kernels.provisioner import ForkedProvisioner, PrivateKernelManager, manager_class
 
 __all__ = [
     "ForkedProvisioner",
@@ -19,3 +23,13 @@ __all__ = [
     "manager_class",
     "use_parents_forkserver",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """jupyter_client is imported when a kernel is asked for: a run in which nothing changed starts none."""
+    if name in __all__:
+        from institute_lib.kernels import provisioner
+
+        globals()[name] = getattr(provisioner, name)
+        return globals()[name]
+    raise AttributeError(f"institute_lib.kernels has no {name!r}; it has {', '.join(__all__)}")

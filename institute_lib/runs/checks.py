@@ -66,4 +66,4 @@ def check_tables(names: Iterable[str], *, quarter: str) -> None:
     if messages:
         raise DataError("the run does not start: " + "; ".join(messages), tuple(faults))
     for kept, content in found.items():
-        places.write_whole(kept, content)
+        places.keep(kept, content)

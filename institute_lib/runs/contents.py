@@ -4,7 +4,7 @@ A table's hash is kept beside other derived files, so that an unchanged table is
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -49,10 +49,7 @@ def table_hash(name: str, as_of: str) -> str:
     Raises:
         DataError: the table is missing or breaks its contract.
     """
-    kept = kept_hash(name, as_of)
-    if not kept.is_file():
-        places.write_whole(kept, digest(tables.load(name, as_of or None)))
-    return kept.read_text(encoding="utf-8")
+    return _kept(kept_hash(name, as_of), lambda: digest(tables.load(name, as_of or None)))
 
 
 def kept_hash(name: str, as_of: str) -> Path:
@@ -62,8 +59,33 @@ def kept_hash(name: str, as_of: str) -> Path:
         DataError: the table is missing.
     """
     place = tables.locate(name, as_of or "9999-12-31")
-    parts = (name, as_of, place.source, str(place.snapshot), places.file_hash(place.path), _contract_hash())
-    return paths.cache() / "contents" / hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return _place_for(name, as_of, place.source, str(place.snapshot), places.file_hash(place.path))
+
+
+def late(quarter: str, districts: Iterable[str], as_of: str) -> tuple[str, ...]:
+    """Who has not reported a quarter, as `tables.unreported` says it.
+
+    Raises:
+        DataError: there are no workers.
+    """
+    listed = tuple(districts)
+    place = tables.locate("workers", as_of or "9999-12-31")
+    file = place.path if place.source == "register" else place.path.with_name("reporting.parquet")
+    content = places.file_hash(file) if file.is_file() else ABSENT
+    kept = _place_for("late", quarter, as_of, place.source, content, *listed)
+    return tuple(_kept(kept, lambda: " ".join(tables.unreported(quarter, listed, as_of=as_of or None))).split())
+
+
+def _place_for(*parts: str) -> Path:
+    return paths.cache() / "contents" / hashlib.sha256("\n".join((*parts, _contract_hash())).encode()).hexdigest()
+
+
+def _kept(place: Path, derive: Callable[[], str]) -> str:
+    if place.is_file():
+        return place.read_text(encoding="utf-8")
+    found = derive()
+    places.keep(place, found)
+    return found
 
 
 def table_file(name: str, as_of: str) -> Path | None:
@@ -83,8 +105,8 @@ def _hash(read: Read, since: float | None) -> str:
         if read.kind == "tables":
             return table_hash(read.name, read.as_of)
         if read.kind == "reports":
-            late = tables.unreported(read.name, read.districts, as_of=read.as_of or None)
-            return f"late: {' '.join(late)}" if late else "all there"
+            missing = late(read.name, read.districts, read.as_of)
+            return f"late: {' '.join(missing)}" if missing else "all there"
         if read.kind == "sources":
             return tables.source(read.name)
     return places.file_hash(file) if file and file.is_file() else ABSENT

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from institute_lib import areas, paths
+from institute_lib import ROOMS, areas, parameters, paths
 from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import usable_result
 from institute_lib.runs.plan import Job, Plan
@@ -117,8 +117,7 @@ def job_parameters(plan: Plan, job: Job, *, quarter: str) -> dict[str, Any]:
 
 @cache
 def _read_notebook(path: Path, _time: int) -> tuple[tuple[str, ...], str]:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in content.get("cells", [])]
+    cells = [(cell["cell_type"], "".join(cell["source"])) for cell in parameters.read_cells(path)]
     code = tuple(source for kind, source in cells if kind == "code")
     return code, hashlib.sha256(json.dumps(cells).encode()).hexdigest()
 
@@ -167,13 +166,19 @@ def _rooms_named(tree: ast.Module) -> set[str]:
 
 
 @cache
-def _trees(room: str) -> tuple[ast.Module, ...]:
-    return tuple(ast.parse(path.read_text(encoding="utf-8")) for path in _room_files(room) if path.suffix == ".py")
+def _imports() -> Mapping[str, list[str]]:
+    """Room to the rooms that it imports; kept beside other derived files, because parsing the library takes a while."""
+    kept = paths.cache() / "imports" / library_hash(frozenset(ROOMS))
+    found = places.read_json(kept)
+    if found is None:
+        found = {room: sorted(_rooms_of(room)) for room in ROOMS}
+        places.keep(kept, json.dumps(found))
+    return found
 
 
-@cache
-def _rooms_of(room: str) -> frozenset[str]:
-    return frozenset(name for tree in _trees(room) for name in _rooms_named(tree))
+def _rooms_of(room: str) -> set[str]:
+    sources = (path.read_text(encoding="utf-8") for path in _room_files(room) if path.suffix == ".py")
+    return {name for source in sources for name in _rooms_named(ast.parse(source))}
 
 
 def imported_rooms(cells: Iterable[str]) -> frozenset[str]:
@@ -183,7 +188,7 @@ def imported_rooms(cells: Iterable[str]) -> frozenset[str]:
     while waiting:
         room = waiting.pop()
         reached.add(room)
-        waiting |= _rooms_of(room) - reached
+        waiting |= set(_imports().get(room, ())) - reached
     return frozenset(reached)
 
 

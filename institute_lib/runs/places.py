@@ -7,7 +7,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +64,12 @@ def write_whole(path: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def keep(path: Path, text: str) -> None:
+    """Keep something that was derived; where it cannot be written, it is derived again the next time."""
+    with suppress(OSError):
+        write_whole(path, text)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from institute_lib import areas as divisions
 from institute_lib import parameters, tables
 from institute_lib.errors import DataError
-from institute_lib.runs import places
+from institute_lib.runs import contents, places
 from institute_lib.runs.fingerprints import changed, job_inputs
 from institute_lib.runs.plan import Job, Plan, load_plan, with_language
 
@@ -80,6 +80,6 @@ def not_reported(plan: Plan, *, quarter: str) -> tuple[str, ...]:
     districts = [code for code in plan.areas if divisions.get(code).level == "district"]
     as_of = pd.Period(quarter, freq="Q").end_time.date().isoformat()
     try:
-        return tables.unreported(quarter, districts, as_of=as_of)
+        return contents.late(quarter, districts, as_of)
     except DataError:  # no table of workers: the states say for themselves that nothing ran
         return ()

@@ -4,7 +4,7 @@ Rows that agree in every driver (and cluster) become one cell with its number of
 whole numbers, so that files counted apart and added up give the very same cells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,7 +34,10 @@ class Variable:
 
 @dataclass(frozen=True)
 class CellCounts(Result):
-    """Cells: for each, a code per driver, the cluster, rows and events. `to_frame` shows them in words."""
+    """Cells: for each, a code per driver, the cluster, rows and events. `to_frame` shows them in words.
+
+    Codes and numbers are held in the smallest whole-number types that they fit; convert before multiplying them.
+    """
 
     event: str
     formula: Formula
@@ -49,11 +52,11 @@ class CellCounts(Result):
 
     @property
     def n_rows(self) -> int:
-        return int(self.rows.sum())
+        return int(self.rows.sum(dtype=np.int64))
 
     @property
     def n_events(self) -> int:
-        return int(self.events.sum())
+        return int(self.events.sum(dtype=np.int64))
 
     @property
     def n_cells(self) -> int:
@@ -79,7 +82,7 @@ class CellCounts(Result):
         if self.cluster:
             name = self.cluster if self.cluster not in frame else f"cluster {self.cluster}"
             frame[name] = np.asarray(self.cluster_names, dtype=object)[self.cluster_codes]
-        return frame.assign(rows=self.rows, events=self.events)
+        return frame.assign(rows=self.rows.astype(np.int64), events=self.events.astype(np.int64))
 
 
 def cells(
@@ -109,43 +112,50 @@ def cells(
         ParameterError: unknown column, no such file, or a scheduler without the package `distributed`.
         DataError: missing or undeclared values, an event that is not 0/1, missing cluster ids, with rows and counts.
     """
-    formula = parse(drivers)
+    return count(
+        source, event=event, formula=parse(drivers), cluster=cluster, weights=weights, scheduler=scheduler, always=True
+    )
+
+
+def count(
+    source: pd.DataFrame | str | Path | Sequence[str | Path],
+    *,
+    event: str,
+    formula: Formula,
+    cluster: str | None,
+    weights: str | None,
+    scheduler: "str | distributed.Client | None" = None,
+    always: bool,
+) -> CellCounts:
+    """As `cells`; unless `always`, rows that hardly ever agree stay rows, since grouping them would save nothing."""
     request = counting.Request(event, formula.drivers, formula.declared, formula.by_level, cluster, weights)
     if isinstance(source, pd.DataFrame):
         if scheduler is not None:
             raise ParameterError("cells: scheduler= counts Parquet files; write the DataFrame with to_parquet first")
-        counted = counting.count_frame(source, request)
+        part = counting.encode(source, request)
     else:
         with _client(scheduler) as client:
-            counted = parquet.count_files(parquet_files(source), request, client=client)
-    return _assemble(counted, event=event, formula=formula, cluster=cluster)
-
-
-def _assemble(counted: counting.Counted, *, event: str, formula: Formula, cluster: str | None) -> CellCounts:
-    variables = {
-        name: Variable(name, "number" if levels.dtype.kind == "f" else "factor", levels)
-        for name, levels in counted.levels.items()
-    }
-    names = formula.drivers
-    columns = [counted.cells[name].to_numpy() for name in names]
-    sizes = [len(variables[name].levels) for name in names]
-    if cluster:
-        columns.append(counted.cells["cluster"].to_numpy())
-        sizes.append(len(counted.cluster_names))
-    order = np.argsort(counting.packed_key(columns, sizes), kind="stable")
-    columns = [column[order] for column in columns]
+            part = parquet.count_files(parquet_files(source), request, client=client)
+    part = counting.counted(part, always=always)
     return CellCounts(
         event=event,
         formula=formula,
-        variables=variables,
-        codes=dict(zip(names, columns, strict=False)),
-        rows=counted.cells["rows"].to_numpy(np.int64)[order],
-        events=counted.cells["events"].to_numpy(np.int64)[order],
+        variables=variables_of(part.levels),
+        codes=part.codes,
+        rows=np.ones(part.size, dtype=np.int8) if part.rows is None else part.rows,
+        events=part.events,
         cluster=cluster,
-        cluster_codes=columns[-1] if cluster else None,
-        cluster_names=counted.cluster_names,
-        warnings=counted.warnings,
+        cluster_codes=part.cluster_codes,
+        cluster_names=tuple(part.cluster_names) if cluster else (),
+        warnings=part.warnings,
     )
+
+
+def variables_of(levels: Mapping[str, np.ndarray]) -> dict[str, Variable]:
+    """What each driver's codes stand for."""
+    return {
+        name: Variable(name, "number" if found.dtype.kind == "f" else "factor", found) for name, found in levels.items()
+    }
 
 
 def parquet_files(source: str | Path | Sequence[str | Path]) -> list[str]:

@@ -8,9 +8,10 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
 from institute_lib.results import Result
-from institute_lib.retention.cells import CellCounts, Variable, require_variation
-from institute_lib.retention.counting import Encoded, Request, encode
-from institute_lib.retention.design import Design, build, require_full_rank, say
+from institute_lib.retention.blocks import Design
+from institute_lib.retention.cells import CellCounts, require_variation, variables_of
+from institute_lib.retention.counting import Part, Request, encode
+from institute_lib.retention.design import build, require_full_rank, say
 from institute_lib.retention.drivers import Drivers, Formula, parse
 from institute_lib.retention.fitting import require_no_separation
 from institute_lib.retention.hazard import clearest, coefficient_table, driver_label, level_sizes
@@ -122,19 +123,16 @@ def cox(
     )
 
 
-def _design(formula: Formula, encoded: Encoded, gone: np.ndarray, *, event: str) -> Design:
+def _design(formula: Formula, encoded: Part, gone: np.ndarray, *, event: str) -> Design:
     """The rows' design, once nothing in it forbids a fit."""
     if not gone.any():
         raise EstimationError(f"no exits: {event!r} is 0 in all {len(gone)} rows; there is no hazard to explain")
-    variables = {
-        name: Variable(name, "number" if levels.dtype.kind == "f" else "factor", levels)
-        for name, levels in encoded.levels.items()
-    }
+    variables = variables_of(encoded.levels)
     ones = np.ones(len(gone))
     counts = CellCounts(event, formula, variables, encoded.codes, ones, gone.astype(float))
     require_variation(counts, formula.drivers)
-    require_no_separation(counts, formula, stayers=False)
     design = build(formula, variables, encoded.codes)
+    require_no_separation(level_sizes(design, ones, counts.events), counts, formula, stayers=False)
     require_full_rank(design, ones)
     return design
 

@@ -181,8 +181,11 @@ def level_order(levels: Iterable[str]) -> list[str]:
 def as_levels(values: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Codes and level names of a column read by its levels: a category keeps its order; codes are −1 where missing."""
     if isinstance(values.dtype, pd.CategoricalDtype):
-        present = values.cat.remove_unused_categories()
-        return present.cat.codes.to_numpy(np.int64), [level_name(value) for value in present.cat.categories]
+        codes = values.cat.codes.to_numpy()
+        used = np.bincount(codes + 1, minlength=len(values.cat.categories) + 1)[1:] > 0
+        place = np.append(np.cumsum(used) - 1, -1)
+        names = [level_name(value) for value in values.cat.categories[used]]
+        return (codes if used.all() else place[codes]), names
     codes, uniques = pd.factorize(values)
     names = [level_name(value) for value in uniques]
     ordered = level_order(names)

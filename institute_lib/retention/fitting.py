@@ -1,18 +1,23 @@
 """Iteratively reweighted least squares on cells, checks before it, and its errors, clustered or not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 
 from institute_lib.errors import EstimationError
+from institute_lib.retention.blocks import Design, Sums
 from institute_lib.retention.cells import CellCounts
-from institute_lib.retention.design import Design, say
+from institute_lib.retention.design import say
 from institute_lib.retention.drivers import Formula
 from institute_lib.retention.links import Cloglog, Logit
 
 STEPS = 60
 HALVINGS = 30
 TOLERANCE = 1e-10
+ROUNDING = 1e-7
+MANY_CELLS = 1 << 20
+SHARE = 16
 
 
 @dataclass(frozen=True)
@@ -25,38 +30,36 @@ class Problem:
     link: Logit | Cloglog
     firth: bool = False
 
-    def objective(self, eta: np.ndarray) -> float:
-        """The (penalised) log-likelihood."""
-        value = self.link.log_likelihood(eta, self.rows, self.events)
-        if not self.firth:
-            return value
-        sign, logarithm = np.linalg.slogdet(self.design.information(self.link.expected(eta, self.rows)))
-        return value + 0.5 * logarithm if sign > 0 else -np.inf
+    def evaluate(self, beta: np.ndarray) -> Sums:
+        """The (penalised) log-likelihood, its gradient, and the expected information."""
 
-    def step(self, eta: np.ndarray) -> np.ndarray:
-        """One scoring step from here."""
-        weights = self.link.expected(eta, self.rows)
-        information = self.design.information(weights)
-        residual = self.link.residual(eta, self.rows, self.events)
-        if self.firth:
-            hat = weights * self.design.leverage(invert(information))
-            residual = residual + hat * (0.5 - self.link.mean(eta))
-        scale = 1 / np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
-        try:
-            return scale * np.linalg.solve(information * np.outer(scale, scale), scale * self.design.scores(residual))
-        except np.linalg.LinAlgError as singular:
-            raise EstimationError(
-                "the likelihood is flat in some direction: drivers nearly decide each other; leave one out"
-            ) from singular
+        def function(eta: np.ndarray, part: slice) -> tuple[float, np.ndarray, np.ndarray]:
+            return self.link.evaluate(eta, self.rows[part], self.events[part])
+
+        sums = self.design.sweep(beta, function)
+        if not self.firth:
+            return sums
+        eta = self.design.predictor(beta)
+        sign, logarithm = np.linalg.slogdet(sums.information)
+        value = sums.value + 0.5 * logarithm if sign > 0 else -np.inf
+        hat = self.link.expected(eta, self.rows) * self.design.leverage(invert(sums.information))
+        bias = self.design.scores(hat * (0.5 - self.link.mean(eta)))
+        return Sums(value, sums.score + bias, sums.information)
+
+    def every(self, step: int) -> "Problem":
+        """The problem of each `step`-th cell."""
+        return replace(
+            self, design=self.design.every(step), rows=self.rows[::step], events=self.events[::step], firth=False
+        )
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Estimates on cells: β, the predictor, and the log-likelihood."""
+    """Estimates on cells: β, the log-likelihood, and the expected information there."""
 
     beta: np.ndarray
-    eta: np.ndarray
     log_likelihood: float
+    information: np.ndarray
     iterations: int
 
 
@@ -72,26 +75,21 @@ def require_events(rows: float, events: float, event: str) -> None:
         raise EstimationError(f"only exits: {event!r} is 1 in all {rows:.0f} rows; nobody is seen to stay")
 
 
-def require_no_separation(counts: CellCounts, formula: Formula, *, stayers: bool = True) -> None:
+def require_no_separation(levels: pd.DataFrame, counts: CellCounts, formula: Formula, *, stayers: bool = True) -> None:
     """Refuse levels at which nobody leaves or (if `stayers`) nobody stays, and numbers that split the two.
+
+    Parameters:
+        levels: term, level, rows, events of every level, as `level_sizes` gives.
 
     Raises:
         EstimationError: every such level with its column, rows and events, and what to do.
     """
     found = []
-    for term in formula.terms:
-        names = [name for name in term.drivers if counts.variables[name].kind == "factor"]
-        if len(names) < len(term.drivers) or not names:
-            continue
-        sizes = [len(counts.variables[name].levels) for name in names]
-        code = np.ravel_multi_index([counts.codes[name] for name in names], sizes)
-        rows = np.bincount(code, weights=counts.rows, minlength=int(np.prod(sizes)))
-        events = np.bincount(code, weights=counts.events, minlength=int(np.prod(sizes)))
-        for place in np.flatnonzero((rows > 0) & ((events == 0) | (stayers & (events == rows)))):
-            at = np.unravel_index(place, sizes)
-            level = ":".join(str(counts.variables[n].levels[i]) for n, i in zip(names, at, strict=True))
-            who = "nobody leaves" if events[place] == 0 else "nobody stays"
-            found.append(f"{say((term.name, level))}: {who} ({events[place]:.0f} of {rows[place]:.0f} rows)")
+    factors = {t.name for t in formula.terms if all(counts.variables[name].kind == "factor" for name in t.drivers)}
+    for row in levels[levels["term"].isin(factors) & (levels["rows"] > 0)].itertuples():
+        if row.events == 0 or (stayers and row.events == row.rows):
+            who = "nobody leaves" if row.events == 0 else "nobody stays"
+            found.append(f"{say((row.term, row.level))}: {who} ({row.events} of {row.rows} rows)")
     for name in formula.drivers if stayers else ():
         if counts.variables[name].kind == "number" and _splits(counts, name):
             found.append(f"{name}: one value splits leavers from stayers")
@@ -109,36 +107,62 @@ def _splits(counts: CellCounts, name: str) -> bool:
     return bool(gone.min() >= stayed.max() or stayed.min() >= gone.max())
 
 
-def fit_cells(problem: Problem) -> Fit:
+def fit_cells(problem: Problem, *, tolerance: float = TOLERANCE) -> Fit:
     """Maximise the (penalised) likelihood by scoring, halving steps that do not climb.
+
+    Done when no cell's predictor would move by `tolerance` any more, or when steps already small stop shrinking, which
+    is rounding.
 
     Raises:
         EstimationError: no convergence, or estimates that run off, naming the columns.
     """
     design = problem.design
-    beta = np.zeros(design.width)
-    beta[0] = problem.link.start(problem.events.sum() / problem.rows.sum())
-    eta = design.predictor(beta)
-    value = problem.objective(eta)
+    beta = _start(problem)
+    here = problem.evaluate(beta)
+    before = np.inf
     for iteration in range(1, STEPS + 1):
-        step = problem.step(eta)
+        step = _solve(here.information, here.score)
+        move = design.reach(step)
+        if move < tolerance or (move < ROUNDING and move > before / 2):
+            return Fit(beta, here.value, here.information, iteration)
+        before = move
         for _ in range(HALVINGS):
-            trial_eta = design.predictor(beta + step)
-            trial = problem.objective(trial_eta)
-            if trial >= value - 1e-10 * abs(value):
+            trial = problem.evaluate(beta + step)
+            if trial.value >= here.value - 1e-10 * abs(here.value):
                 break
             step = step / 2
-        moved = np.max(np.abs(trial_eta - eta))
-        beta, eta, value = beta + step, trial_eta, trial
-        if moved < TOLERANCE:
-            log_likelihood = problem.link.log_likelihood(eta, problem.rows, problem.events)
-            return Fit(beta, eta, log_likelihood, iteration)
+        beta, here = beta + step, trial
         if not problem.firth and iteration > 12:
             _require_bounded(design, beta)
     _require_bounded(design, beta)
     raise EstimationError(
         f"the likelihood did not converge in {STEPS} steps; leave out drivers that say nearly the same"
     )
+
+
+def _start(problem: Problem) -> np.ndarray:
+    """Where to begin: for very many cells the estimates of a share of them, which saves passes over all."""
+    beta = np.zeros(problem.design.width)
+    beta[0] = problem.link.start(float(problem.events.sum() / problem.rows.sum()))
+    if problem.design.n_cells < MANY_CELLS:
+        return beta
+    share = problem.every(SHARE)
+    if not 0 < share.events.sum() < share.rows.sum():
+        return beta
+    try:
+        return fit_cells(share, tolerance=1e-3).beta
+    except EstimationError:  # a level too rare for the share says nothing about all cells
+        return beta
+
+
+def _solve(information: np.ndarray, score: np.ndarray) -> np.ndarray:
+    scale = 1 / np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
+    try:
+        return scale * np.linalg.solve(information * np.outer(scale, scale), scale * score)
+    except np.linalg.LinAlgError as singular:
+        raise EstimationError(
+            "the likelihood is flat in some direction: drivers nearly decide each other; leave one out"
+        ) from singular
 
 
 def _require_bounded(design: Design, beta: np.ndarray) -> None:
@@ -171,27 +195,33 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return (inverse + inverse.T) / 2
 
 
-def covariance(problem: Problem, fit: Fit) -> np.ndarray:
+def covariance(fit: Fit) -> np.ndarray:
     """The inverse of the expected information."""
-    return invert(problem.design.information(problem.link.expected(fit.eta, problem.rows)))
+    return invert(fit.information)
 
 
-def clustered_covariance(problem: Problem, fit: Fit, counts: CellCounts, cell: np.ndarray) -> np.ndarray:
+def clustered_covariance(problem: Problem, fit: Fit, counts: CellCounts, cell: np.ndarray | None) -> np.ndarray:
     """The sandwich with scores summed by cluster, and rows (not cells) in its small-sample factor.
 
     V = G/(G−1) · (N−1)/(N−K) · H⁻¹ (Σ s s') H⁻¹ with the observed information H (Liang and Zeger 1986; the factor is
     Stata's and statsmodels').
 
     Parameters:
-        counts: cells by cluster. cell: the problem's cell of each of them.
+        counts: cells by cluster. cell: the problem's cell of each of them (None: the same).
     """
     groups = counts.n_clusters
     if groups < 2:
         raise EstimationError(f"clustered errors need two clusters; {counts.cluster!r} has {groups}")
     design, link = problem.design, problem.link
-    bread = invert(design.information(link.observed(fit.eta, problem.rows, problem.events)))
-    residual = link.residual(fit.eta[cell], counts.rows.astype(float), counts.events.astype(float))
+
+    def curvature(eta: np.ndarray, part: slice) -> tuple[float, None, np.ndarray]:
+        return 0.0, None, link.observed(eta, problem.rows[part], problem.events[part])
+
+    same = isinstance(link, Logit)
+    bread = invert(fit.information if same else design.sweep(fit.beta, curvature).information)
+    eta = design.predictor(fit.beta)
+    residual = link.residual(eta if cell is None else eta[cell], counts.rows, counts.events)
     scores = design.cluster_scores(residual, cell, counts.cluster_codes, groups)
-    total = problem.rows.sum()
+    total = counts.n_rows
     factor = groups / (groups - 1) * (total - 1) / (total - design.width)
     return factor * bread @ (scores.T @ scores) @ bread

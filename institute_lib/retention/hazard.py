@@ -11,8 +11,9 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.results import Result
-from institute_lib.retention.cells import CellCounts, Variable, cells, covered, require_variation
-from institute_lib.retention.design import INTERCEPT, Design, build, collapse, evaluate, require_full_rank
+from institute_lib.retention.blocks import Design
+from institute_lib.retention.cells import CellCounts, Variable, count, covered, require_variation
+from institute_lib.retention.design import INTERCEPT, build, collapse, evaluate, require_full_rank
 from institute_lib.retention.drivers import Drivers, as_levels, parse
 from institute_lib.retention.effects import average_marginal_effects
 from institute_lib.retention.fitting import (
@@ -139,7 +140,7 @@ def hazard(
     counts = (
         data
         if isinstance(data, CellCounts)
-        else cells(data, event=event, drivers=drivers, cluster=cluster, weights=weights)
+        else count(data, event=event, formula=formula, cluster=cluster, weights=weights, always=False)
     )
     if isinstance(data, CellCounts):
         if weights is not None:
@@ -147,17 +148,17 @@ def hazard(
         covered(counts, formula, event=event, cluster=cluster)
     require_events(counts.n_rows, counts.n_events, event)
     require_variation(counts, formula.drivers)
-    if penalty is None:
-        require_no_separation(counts, formula)
     codes, rows, events, cell = collapse(counts, formula.drivers)
     design = build(formula, {name: counts.variables[name] for name in formula.drivers}, codes)
+    levels = level_sizes(design, rows, events)
+    if penalty is None:
+        require_no_separation(levels, counts, formula)
     require_full_rank(design, rows)
     problem = Problem(design, rows, events, chosen, firth=penalty == "firth")
     fit = fit_cells(problem)
-    errors = clustered_covariance(problem, fit, counts, cell) if cluster else covariance(problem, fit)
-    levels = level_sizes(design, rows, events)
+    errors = clustered_covariance(problem, fit, counts, cell) if cluster else covariance(fit)
     return HazardModel(
-        coefficients=coefficient_table(design.labels, fit.beta, errors, levels, (rows.sum(), events.sum())),
+        coefficients=coefficient_table(design.labels, fit.beta, errors, levels, (counts.n_rows, counts.n_events)),
         levels=levels,
         covariance=errors,
         event=event,

@@ -30,8 +30,14 @@ class Logit:
         mean = self.mean(eta)
         return mean * (1 - mean) * (1 - 2 * mean)
 
-    def log_likelihood(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> float:
-        return float(np.sum(events * eta - rows * np.logaddexp(0, eta)))
+    def evaluate(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """The log-likelihood, its derivative by η, and minus its expected second derivative, from one exponential."""
+        decay = np.exp(-np.abs(eta))
+        larger = 1 / (1 + decay)
+        mean = np.where(eta >= 0, larger, decay * larger)
+        value = float(np.sum(events * eta - rows * (np.maximum(eta, 0) + np.log1p(decay))))
+        weight = rows * (decay * larger * larger)
+        return value, events - rows * mean, weight
 
     def residual(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> np.ndarray:
         """Derivative of the log-likelihood by η."""
@@ -69,6 +75,10 @@ class Cloglog:
         rate = self._rate(eta)
         gone = np.where(events > 0, events * np.log(np.maximum(-np.expm1(-rate), 1e-300)), 0.0)
         return float(np.sum(gone - (rows - events) * rate))
+
+    def evaluate(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        value = self.log_likelihood(eta, rows, events)
+        return value, self.residual(eta, rows, events), self.expected(eta, rows)
 
     def residual(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> np.ndarray:
         rate = self._rate(eta)

@@ -1,180 +1,215 @@
-"""Counting Parquet files, larger than memory or spread over machines: two scans, and sums in the order of the files."""
+"""Parquet files, larger than memory or spread over machines: one scan, a stretch at a time, each grouped as it is read.
 
-from typing import TYPE_CHECKING
+Texts stay in the dictionaries in which Parquet holds them, so that a row costs a code and not a string. The rows of a
+stretch are freed once it is grouped. Parts are put together in the order of the files, wherever they were counted.
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
-from institute_lib.errors import DataError, ParameterError, nearest
-from institute_lib.retention.counting import Counted, Request, declared_levels, group_rows
-from institute_lib.retention.drivers import level_order
+from institute_lib.errors import DataError, Fault, ParameterError, nearest
+from institute_lib.retention.counting import Part, Request, counted, merge, refuse_faults, weighted
+from institute_lib.retention.drivers import level_name
+from institute_lib.retention.grouping import narrow
 
 if TYPE_CHECKING:
     import distributed
+    import pyarrow as pa
+
+STRETCH = 1 << 21  # rows read before they are grouped
+NAMED = 20  # faults of a kind named by row in each stretch
 
 
-def count_files(paths: list[str], request: Request, *, client: "distributed.Client | None" = None) -> Counted:
-    """Count Parquet files: in one go by DuckDB, or file by file on a cluster and added up in order of file."""
+class Scan:
+    """What one reading of some files found: parts, and faults with their places."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.faults: list[Fault] = []
+        self.found: dict[tuple[str, str], int] = {}
+        self.missing: dict[str, int] = {}
+        self.total = 0
+
+
+def count_files(paths: list[str], request: Request, *, client: "distributed.Client | None" = None) -> Part:
+    """Read and group Parquet files here, or each file on a cluster; put together in order of file.
+
+    Raises:
+        ParameterError: unknown column. DataError: no rows, or faults by file and row.
+    """
     if client is None:
-        seen = survey(paths, request)
-        levels, notes = _levels(seen, request)
-        return _finish([count_parquet(paths, request, levels)], request, levels, notes)
-    surveys = client.gather([client.submit(survey, [path], request, pure=False) for path in paths])
-    levels, notes = _levels(_merge_surveys(surveys), request)
-    tasks = [client.submit(count_parquet, [path], request, levels, pure=False) for path in paths]
-    return _finish(client.gather(tasks), request, levels, notes)
-
-
-def survey(paths: list[str], request: Request) -> dict:
-    """One scan: rows, faults and the levels of each driver. Plain types, so that it travels."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        source = _relation(paths)
-        types = dict(
-            connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {source})").fetchall()
-        )
-        for column in (request.event, *request.drivers, *(c for c in (request.cluster, request.weights) if c)):
-            if column not in types:
-                raise ParameterError(f"{paths[0]} has no column {column!r}: {nearest(column, types)}")
-        factors = [d for d in request.drivers if d in request.by_level or not _is_numeric(types[d])]
-        event = _quote(request.event)
-        asked = ["count(*)", f"count(*) FILTER (WHERE {event} IS NULL OR TRY_CAST({event} AS DOUBLE) NOT IN (0, 1))"]
-        asked += [f"count(*) FILTER (WHERE {_quote(d)} IS NULL)" for d in request.drivers]
-        asked += [f"count(*) FILTER (WHERE {_infinite(d, types[d])})" for d in request.drivers]
-        asked.append(f"count(*) FILTER (WHERE {_quote(request.cluster)} IS NULL)" if request.cluster else "0")
-        weight = _quote(request.weights) if request.weights else "1"
-        asked.append(f"count(*) FILTER (WHERE {weight} IS NULL OR {weight} < 1 OR {weight} % 1 <> 0)")
-        asked += [f"list(DISTINCT {_text(d, types[d])})" for d in factors]
-        row = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchone()
-    size = len(request.drivers)
-    rest = row[2 + 2 * size :]
-    return {
-        "rows": row[0],
-        "event": row[1],
-        "missing": dict(zip(request.drivers, row[2:], strict=False)),
-        "infinite": dict(zip(request.drivers, row[2 + size :], strict=False)),
-        "cluster": rest[0],
-        "weights": rest[1],
-        "levels": {d: [v for v in found if v is not None] for d, found in zip(factors, rest[2:], strict=True)},
-    }
-
-
-def _merge_surveys(surveys: list[dict]) -> dict:
-    first = surveys[0]
-    merged = {key: sum(one[key] for one in surveys) for key in ("rows", "event", "cluster", "weights")}
-    for kind in ("missing", "infinite"):
-        merged[kind] = {d: sum(one[kind][d] for one in surveys) for d in first[kind]}
-    merged["levels"] = {d: sorted({v for one in surveys for v in one["levels"].get(d, [])}) for d in first["levels"]}
-    return merged
-
-
-def _levels(seen: dict, request: Request) -> tuple[dict[str, list[str]], list[str]]:
-    """The levels of each factor in order; refuses what the survey found wrong."""
-    if not seen["rows"]:
-        raise DataError("the Parquet source holds no rows; nothing to fit")
-    faults = []
-    if seen["event"]:
-        faults.append(f"{request.event!r}: the event is 0 or 1 ({seen['event']} rows)")
-    for driver, missing in seen["missing"].items():
-        if missing == seen["rows"]:
-            faults.append(f"driver {driver!r} is missing in all {missing} rows; leave it out")
-        elif missing:
-            faults.append(f"driver {driver!r} is missing in {missing} rows; give it a level 'unknown', or leave it out")
-    faults += [f"{driver!r}: a number must be finite ({n} rows)" for driver, n in seen["infinite"].items() if n]
-    if seen["cluster"]:
-        faults.append(f"{request.cluster!r}: a cluster id is missing ({seen['cluster']} rows)")
-    if seen["weights"]:
-        faults.append(f"{request.weights!r}: a weight is a whole number of rows ({seen['weights']} rows)")
-    if faults:
-        raise DataError("data cannot be fitted: " + "; ".join(faults))
-    levels, notes = {}, []
-    for driver, found in seen["levels"].items():
-        if driver in request.declared:
-            levels[driver], more = declared_levels(driver, found, request)
-            notes += more
-        else:
-            levels[driver] = level_order(found)
-    return levels, notes
-
-
-def count_parquet(paths: list[str], request: Request, levels: dict[str, list[str]]) -> pd.DataFrame:
-    """The second scan: rows and events by code (factors), value (numbers) and cluster name."""
-    import duckdb
-
-    with duckdb.connect() as connection:
-        source = _relation(paths)
-        types = dict(
-            connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {source})").fetchall()
-        )
-        atoms = {}
-        for i, driver in enumerate(request.drivers):
-            if driver not in levels:
-                atoms[driver] = (f"CAST({_quote(driver)} AS DOUBLE)", None)
-                continue
-            names = ", ".join("'" + level.replace("'", "''") + "'" for level in levels[driver])
-            connection.execute(f"CREATE TYPE levels_{i} AS ENUM ({names})")
-            text = _text(driver, types[driver])
-            atoms[driver] = (f"enum_code(CAST({text} AS levels_{i}))", len(levels[driver]))
-        cluster = f"CAST({_quote(request.cluster)} AS VARCHAR)" if request.cluster else None
-        event = f"CAST({_quote(request.event)} AS TINYINT)"
-        weight = _quote(request.weights) if request.weights else None
-        return group_rows(connection, source, atoms=atoms, cluster=cluster, event=event, weights=weight)
-
-
-def _finish(parts: list[pd.DataFrame], request: Request, levels: dict[str, list[str]], notes: list[str]) -> Counted:
-    """Add the parts up in their order, and give numbers and clusters their codes."""
-    cells = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-    if len(parts) > 1:
-        keys = [column for column in cells if column not in ("rows", "events")]
-        cells = cells.groupby(keys, sort=False, observed=True)[["rows", "events"]].sum().reset_index()
-    named = {driver: np.asarray(found, dtype=object) for driver, found in levels.items()}
+        scans = [scan_file(path, request) for path in paths]
+    else:
+        scans = client.gather([client.submit(scan_file, path, request, pure=False) for path in paths])
+    total = sum(scan.total for scan in scans)
+    if not total:
+        raise DataError(f"no rows in {', '.join(paths)}; nothing to fit")
     for driver in request.drivers:
-        if driver not in named:
-            named[driver], cells[driver] = np.unique(cells[driver].to_numpy(float), return_inverse=True)
-    names: tuple[str, ...] = ()
-    if request.cluster:
-        uniques, cells["cluster"] = np.unique(cells["cluster"].to_numpy(dtype=str), return_inverse=True)
-        names = tuple(map(str, uniques))
-    return Counted(cells, named, names, tuple(notes))
+        if sum(scan.missing.get(driver, 0) for scan in scans) == total:
+            raise DataError(f"driver {driver!r} is missing in all {total} rows; leave it out")
+    found: dict[tuple[str, str], int] = {}
+    for key, n in chain.from_iterable(scan.found.items() for scan in scans):
+        found[key] = found.get(key, 0) + n
+    refuse_faults([fault for scan in scans for fault in scan.faults], total=total, found=found)
+    return merge([part for scan in scans for part in scan.parts if part.size], request)
 
 
-def _relation(paths: list[str]) -> str:
-    files = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    return f"read_parquet([{files}])"
+def scan_file(path: str, request: Request) -> Scan:
+    """Read one file in stretches, check and group each."""
+    import pyarrow.parquet as pq
+
+    schema = pq.read_schema(path)
+    for column in request.columns:
+        if column not in schema.names:
+            raise ParameterError(f"{path} has no column {column!r}: {nearest(column, schema.names)}")
+    scan = Scan()
+    texts = [name for name in request.columns if _is_text(schema.field(name).type) and name != request.event]
+    categories = {name for name in request.columns if _is_category(schema.field(name).type)}
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        for table in _stretches(file, request.columns):
+            before = len(scan.found)
+            _check(table, request, scan, path)
+            if not scan.found and before == 0:
+                scan.parts.append(counted(weighted(_encode(table, request, categories), request), always=False))
+            scan.total += len(table)
+    return scan
 
 
-def _quote(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
+def _stretches(file: Any, columns: list[str]) -> "Iterator[pa.Table]":
+    import pyarrow as pa
+
+    held: list = []
+    for batch in file.iter_batches(batch_size=STRETCH // 8, columns=columns):
+        held.append(batch)
+        if sum(len(one) for one in held) >= STRETCH:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
 
 
-def _is_numeric(kind: str) -> bool:
-    return kind.startswith(
-        (
-            "TINYINT",
-            "SMALLINT",
-            "INTEGER",
-            "BIGINT",
-            "HUGEINT",
-            "UTINY",
-            "USMALL",
-            "UINT",
-            "UBIG",
-            "FLOAT",
-            "DOUBLE",
-            "DECIMAL",
-        )
-    )
+def _check(table: "pa.Table", request: Request, scan: Scan, path: str) -> None:
+    """Count what is missing, infinite or impossible, and name the first rows of each kind."""
+
+    def note(column: str, wrong: np.ndarray, rule: str, remedy: str = "") -> None:
+        places = np.flatnonzero(wrong)
+        if not len(places):
+            return
+        scan.found[column, rule] = scan.found.get((column, rule), 0) + len(places)
+        for place in places[:NAMED]:
+            value = table[column][int(place)].as_py()
+            scan.faults.append(Fault(Path(path).name, scan.total + int(place), column, value, rule, remedy))
+
+    events = _numbers(table[request.event])
+    note(request.event, ~((events == 0) | (events == 1)), "the event is 0 or 1")
+    for driver in request.drivers:
+        column = table[driver]
+        number = _is_number(column.type) and driver not in request.by_level
+        if column.null_count or number:
+            values = _numbers(column) if number else None
+            gone = np.isnan(values) if number else _nulls(column)
+            scan.missing[driver] = scan.missing.get(driver, 0) + int(gone.sum())
+            note(driver, gone, "a driver is missing", "give it a level 'unknown', or leave it out")
+            if number:
+                note(driver, np.isinf(values), "a number must be finite")
+        if driver in request.declared:
+            _check_declared(column, driver, request, note)
+    if request.cluster and table[request.cluster].null_count:
+        rule = "a cluster id is missing"
+        note(request.cluster, _nulls(table[request.cluster]), rule, "give each such row a cluster, or drop it")
+    if request.weights:
+        weights = _numbers(table[request.weights])
+        whole = (weights >= 0) & (weights % 1 == 0)
+        note(request.weights, ~whole, "a weight is a whole number of rows", "round it, or leave weights out")
 
 
-def _infinite(column: str, kind: str) -> str:
-    return f"NOT isfinite({_quote(column)})" if kind in ("FLOAT", "DOUBLE") else "false"
+def _check_declared(column: "pa.ChunkedArray", driver: str, request: Request, note: Any) -> None:
+    codes, names = _dictionary(column)
+    declared = request.declared[driver]
+    strange = [at for at, level in enumerate(names) if level not in declared and (codes == at).any()]
+    if strange:
+        first = names[strange[0]]
+        note(driver, np.isin(codes, strange), f"unknown level {first!r}: {nearest(first, declared)}")
 
 
-def _text(column: str, kind: str) -> str:
-    """A level as text, whole floats without their decimal point, as `level_name` writes them."""
-    name = _quote(column)
-    if kind in ("FLOAT", "DOUBLE"):
-        whole = f"CAST(CAST({name} AS BIGINT) AS VARCHAR)"
-        return f"CASE WHEN {name} = trunc({name}) THEN {whole} ELSE CAST({name} AS VARCHAR) END"
-    return f"CAST({name} AS VARCHAR)"
+def _encode(table: "pa.Table", request: Request, categories: set[str]) -> Part:
+    """A checked stretch as codes."""
+    codes, levels, order = {}, {}, {}
+    for driver in request.drivers:
+        column = table[driver]
+        if _is_number(column.type) and driver not in request.by_level:
+            found = _combined(column.cast("float64").dictionary_encode())
+            levels[driver] = found.dictionary.to_numpy(zero_copy_only=False)
+            codes[driver] = narrow(found.indices.to_numpy(), len(levels[driver]))
+            continue
+        codes[driver], levels[driver], every = _levels(column)
+        if driver in categories:
+            order[driver] = tuple(every)
+    cluster, names, _ = _levels(table[request.cluster]) if request.cluster else (None, None, None)
+    weights = _numbers(table[request.weights]).astype(np.int64) if request.weights else None
+    return Part(codes, levels, _numbers(table[request.event]).astype(np.int8), weights, cluster, names, order)
+
+
+def _levels(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Codes and names of the levels that occur, and all names of the column's dictionary, in its order."""
+    codes, names = _dictionary(column)
+    every = list(dict.fromkeys(names))
+    occurring = np.bincount(codes, minlength=len(names)) > 0
+    present = {name for name, there in zip(names, occurring, strict=True) if there}
+    levels = [name for name in every if name in present]
+    index = {name: at for at, name in enumerate(levels)}
+    place = np.array([index.get(name, 0) for name in names], dtype=np.min_scalar_type(max(len(levels) - 1, 0)))
+    return place[codes], np.array(levels, dtype=object), every
+
+
+def _dictionary(column: "pa.ChunkedArray") -> tuple[np.ndarray, list[str]]:
+    """Codes (−1 where missing) into a list of names, in which a name may stand twice or for no row."""
+    import pyarrow as pa
+
+    found = _combined(column if pa.types.is_dictionary(column.type) else column.dictionary_encode())
+    codes = found.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes, [level_name(value) for value in found.dictionary.to_pylist()]
+
+
+def _combined(column: "pa.ChunkedArray") -> "pa.DictionaryArray":
+    import pyarrow as pa
+
+    whole = column.unify_dictionaries().combine_chunks()
+    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _numbers(column: "pa.ChunkedArray") -> np.ndarray:
+    """Values as floats, NaN where missing; what is no number is NaN too."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(column.type):
+        column = column.cast("int8")
+    if not _is_number(column.type):
+        return np.full(len(column), np.nan)
+    return column.cast("float64", safe=False).to_numpy()
+
+
+def _nulls(column: "pa.ChunkedArray") -> np.ndarray:
+    return column.is_null().to_numpy()
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _is_category(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_dictionary(kind)
+
+
+def _is_text(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind)

@@ -17,7 +17,7 @@ from institute_lib.errors import EstimationError
 from tests.bench.lines import Rate
 from tests.bench.timing import steps
 
-DRAWS, MANY_DRAWS = 200, 1000
+DRAWS, MANY_DRAWS = 200, 1000  # of a panel; the hazard's small design always takes the larger number
 PERSONS = 3000
 UNITS, PERIODS, START = 40, 28, 21  # with 39 donors, ranks reach 5 % and 10 % exactly
 LEVEL = 0.95
@@ -29,10 +29,10 @@ def measure(*, large: bool) -> list[Rate]:
     context = kernels.context() if kernels.available() else get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
 
-        def each(function: Callable, label: str) -> list:
+        def each(function: Callable, label: str, draws: int = draws) -> list:
             return list(steps(pool.map(function, range(draws), chunksize=5), label, total=draws))
 
-        rates = hazard_rates(each(hazard_draw, "hazard coverage"))
+        rates = hazard_rates(each(hazard_draw, "hazard coverage", MANY_DRAWS))
         for treat in ("random", "largest"):
             p_values = np.array(each(partial(pilot_draw, treat=treat), f"pilot size, {treat}"))
             rates += [size_of(p_values, alpha, treat) for alpha in (0.05, 0.10)]

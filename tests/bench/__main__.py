@@ -13,25 +13,36 @@ from importlib import import_module
 from tqdm import tqdm
 
 from institute_lib.errors import ParameterError, nearest
-from tests.bench.lines import Line, Rate, show_lines, show_rates
+from tests.bench.lines import Bound, Line, Rate, show_bounds, show_lines, show_rates
 
-BENCHES = ("imports", "registers", "hazard", "pilot", "staggered", "access", "notebooks", "simulation")
+BENCHES = (
+    "imports",
+    "registers",
+    "hazard",
+    "pilot",
+    "staggered",
+    "access",
+    "notebooks",
+    "quarter",
+    "province",
+    "simulation",
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the benchmarks named (all, if none is) and print one table of ratios, and one of simulated rates."""
+    """Run the benchmarks named (all, if none is) and print tables of ratios, of limits held, and of simulated rates."""
     asked = read(arguments)
-    begun, lines, rates = time.perf_counter(), [], []
+    begun, found = time.perf_counter(), []
     with tqdm(total=len(asked.names), unit="benchmark", file=sys.stderr, leave=False, position=0) as bar:
         for name in asked.names:
             bar.set_description(name)
-            found = import_module(f"tests.bench.{name}").measure(large=asked.large)
-            lines += [one for one in found if isinstance(one, Line)]
-            rates += [one for one in found if isinstance(one, Rate)]
+            found += import_module(f"tests.bench.{name}").measure(large=asked.large)
             bar.update()
     load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     spent = f"{time.perf_counter() - begun:.0f} s on {os.cpu_count()} processors{load}"
-    for block in (show_lines(lines), show_rates(rates), spent):
+    shown = ((Line, show_lines), (Bound, show_bounds), (Rate, show_rates))
+    blocks = [show([one for one in found if isinstance(one, kind)]) for kind, show in shown]
+    for block in (*blocks, spent):
         sys.stdout.write(f"{block}\n\n" if block else "")
     return 0
 

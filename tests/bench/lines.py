@@ -23,6 +23,22 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """A figure beside the most, or the least, that it may be."""
+
+    what: str
+    found: float
+    limit: float
+    unit: str
+    note: str = ""
+    least: bool = False
+
+    @property
+    def held(self) -> bool:
+        return self.found >= self.limit if self.least else self.found <= self.limit
+
+
+@dataclass(frozen=True)
 class Rate:
     """How often something happened in simulated draws, against how often it should; p of the binomial test."""
 
@@ -47,6 +63,20 @@ def show_lines(lines: Sequence[Line]) -> str:
         }
     )
     return aligned(table, right=("ours (s)", "peer (s)", "ratio"))
+
+
+def show_bounds(bounds: Sequence[Bound]) -> str:
+    """The table of figures that have a limit."""
+    table = pd.DataFrame(
+        {
+            "bound": [one.what for one in bounds],
+            "found": [f"{one.found:.3g} {one.unit}" for one in bounds],
+            "limit": [f"{'≥' if one.least else '≤'} {one.limit:g} {one.unit}" for one in bounds],
+            "held": ["yes" if one.held else "NO" for one in bounds],
+            "note": [one.note for one in bounds],
+        }
+    )
+    return aligned(table, right=("found", "limit"))
 
 
 def show_rates(rates: Sequence[Rate]) -> str:

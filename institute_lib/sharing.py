@@ -22,6 +22,7 @@ from typing import IO, Any, TypeVar
 SHARED_VARIABLE = "INSTITUTE_SHARED"
 READS_VARIABLE = "INSTITUTE_READS"
 KINDS = ("tables", "reports", "sources", "reference", "files")
+CANNOT_BE_PICKLED = (pickle.PicklingError, AttributeError, TypeError)
 Function = TypeVar("Function", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,10 @@ def once_a_run(function: Function) -> Function:
         if not folder:
             return function(*args, **kwargs)
         name = f"{function.__module__}.{function.__qualname__}"
-        place = Path(folder) / digest((name, args, kwargs))
+        try:
+            place = Path(folder) / digest((name, args, kwargs))
+        except CANNOT_BE_PICKLED:  # such as a generator: only this call can use it up
+            return function(*args, **kwargs)
         with _held_alone(place.with_suffix(".lock")):
             kept = _stored(place) or _computed(function, args, kwargs, place)
         return kept.told()
@@ -120,7 +124,7 @@ def _store(kept: _Kept, place: Path) -> None:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         Path(temporary).replace(place)
-    except (OSError, pickle.PicklingError, AttributeError, TypeError) as error:
+    except (OSError, *CANNOT_BE_PICKLED) as error:
         logger.warning("not shared with the run's other jobs: %s: %s", type(error).__name__, error)
 
 

@@ -213,7 +213,7 @@ def towns(parent: str) -> pd.DataFrame:
             "name": listed["town"],
             "type": listed["town_type"].map(TOWN_TYPES).astype("str"),
             "district": listed["county_code"],
-            "host": listed["county_code"].map(host),
+            "host": _hosts(listed["county_code"]),
             "villages": listed["n_village_units"].astype("int64"),
         }
     )
@@ -242,10 +242,15 @@ def villages(parent: str) -> pd.DataFrame:
             "type": listed["village_code"].str[9].map(kinds).fillna("village_like").astype("str"),
             "town": listed["town_code"],
             "district": listed["county_code"],
-            "host": listed["county_code"].map(host),
+            "host": _hosts(listed["county_code"]),
         }
     )
     return _within(frame, parent)
+
+
+def _hosts(codes: pd.Series) -> pd.Series:
+    """The host of each row's district; each district is looked up once."""
+    return codes.map({code: host(code) for code in codes.unique()})
 
 
 def _within(frame: pd.DataFrame, parent: str) -> pd.DataFrame:

@@ -30,6 +30,12 @@ def maker(_value):
 
 
 @once_a_run
+def listed(values):
+    CALLS.append("listed")
+    return list(values)
+
+
+@once_a_run
 def refuse(value):
     CALLS.append(value)
     raise ValueError(value)
@@ -81,6 +87,11 @@ def test_what_cannot_be_stored_is_computed_by_each(run, caplog):
     assert [maker(1)(), maker(1)()] == [1, 1]
     assert CALLS == ["made", "made"]
     assert "not shared" in caplog.text
+
+
+def test_an_argument_that_can_be_used_once_is_left_to_its_call(run):
+    assert [listed(one for one in (1, 2)), listed(one for one in (1, 2))] == [[1, 2], [1, 2]]
+    assert CALLS == ["listed", "listed"]
 
 
 def test_the_process_that_dies_while_it_computes_leaves_the_others_free(run):

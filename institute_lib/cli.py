@@ -6,8 +6,11 @@ A wrong input ends with one clear message and status 2, a failed job with status
 import argparse
 import json
 import logging
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +25,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
-        return given.command(given) or 0
+        with _terminated_as_interrupted():
+            return given.command(given) or 0
     except InstituteError as error:
         sys.stderr.write(f"institute: {_in_full(error)}\n")
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write("institute: interrupted; what was finished is kept, run again to go on\n")
         return INTERRUPTED
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A service that is stopped (SIGTERM) ends as one that a user interrupts: what was finished is written down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _in_full(error: InstituteError) -> str:
@@ -282,7 +299,7 @@ def _resolved(quarter: str) -> str:
 
 def _status(given: argparse.Namespace) -> int:
     from institute_lib import areas, runs
-    from institute_lib.runs.states import not_reported
+    from institute_lib.runs.states import last_run, not_reported
 
     plan = runs.load_plan()
     quarter, language = _resolved(given.quarter), given.language or plan.language
@@ -293,6 +310,8 @@ def _status(given: argparse.Namespace) -> int:
     else:
         for one in jobs:
             _say(f"{one.state:8} {one.job!s:34} {one.why}".rstrip())
+        if unfinished := last_run(quarter, language):
+            _say(_text(f"run_{unfinished.state}", language, started=unfinished.started, holder=unfinished.holder))
         late = [areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)]
         if late:
             _say(_text("late", language, names=("、" if language == "zh" else ", ").join(late)))

@@ -201,6 +201,8 @@ class Work:
     def _collect(self) -> None:
         """Take in the jobs that ended; a lost worker or kernel is tried again, a notebook's own error is not."""
         ended, _ = wait(self.running, timeout=1.0, return_when=FIRST_COMPLETED)
+        if not ended and self.workers:
+            self.workers.check()
         lost = False
         for future in ended:
             task = self.running.pop(future)

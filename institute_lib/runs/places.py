@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from institute_lib import paths, sharing
 from institute_lib.errors import RunError
@@ -207,9 +207,21 @@ def locked(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         if not sharing.lock(file, wait=False):
-            file.seek(0)
-            raise RunError(f"{folder.name} is being run by {file.read().strip() or 'another process'}; wait for it")
+            raise RunError(f"{folder.name} is being run by {_said(file)}; wait for it")
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}\n")
         file.flush()
         yield
+
+
+def holder(folder: Path) -> str:
+    """Who is running a folder now; empty if nobody is."""
+    if not (folder / LOCK).is_file():
+        return ""
+    with (folder / LOCK).open("r+", encoding="utf-8") as file:
+        return "" if sharing.lock(file, wait=False) else _said(file)
+
+
+def _said(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read().strip() or "another process"

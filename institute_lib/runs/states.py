@@ -75,6 +75,31 @@ def job_status(plan: Plan, job: Job, *, quarter: str, folder: Path) -> JobStatus
     return JobStatus(job, "stale" if differences else "current", "; ".join(differences), made)
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """A run that has not come to its end.
+
+    Attributes:
+        state: "running" (`holder` says where) or "interrupted".
+        started: when it began.
+    """
+
+    state: str
+    started: str
+    holder: str = ""
+
+
+def last_run(quarter: str, language: str = "zh") -> Unfinished | None:
+    """A quarter's last run, if it is still going on or ended before its jobs did; None if it finished."""
+    folder = places.run_folder(quarter, language)
+    summary = places.read_json(folder / places.SUMMARY) or {}
+    if holder := places.holder(folder):
+        return Unfinished("running", summary.get("started", ""), holder)
+    if summary.get("state", "finished") == "finished":
+        return None
+    return Unfinished("interrupted", summary.get("started", ""))
+
+
 def not_reported(plan: Plan, *, quarter: str) -> tuple[str, ...]:
     """The districts of the plan that have not reported for a quarter (codes), as known on its last day."""
     districts = [code for code in plan.areas if divisions.get(code).level == "district"]

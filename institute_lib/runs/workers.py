@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Protocol
@@ -14,6 +15,7 @@ from institute_lib.runs.jobs import Outcome, Task, run_job
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 20
+LOST_SECONDS = 60
 
 
 class Workers(Protocol):
@@ -31,6 +33,12 @@ class Workers(Protocol):
 
     def renew(self) -> None:
         """Start anew after a worker process was lost."""
+
+    def check(self) -> None:
+        """
+        Raises:
+            RunError: nobody is left to do the work.
+        """
 
     def close(self, *, now: bool = False) -> None:
         """End them; `now` without waiting for what they are doing."""
@@ -69,6 +77,9 @@ class LocalWorkers:
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._open()
 
+    def check(self) -> None:
+        """A process that was lost is renewed when its job comes back."""
+
     def close(self, *, now: bool = False) -> None:
         processes = list((getattr(self._pool, "_processes", None) or {}).values())
         self._pool.shutdown(wait=not now, cancel_futures=True)
@@ -100,6 +111,7 @@ class ClusterWorkers:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
             raise RunError(f"scheduler {address!r} does not answer: {type(error).__name__}: {error}") from error
+        self._address, self._seen = address, time.monotonic()
         self._pool = self._client.get_executor(pure=False, retries=0)
         self._submit: Callable = self._pool.submit
 
@@ -113,6 +125,15 @@ class ClusterWorkers:
 
     def renew(self) -> None:
         """The scheduler replaces lost workers itself."""
+
+    def check(self) -> None:
+        if self._client.status == "running" and self._client.scheduler_info(n_workers=-1)["workers"]:
+            self._seen = time.monotonic()
+        elif time.monotonic() - self._seen > LOST_SECONDS:
+            raise RunError(
+                f"scheduler {self._address!r}: it or its last worker has been gone for {LOST_SECONDS} s; start them "
+                "and run again: what was finished is kept"
+            )
 
     def close(self, *, now: bool = False) -> None:
         """Let go of the cluster; what was submitted and not fetched is cancelled by its scheduler."""

@@ -243,8 +243,8 @@ def test_a_run_that_is_ended_leaves_no_process_and_nothing_half_written(project,
     assert good_files(project) == before
     summary = written_summary(project)
     assert {(job["job"]["notebook"], job["state"]) for job in summary["jobs"]} <= {(KEPT, "current")}
-    assert summary["state"] == ("interrupted" if number == signal.SIGINT else "running")
-    if number == signal.SIGINT:
+    assert summary["state"] == ("running" if number == signal.SIGKILL else "interrupted")
+    if number != signal.SIGKILL:
         assert status == 130
         assert said.strip() == "institute: interrupted; what was finished is kept, run again to go on"
     next_run_completes(project)

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from institute_lib import cli, paths
 from institute_lib.errors import DataError
 from institute_lib.registers import identity
+from institute_lib.runs import places
 
 
 @pytest.fixture
@@ -192,6 +194,18 @@ def test_status_names_every_job_of_the_plan(home, capsys):
     assert len({(row["notebook"], row["area"]) for row in rows}) == 8 * 6
 
 
+def test_status_says_that_the_last_run_did_not_end_or_is_going_on(home, capsys):
+    folder = home / "papermill_runs" / "2025Q4"
+    folder.mkdir()
+    summary = {"state": "running", "started": "2026-01-05T02:00:00+08:00"}
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    cli.main(["status", "2025Q4"])
+    assert "上次运行（2026-01-05T02:00:00+08:00开始）中途停止" in capsys.readouterr().out
+    with places.locked(folder):
+        cli.main(["status", "2025Q4"])
+        assert f"正在运行：process {os.getpid()} on " in capsys.readouterr().out
+
+
 def test_last_is_the_quarter_that_closed_last():
     import pandas as pd
 
@@ -223,7 +237,8 @@ def test_a_broken_register_shows_every_fault_and_the_check_fails(home, monkeypat
 def test_the_schedule_prints_a_timer_and_a_cron_line_for_this_project(home, capsys):
     assert cli.main(["schedule"]) == 0
     said = capsys.readouterr().out
-    assert "OnCalendar=" in said
+    assert "OnCalendar=*-01,04,07,10-05..31 02:00:00" in said
+    assert "\n0 2 5-31 1,4,7,10 * cd " in said
     assert said.count(f"{sys.executable}") == 2
     assert str(home.resolve()) in said
 

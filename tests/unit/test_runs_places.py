@@ -40,6 +40,66 @@ def test_files_without_their_manifest_do_not_count(tmp_path, monkeypatch):
     assert places.intact_manifest(tmp_path / "place") is None
 
 
+def test_a_move_that_was_cut_short_is_finished_by_the_next_run(tmp_path, monkeypatch):
+    """Killed before the rename, the earlier files stand; killed after it, the new ones are put in place."""
+    place = tmp_path / "01_first" / "320613"
+    places.commit(fill(place.parent / f"{places.PRIVATE}a"), place, {"run": "1"})
+    move, moved = places._move, []
+
+    def killed(ready, _place):
+        moved.append(ready)
+        (ready / places.BRIEF).replace(place / places.BRIEF)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(places, "_move", killed)
+    with pytest.raises(KeyboardInterrupt):
+        places.commit(fill(place.parent / f"{places.PRIVATE}b", "newer"), place, {"run": "2"})
+    monkeypatch.setattr(places, "_move", move)
+    places.sweep(tmp_path)
+    assert places.intact_manifest(place)["run"] == "2"
+    assert {(place / name).read_text() for name in places.OUTPUTS} == {f"{name} newer" for name in places.OUTPUTS}
+    assert [path.name for path in place.parent.iterdir()] == ["320613"]
+
+
+def test_a_job_tried_again_after_its_worker_was_killed_in_the_move_takes_its_place(tmp_path):
+    place = tmp_path / "01_first" / "320613"
+    fill(place.parent / f"{places.READY}320613", "half")
+    places.commit(fill(place.parent / f"{places.PRIVATE}b", "newer"), place, {"run": "2"})
+    assert places.intact_manifest(place)["run"] == "2"
+    assert (place / places.BRIEF).read_text() == f"{places.BRIEF} newer"
+
+
+def test_a_disk_that_is_full_when_the_manifest_is_written_leaves_the_earlier_files(tmp_path, monkeypatch):
+    places.commit(fill(tmp_path / "private"), tmp_path / "place", {"run": "1"})
+    monkeypatch.setattr(places, "write_json", no_space)
+    with pytest.raises(OSError, match="No space"):
+        places.commit(fill(tmp_path / "private", "newer"), tmp_path / "place", {"run": "2"})
+    assert places.intact_manifest(tmp_path / "place")["run"] == "1"
+
+
+def test_who_runs_a_folder_is_told_while_it_does(tmp_path):
+    assert places.holder(tmp_path) == ""
+    with places.locked(tmp_path):
+        assert places.holder(tmp_path).startswith(f"process {os.getpid()} on ")
+    assert places.holder(tmp_path) == ""
+
+
+def test_the_reserve_is_there_until_it_is_given_back(tmp_path):
+    with places.reserve(tmp_path) as give_back:
+        assert sum(path.stat().st_size for path in tmp_path.iterdir()) == places.RESERVED_BYTES
+        give_back()
+        assert not list(tmp_path.iterdir())
+
+
+def test_where_the_disk_has_little_room_the_jobs_share_nothing(tmp_path, monkeypatch):
+    with places.shared_folder(tmp_path) as shared:
+        assert shared.is_dir()
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(places, "SHARING_BYTES", 10**18)
+    with places.shared_folder(tmp_path) as shared:
+        assert shared is None
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"outputs": 3}', '{"outputs": {"brief.html": {}}}', "\x00\x01"])
 def test_a_corrupted_manifest_counts_as_none(tmp_path, text):
     places.commit(fill(tmp_path / "private"), tmp_path / "place", {})

@@ -105,16 +105,19 @@ def _judge_run(run: str, after: str, where: str) -> Iterator[Finding]:
     """Digits with nothing, spaces, hyphens or the like between them."""
     if _FRACTION.match(after):
         return
-    groups = [part for part in re.split(r"[^\dXx]+", run.rstrip("Xx") + _check_x(run)) if part]
-    sizes = tuple(len(part) for part in groups)
-    digits = "".join(groups)
+    groups = _groups(run.rstrip("Xx") + _check_x(run))
     for part in groups:
         if 15 <= len(part) <= 18:
             yield from find_in_digits(part, where)
     if len(groups) > 1 and len(groups) <= 12:
         yield from _joined_groups(groups, where)
-    for phone in _phones(groups, sizes, digits):
-        yield found("refuse", where, phone, "phone")
+    for line in run.split("\n"):  # figures one below the other are no phone
+        for phone in _phones(_groups(line)):
+            yield found("refuse", where, phone, "phone")
+
+
+def _groups(run: str) -> list[str]:
+    return [part for part in re.split(r"[^\dXx]+", run) if part]
 
 
 def _check_x(run: str) -> str:
@@ -135,8 +138,9 @@ def _joined_groups(groups: list[str], where: str) -> Iterator[Finding]:
                 break
 
 
-def _phones(groups: list[str], sizes: tuple[int, ...], digits: str) -> Iterator[str]:
+def _phones(groups: list[str]) -> Iterator[str]:
     """Mobile numbers: alone or behind a country code, grouped as people write them."""
+    sizes, digits = tuple(map(len, groups)), "".join(groups)
     for prefix in ("", "86", "0086"):
         rest = digits.removeprefix(prefix)
         if len(rest) == 11 and digits.startswith(prefix) and re.fullmatch(r"1[3-9]\d{9}", rest):

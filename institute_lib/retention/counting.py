@@ -212,7 +212,7 @@ def check_frame(frame: pd.DataFrame, request: Request) -> None:
     Raises:
         DataError: with one fault a row and column.
     """
-    checks = [(request.event, ~frame[request.event].isin([0, 1]), "the event is 0 or 1", "")]
+    checks = []
     for driver in request.drivers:
         values = frame[driver]
         missing = values.isna()
@@ -233,7 +233,13 @@ def check_frame(frame: pd.DataFrame, request: Request) -> None:
         weight = pd.to_numeric(frame[request.weights], errors="coerce")
         whole = (weight >= 0) & (weight % 1 == 0)
         checks.append((request.weights, ~whole, "a weight is a whole number of rows", "round it, or leave weights out"))
-    refuse_faults([fault for check in checks for fault in _faults(frame, *check)], total=len(frame))
+    faults = event_faults(frame, request.event)
+    refuse_faults([*faults, *(fault for check in checks for fault in _faults(frame, *check))], total=len(frame))
+
+
+def event_faults(frame: pd.DataFrame, event: str) -> list[Fault]:
+    """The rows whose event is not 0 or 1."""
+    return _faults(frame, event, ~frame[event].isin([0, 1]), "the event is 0 or 1", "")
 
 
 def _undeclared(values: pd.Series, declared: Sequence[str]) -> tuple[np.ndarray, str, str]:

@@ -12,8 +12,8 @@ from institute_lib.retention.blocks import Design
 from institute_lib.retention.cells import CellCounts, require_variation, variables_of
 from institute_lib.retention.counting import Part, Request, encode
 from institute_lib.retention.design import build, require_full_rank, say
-from institute_lib.retention.drivers import Drivers, Formula, parse
-from institute_lib.retention.fitting import require_no_separation
+from institute_lib.retention.drivers import Drivers, Formula, is_number, parse
+from institute_lib.retention.fitting import require_clusters, require_no_separation
 from institute_lib.retention.hazard import clearest, coefficient_table, driver_label, level_sizes
 from institute_lib.retention.partial_likelihood import RiskSets
 from institute_lib.retention.spells import overlapping, require_columns
@@ -92,6 +92,12 @@ def cox(
     if ties not in TIES:
         raise ParameterError(f"ties={ties!r}: {nearest(ties, TIES)}")
     require_columns(spells, [c for c in (entry, exit, event, cluster, person) if c], table="spells")
+    for column in (entry, exit):
+        if column and not is_number(spells[column]):
+            raise DataError(
+                f"spells: column {column!r} holds {spells[column].dtype} and not numbers; give times since entry, "
+                "such as days of tenure (`tenure_spells` makes them)"
+            )
     formula = parse(drivers)
     encoded = encode(spells, Request(event, formula.drivers, formula.declared, formula.by_level, cluster, None))
     begin = spells[entry].to_numpy(dtype=float) if entry else np.full(len(spells), -np.inf)
@@ -103,6 +109,7 @@ def cox(
     beta, value, information, residual = _maximise(sets, design)
     errors = np.linalg.inv(information)
     if cluster:
+        require_clusters(len(encoded.cluster_names), cluster)
         scores = np.zeros((len(encoded.cluster_names), len(beta)))
         np.add.at(scores, encoded.cluster_codes, residual)
         errors = errors @ scores.T @ scores @ errors
@@ -184,6 +191,8 @@ def _check_times(
         if column:
             for row in spells.index[np.isnan(values)]:
                 faults.append(Fault("spells", row, column, None, "a time is missing"))
+            for row in spells.index[np.isinf(values)]:
+                faults.append(Fault("spells", row, column, spells.at[row, column], "a time must be finite"))
     for row, value in spells.loc[end <= begin, exit].items():
         faults.append(Fault("spells", row, exit, value, "exit is not after entry"))
     if person and entry and not faults:

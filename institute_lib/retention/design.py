@@ -1,5 +1,6 @@
 """Laying the terms of a formula out over cells, and what forbids a fit before it is tried."""
 
+import math
 from collections.abc import Mapping
 from itertools import product
 
@@ -13,6 +14,7 @@ from institute_lib.retention.drivers import Formula, Term
 from institute_lib.retention.grouping import packed_key, repay
 
 PACKED = 1024
+FEW = 32
 INTERCEPT = "intercept"
 
 
@@ -29,7 +31,7 @@ def build(formula: Formula, variables: Mapping[str, Variable], codes: Mapping[st
         names = term_levels(term, variables)
         owner[term] = np.arange(len(labels), len(labels) + len(names))
         labels += [(term.name, level) for level in names]
-    groups = _pack(_components(formula), variables)
+    groups = _pack(_components(formula), variables, limit=min(PACKED, max(FEW, math.isqrt(n_cells))))
     blocks = []
     for number, names in enumerate(groups):
         members = tuple(term for term in formula.terms if set(term.drivers) <= set(names))
@@ -111,15 +113,15 @@ def _components(formula: Formula) -> list[list[str]]:
     return groups
 
 
-def _pack(groups: list[list[str]], variables: Mapping[str, Variable]) -> list[list[str]]:
-    """Put groups together while their combinations stay few: first fit, largest first."""
+def _pack(groups: list[list[str]], variables: Mapping[str, Variable], *, limit: int) -> list[list[str]]:
+    """Put groups together while their combinations stay few beside the cells: first fit, largest first."""
 
     def size(group: list[str]) -> float:
         return float(np.prod([len(variables[name].levels) for name in group], dtype=float))
 
     packed: list[list[str]] = []
     for group in sorted(groups, key=size, reverse=True):
-        home = next((other for other in packed if size(other) * size(group) <= PACKED), None)
+        home = next((other for other in packed if size(other) * size(group) <= limit), None)
         if home is None:
             packed.append(list(group))
         else:

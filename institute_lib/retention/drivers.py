@@ -135,10 +135,13 @@ def _why_not(data: pd.DataFrame, event: str, driver: str, kept: list[str], langu
     values = data[driver]
     missing = int(values.isna().sum())
     if missing:
-        return terms.text("retention.driver_missing", language, driver=_word(driver, language))
+        return terms.text("retention.driver_missing", language, driver=driver_word(driver, language))
     if values.nunique() == 1:
         return terms.text(
-            "retention.driver_constant", language, driver=_word(driver, language), value=_word(values.iloc[0], language)
+            "retention.driver_constant",
+            language,
+            driver=driver_word(driver, language),
+            value=driver_word(values.iloc[0], language),
         )
     if is_number(values):
         return None
@@ -148,18 +151,21 @@ def _why_not(data: pd.DataFrame, event: str, driver: str, kept: list[str], langu
         return terms.text(
             "retention.driver_separated",
             language,
-            driver=_word(driver, language),
-            level=_word(one_sided.index[0], language),
+            driver=driver_word(driver, language),
+            level=driver_word(one_sided.index[0], language),
         )
     for earlier in kept:
         if data.groupby(earlier, observed=True)[driver].nunique().max() == 1:
             return terms.text(
-                "retention.driver_decided", language, driver=_word(driver, language), other=_word(earlier, language)
+                "retention.driver_decided",
+                language,
+                driver=driver_word(driver, language),
+                other=driver_word(earlier, language),
             )
     return None
 
 
-def _word(name: object, language: str) -> str:
+def driver_word(name: object, language: str) -> str:
     """A driver or level in the reader's words, as far as the catalogue of labels knows it."""
     return terms.label(str(name), language) if str(name) in terms.catalogue("labels") else str(name)
 

@@ -210,8 +210,7 @@ def clustered_covariance(problem: Problem, fit: Fit, counts: CellCounts, cell: n
         counts: cells by cluster. cell: the problem's cell of each of them (None: the same).
     """
     groups = counts.n_clusters
-    if groups < 2:
-        raise EstimationError(f"clustered errors need two clusters; {counts.cluster!r} has {groups}")
+    require_clusters(groups, counts.cluster)
     design, link = problem.design, problem.link
 
     def curvature(eta: np.ndarray, part: slice) -> tuple[float, None, np.ndarray]:
@@ -224,4 +223,21 @@ def clustered_covariance(problem: Problem, fit: Fit, counts: CellCounts, cell: n
     scores = design.cluster_scores(residual, cell, counts.cluster_codes, groups)
     total = counts.n_rows
     factor = groups / (groups - 1) * (total - 1) / (total - design.width)
-    return factor * bread @ (scores.T @ scores) @ bread
+    errors = factor * bread @ (scores.T @ scores) @ bread
+    empty = np.diag(errors) < 1e-12 * np.diag(bread)
+    if empty.any():
+        raise EstimationError(
+            f"clustered errors by {counts.cluster!r} are zero for {say(design.labels[int(np.argmax(empty))])}: the "
+            "drivers give each cluster a coefficient of its own; cluster by something wider, or leave that driver out"
+        )
+    return errors
+
+
+def require_clusters(groups: int, cluster: str) -> None:
+    """Refuse errors clustered over a single cluster.
+
+    Raises:
+        EstimationError: naming the column.
+    """
+    if groups < 2:
+        raise EstimationError(f"clustered errors need two clusters; {cluster!r} has {groups}")

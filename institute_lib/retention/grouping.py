@@ -1,4 +1,4 @@
-"""Rows that agree in every code become one cell, counted by DuckDB on one whole-number key."""
+"""Rows that agree in every code become one cell, counted on one whole-number key: by DuckDB, unless they are few."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SAMPLE = 1 << 16
+SMALL = 1 << 16  # below it, starting DuckDB takes longer than counting
 WHOLE = 2**62
 
 
@@ -58,10 +59,19 @@ def repay(columns: Sequence[np.ndarray], sizes: Sequence[int]) -> bool:
 
 def group(columns: Sequence[np.ndarray], sizes: Sequence[int], rows: np.ndarray | None, events: np.ndarray) -> Grouped:
     """Count the rows (each one, or as many as `rows` says) and events of every combination that occurs."""
+    key = packed_key(columns, sizes)
+    if len(key) <= SMALL:
+        _, first, cell = np.unique(key, return_index=True, return_inverse=True)
+        counted = [np.bincount(cell, weights=one, minlength=len(first)) for one in (rows, events)]
+        return Grouped(first, *(np.rint(one).astype(np.int64) for one in counted))
+    return _group_with_duckdb(key, rows, events)
+
+
+def _group_with_duckdb(key: np.ndarray, rows: np.ndarray | None, events: np.ndarray) -> Grouped:
+    """On all processors, and beyond memory if need be."""
     import duckdb
     import pyarrow as pa
 
-    key = packed_key(columns, sizes)
     table = {"key": key, "place": np.arange(len(key)), "events": events}
     if rows is not None:
         table["rows"] = rows

@@ -8,6 +8,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import DataError
 from institute_lib.results import Result
+from institute_lib.retention.counting import event_faults, refuse_faults
 from institute_lib.retention.hazard import HazardModel
 from institute_lib.retention.intervals import wilson
 from institute_lib.retention.spells import require_columns
@@ -64,6 +65,7 @@ def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
     Source: Steyerberg, Clinical Prediction Models (2019), chapter 15.
     """
     require_columns(data, [model.event], table="data")
+    refuse_faults(event_faults(data, model.event), total=len(data))
     y = data[model.event].to_numpy(dtype=float)
     if len(y) == 0 or y.min() == y.max():
         raise DataError(f"the {len(y)} rows hold no leavers or no stayers; judge the model on more quarters")

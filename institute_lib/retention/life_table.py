@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError
+from institute_lib.errors import DataError, Fault
 from institute_lib.results import Result
-from institute_lib.retention.spells import require_columns
+from institute_lib.retention.spells import refuse_missing, require_columns
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,14 @@ def life_table(
     require_columns(quarters, [c for c in (tenure, event, by, weights) if c], table="quarters")
     if quarters.empty:
         raise DataError("quarters: no rows; nothing to tabulate")
-    if not quarters[event].isin([0, 1]).all():
-        raise DataError(f"quarters: column {event!r} holds values other than 0 and 1")
+    _check_rows(quarters, tenure=tenure, event=event, weights=weights)
+    refuse_missing(quarters, [by] if by else [], table="quarters")
     counts = quarters[weights] if weights else pd.Series(1, index=quarters.index)
     groups = quarters[by].astype(str) if by else pd.Series("all", index=quarters.index)
     rows = pd.DataFrame(
         {"group": groups, "tenure": quarters[tenure], "at_risk": counts, "events": counts * quarters[event]}
     )
-    cells = rows.groupby(["group", "tenure"], observed=True).sum().reset_index()
+    cells = rows.groupby(["group", "tenure"], observed=True).sum().reset_index().query("at_risk > 0")
     tables = [_one_group(part.reset_index(drop=True), origin) for _, part in cells.groupby("group", sort=True)]
     medians = {part["group"].iloc[0]: _median(part) for part in tables}
     table = pd.concat(tables, ignore_index=True)
@@ -94,6 +94,26 @@ def life_table(
         n_rows=int(table["at_risk"].sum()),
         n_events=int(table["events"].sum()),
     )
+
+
+def _check_rows(quarters: pd.DataFrame, *, tenure: str, event: str, weights: str | None) -> None:
+    """Refuse tenures that are no whole numbers, events other than 0 and 1, and numbers of persons below 0, by row."""
+    whole = pd.to_numeric(quarters[tenure], errors="coerce")
+    checks = [
+        (tenure, ~(whole % 1 == 0), "tenure is a whole number of periods"),
+        (event, ~quarters[event].isin([0, 1]), "the event is 0 or 1"),
+    ]
+    if weights:
+        checks.append(
+            (weights, ~(pd.to_numeric(quarters[weights], errors="coerce") >= 0), "persons are counted from 0")
+        )
+    faults = tuple(
+        Fault("quarters", row, column, value, rule)
+        for column, wrong, rule in checks
+        for row, value in quarters.loc[wrong.to_numpy(bool), column].items()
+    )
+    if faults:
+        raise DataError(f"quarters: {len(faults)} faults in {len(quarters)} rows", faults)
 
 
 def _one_group(cells: pd.DataFrame, origin: int) -> pd.DataFrame:

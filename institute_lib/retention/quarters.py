@@ -117,10 +117,24 @@ def _join_changes(rows: pd.DataFrame, changes: pd.DataFrame) -> tuple[pd.DataFra
         faults = tuple(Fault("worker_changes", row, "date", None, "a date is missing") for row in undated)
         raise DataError(f"worker_changes: {len(undated)} rows without a date", faults)
     drivers = [column for column in changes if column not in ("worker_id", "date")]
+    _refuse_two_states(changes, drivers)
     place = _latest_state(rows, changes)
     # Only these columns are taken, and once: sorting whole rows of text back and forth costs four times as much.
     found = changes[drivers].reset_index(drop=True).reindex(place).set_index(rows.index)
     return rows.join(found), int((place < 0).sum())
+
+
+def _refuse_two_states(changes: pd.DataFrame, drivers: list[str]) -> None:
+    """Refuse two different states of one worker on one day: which one holds?"""
+    doubled = changes[changes.duplicated(["worker_id", "date"], keep=False)]
+    if doubled.empty:
+        return
+    states = doubled.drop_duplicates(["worker_id", "date", *drivers])
+    clash = states.index[states.duplicated(["worker_id", "date"], keep=False)]
+    if len(clash):
+        rule, remedy = "two different states of one worker on one day", "keep the one that holds"
+        faults = tuple(Fault("worker_changes", row, "date", changes.at[row, "date"], rule, remedy) for row in clash)
+        raise DataError(f"worker_changes: {len(clash)} rows contradict each other", faults)
 
 
 def _latest_state(rows: pd.DataFrame, changes: pd.DataFrame) -> np.ndarray:

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from institute_lib.errors import DataError, Fault
 from institute_lib.retention.intervals import exact_rate, wilson
-from institute_lib.retention.spells import check_spells, first_day_after, quarter_of, require_columns
+from institute_lib.retention.spells import (
+    check_spells,
+    first_day_after,
+    quarter_of,
+    refuse_missing,
+    require_columns,
+    require_dates,
+)
 
 
 def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district",)) -> pd.DataFrame:
@@ -35,9 +43,10 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
         ParameterError: unknown quarter or column.
     """
     last = quarter_of(quarter, name="quarter")
-    by = list(by)
+    by = [by] if isinstance(by, str) else list(by)
     require_columns(workers, by, table="workers")
     check_spells(workers)
+    refuse_missing(workers, by, table="workers")
     spells = _continuous(workers, by)
     marks = [(last - back).start_time for back in (3, 2, 1, 0)] + [first_day_after(last)]
     flags = pd.DataFrame({f"at_{i}": _employed(spells, day) for i, day in enumerate(marks)}, index=spells.index)
@@ -108,10 +117,13 @@ def vacancies(stations: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("dis
 
     Source: vacancies / (vacancies + filled posts), the job vacancy rate of Eurostat (Regulation (EC) 453/2008).
     """
-    by = list(by)
+    by = [by] if isinstance(by, str) else list(by)
     require_columns(stations, [*by, "opened", "closed", "posts", "posts_filled"], table="stations")
+    require_dates(stations, ["opened", "closed"], table="stations")
+    refuse_missing(stations, by, table="stations")
     day = quarter_of(quarter, name="quarter").end_time.normalize()
     open_then = stations[(stations["opened"] <= day) & (stations["closed"].isna() | (stations["closed"] > day))]
+    _check_posts(open_then)
     counted = open_then.assign(stations=1)
     columns = ["stations", "posts", "posts_filled"]
     sums = (
@@ -123,3 +135,25 @@ def vacancies(stations: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("dis
     return sums.assign(quarter=str(quarter), vacancy=share, vacancy_low=low, vacancy_high=high)[
         [*by, "quarter", *columns, "vacancy", "vacancy_low", "vacancy_high"]
     ]
+
+
+def _check_posts(stations: pd.DataFrame) -> None:
+    """Refuse posts that are missing, negative, or fewer than those filled.
+
+    Raises:
+        DataError: with one fault a station.
+    """
+    rules = {
+        "posts": (~(stations["posts"] >= 0), "posts are a number from 0"),
+        "posts_filled": (
+            ~((stations["posts_filled"] >= 0) & (stations["posts_filled"] <= stations["posts"])),
+            "posts filled lie between 0 and the posts",
+        ),
+    }
+    faults = tuple(
+        Fault("stations", row, column, stations.at[row, column], rule, "correct the register")
+        for column, (wrong, rule) in rules.items()
+        for row in stations.index[wrong]
+    )
+    if faults:
+        raise DataError(f"stations: {len(faults)} faults in {len(stations)} open stations", faults)

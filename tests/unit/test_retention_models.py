@@ -311,6 +311,141 @@ def test_drivers_that_do_not_vary_are_left_out_with_a_reason(rows):
     assert "not recorded throughout" in reasons["gap"]
 
 
+def test_faults_in_a_file_are_named_by_row(rows, tmp_path):
+    data = rows.head(300).copy()
+    data.loc[[17, 30], "certificate"] = None
+    data.loc[40, "left"] = 7
+    data.to_parquet(tmp_path / "part.parquet", row_group_size=20)
+    with pytest.raises(DataError, match=r"(?s)2 of 300 rows.*part.parquet: row 17, column certificate") as refused:
+        retention.hazard(tmp_path, event="left", drivers=DRIVERS)
+    assert {(fault.column, fault.row) for fault in refused.value.faults} == {
+        ("certificate", 17),
+        ("certificate", 30),
+        ("left", 40),
+    }
+
+
+@pytest.mark.parametrize("source", ["frame", "parquet"])
+def test_an_undeclared_level_is_named_by_row(rows, tmp_path, source):
+    data = rows.head(300).copy()
+    data.loc[5, "certificate"] = "yess"
+    if source == "parquet":
+        data.to_parquet(tmp_path / "rows.parquet")
+        data = tmp_path
+    with pytest.raises(DataError, match=r"(?s)unknown level 'yess'.*did you mean 'yes'.*row 5, column certificate"):
+        retention.hazard(data, event="left", drivers={"certificate": ("no", "yes"), "tenure": None})
+
+
+def test_files_read_in_stretches_give_the_estimates_of_the_frame(rows, tmp_path, monkeypatch):
+    from institute_lib.retention import parquet
+
+    data = rows.assign(
+        band=pd.Categorical(
+            rows["tenure"].map({"1": "under", "2": "mid", "3": "over"}), ["none", "under", "mid", "over"]
+        ),
+        age=np.random.default_rng(4).normal(size=len(rows)),
+        times=np.arange(len(rows)) % 3,
+    )
+    for part in range(2):
+        data.iloc[part::2].to_parquet(tmp_path / f"{part}.parquet", row_group_size=700)
+    monkeypatch.setattr(parquet, "STRETCH", 1600)
+    options = {"event": "left", "drivers": ["band", "age", "caseload"], "cluster": "station", "weights": "times"}
+    files, frame = retention.hazard(tmp_path, **options), retention.hazard(data, **options)
+    assert files.levels["level"].tolist() == ["under", "mid", "over"], "a category keeps its order"
+    pd.testing.assert_frame_equal(files.coefficients, frame.coefficients, rtol=1e-9)
+    assert any("'times' 0 and count for nothing" in note for note in files.warnings)
+
+
+def test_many_cells_are_fitted_as_few_are(rows, monkeypatch):
+    from institute_lib.retention import blocks, fitting, grouping
+
+    data = rows.assign(age=np.random.default_rng(4).integers(0, 900, len(rows)).astype(float))
+    drivers = [*DRIVERS, "age", "certificate:age"]
+    plain = retention.hazard(data, event="left", drivers=drivers, cluster="station")
+    for module, name, value in ((blocks, "STRETCH", 999), (fitting, "MANY_CELLS", 1000), (grouping, "SAMPLE", 500)):
+        monkeypatch.setattr(module, name, value)
+    many = retention.hazard(data, event="left", drivers=drivers, cluster="station")
+    columns = ["estimate", "se"]
+    np.testing.assert_allclose(many.coefficients[columns], plain.coefficients[columns], rtol=1e-9)
+
+
+def test_clusters_that_have_a_coefficient_each_are_refused(rows):
+    data = rows.assign(team=(rows["station"] % 4).astype(str))
+    with pytest.raises(EstimationError, match="clustered errors by 'team' are zero"):
+        retention.hazard(data, event="left", drivers=["team"], cluster="team")
+
+
+def test_a_change_of_levers_is_the_difference_of_mean_predictions(rows):
+    model = retention.hazard(rows, event="left", drivers=["tenure", "certificate*caseload", "caseload**2"])
+    changes = retention.change(model, {"caseload": (40, 30), "certificate": ("no", "yes")}, quarters=1)
+    for row, column in zip(changes.table.itertuples(), ("caseload", "certificate"), strict=True):
+        means = [100 * model.predict(rows.assign(**{column: value})).mean() for value in (row.before, row.after)]
+        assert row.rate_before == pytest.approx(means[0], abs=1e-9)
+        assert row.estimate == pytest.approx(means[1] - means[0], abs=1e-9)
+    effect = model.marginal_effects.set_index("term").loc["certificate"]
+    assert changes.table.loc[1, ["estimate", "se"]].tolist() == pytest.approx(
+        [100 * effect["estimate"], 100 * effect["se"]]
+    )
+    year = retention.change(model, {"caseload": (40, 30)}).table.iloc[0]
+    stay = [(1 - model.predict(rows.assign(caseload=value))) ** 4 for value in (40.0, 30.0)]
+    assert year["estimate"] == pytest.approx(100 * (stay[0].mean() - stay[1].mean()), abs=1e-9)
+
+
+def test_errors_of_a_change_are_those_of_numerical_differentiation(rows):
+    from dataclasses import replace
+
+    model = retention.hazard(rows, event="left", drivers=["tenure", "caseload", "caseload**2"], cluster="station")
+
+    def yearly(beta: np.ndarray) -> float:
+        moved = replace(model, fit=replace(model.fit, beta=beta))
+        return 100 * np.subtract(*(((1 - moved.predict(rows.assign(caseload=v))) ** 4).mean() for v in (40.0, 30.0)))
+
+    beta = model.fit.beta
+    shifts = np.diag(1e-6 * np.maximum(np.abs(beta), 1e-3))
+    gradient = np.array([(yearly(beta + s) - yearly(beta - s)) / (2 * s.max()) for s in shifts])
+    table = retention.change(model, {"caseload": (40, 30)}).table
+    assert table.at[0, "se"] == pytest.approx(float(np.sqrt(gradient @ model.covariance @ gradient)), rel=1e-5)
+
+
+def test_a_change_says_itself_and_where_it_leaves_the_data(rows):
+    model = retention.hazard(rows, event="left", drivers=DRIVERS)
+    changes = retention.change(model, {"caseload": (40, 90)})
+    assert changes.warnings == ("caseload = 90 lies beyond the data (20 to 59)",)
+    assert "由40变为90" in changes.summary()
+    assert "more leavers in a hundred over 4 quarters" in changes.summary("en")
+
+
+@pytest.mark.parametrize(
+    ("levers", "message"),
+    [
+        ({}, "at least one lever"),
+        ({"case": (40, 30)}, "did you mean 'caseload'"),
+        ({"certificate": ("no", "yess")}, "did you mean 'yes'"),
+        ({"caseload": (40, 40)}, "before and after"),
+        ({"caseload": 30}, r"\(before, after\)"),
+        ({"caseload": ("few", 30)}, "is a number"),
+    ],
+)
+def test_levers_that_cannot_be_moved_are_refused(rows, levers, message):
+    model = retention.hazard(rows, event="left", drivers=DRIVERS)
+    with pytest.raises(ParameterError, match=message):
+        retention.change(model, levers)
+
+
+def test_a_driver_decided_by_others_together_is_found():
+    draw = np.random.default_rng(6)
+    data = pd.DataFrame({name: draw.integers(0, 4, 4000) for name in ("level", "city", "date", "mood")})
+    paid = (data["level"] > 1) & (data["city"] == 2) | (data["date"] > 2)
+    data["subsidy"] = np.where(draw.random(4000) < 0.02, ~paid, paid)
+    found = retention.dependence(data, drivers=["subsidy", "mood"], others=["level", "city", "date"])
+    table = found.table.set_index("driver")
+    assert set(table.at["subsidy", "decided_by"]) == {"level", "city", "date"}
+    assert 0.9 < table.at["subsidy", "share"] < 0.97
+    assert table.at["mood", "decided_by"] == ()
+    assert len(found.sentences("en")) == 1
+    assert "难以单独分辨" in found.summary()
+
+
 SPELLS = pd.DataFrame(
     {
         "id": ["a", "a", "b", "c"],
@@ -352,3 +487,14 @@ def test_cox_says_itself(rows):
     assert model.n_rows == 400
     assert "hazard ratio" in model.summary("en")
     assert "风险比" in model.summary()
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_duckdb_counts_the_cells_that_numpy_counts(rows, monkeypatch, weighted):
+    from institute_lib.retention import grouping
+
+    data = rows.assign(times=1 + np.arange(len(rows)) % 3)
+    options = {"event": "left", "drivers": DRIVERS, "cluster": "station", "weights": "times" if weighted else None}
+    few = retention.cells(data, **options).to_frame()
+    monkeypatch.setattr(grouping, "SMALL", 10)
+    pd.testing.assert_frame_equal(retention.cells(data, **options).to_frame(), few)

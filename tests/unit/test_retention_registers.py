@@ -212,7 +212,7 @@ def test_curves_are_drawn_by_group_and_say_themselves():
 
 def test_a_missing_group_is_refused_and_not_dropped():
     workers = spells(("a", "2020-01-01", None), ("b", "2020-01-01", None)).assign(kind=["drug", None])
-    with pytest.raises(DataError, match="'kind' is missing in 1 spells"):
+    with pytest.raises(DataError, match="'kind' is missing in 1 rows"):
         retention.survival(workers, by="kind", until="2024Q4")
 
 
@@ -259,3 +259,70 @@ def test_bands_hold_their_lower_cut_and_name_what_is_missing():
     assert frame["caseload_band"].tolist() == ["<30", "30-40", "≥40", "unknown"]
     with pytest.raises(ParameterError, match="must rise"):
         retention.band(frame, caseload=(40, 30))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"posts": [4.0, None]}, "row 1, column posts"),
+        ({"posts_filled": [5.0, 1.0]}, "row 0, column posts_filled.*between 0 and the posts"),
+        ({"level": ["town", None]}, "row 1, column level.*the group is missing"),
+        ({"opened": "2020-01-01"}, "'opened' holds str and not dates"),
+    ],
+)
+def test_stations_that_cannot_be_counted_are_named_by_row(change, message):
+    stations = pd.DataFrame(
+        {
+            "district": "320613",
+            "level": ["town", "village"],
+            "opened": pd.to_datetime("2020-01-01"),
+            "closed": pd.NaT,
+            "posts": [4.0, 2.0],
+            "posts_filled": [3.0, 1.0],
+        }
+    ).assign(**change)
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        retention.vacancies(stations, quarter="2024Q4")
+
+
+def test_rates_name_the_rows_without_a_group():
+    workers = spells(("a", "2020-01-01", None), ("b", "2020-01-01", None)).assign(field=["youth", None])
+    with pytest.raises(DataError, match=r"(?s)'field' is missing in 1 rows.*row 1, column field"):
+        retention.rates(workers, quarter="2024Q4", by=("field",))
+    assert len(retention.rates(workers, quarter="2024Q4", by="district")) == 1
+
+
+def test_dates_that_are_texts_are_refused_with_the_first_of_them():
+    workers = spells(("a", "2020-01-01", None)).assign(entered="2020-01-01")
+    with pytest.raises(DataError, match=r"'entered' holds str and not dates \(row 0: '2020-01-01'\)"):
+        retention.person_quarters(workers, until="2024Q4")
+
+
+def test_two_states_on_one_day_are_refused_unless_they_agree():
+    changes = pd.DataFrame({"worker_id": "a", "date": pd.to_datetime(["2024-01-01"] * 2), "caseload": [20.0, 30.0]})
+    workers = spells(("a", "2024-01-01", None))
+    with pytest.raises(DataError, match=r"(?s)contradict.*row 1, column date"):
+        retention.person_quarters(workers, until="2024Q4", changes=changes)
+    agreeing = retention.person_quarters(workers, until="2024Q4", changes=changes.assign(caseload=20.0))
+    assert (agreeing["caseload"] == 20).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tenure_quarters": [1, None]}, "row 1, column tenure_quarters"),
+        ({"left": [0, 2]}, "row 1, column left.*0 or 1"),
+        ({"people": [-1, 1]}, "row 0, column people"),
+    ],
+)
+def test_life_table_names_the_rows_it_cannot_count(change, message):
+    rows = pd.DataFrame({"tenure_quarters": [1, 2], "left": [0, 1], "people": [1, 1]}).assign(**change)
+    with pytest.raises(DataError, match=f"(?s){message}"):
+        retention.life_table(rows, weights="people")
+
+
+def test_life_table_passes_over_periods_that_nobody_stands_for():
+    rows = pd.DataFrame({"year": [1, 1, 2, 2, 3], "left": [0, 1, 0, 1, 1], "people": [6, 4, 3, 3, 0]})
+    table = retention.life_table(rows, tenure="year", weights="people", origin=1).table
+    assert table["tenure"].tolist() == [1, 2]
+    assert table["hazard"].tolist() == [0.4, 0.5]

@@ -1,0 +1,117 @@
+"""Which drivers are nearly decided by others, so that a model can hardly tell them apart."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.results import Result
+from institute_lib.retention.drivers import driver_word
+from institute_lib.retention.spells import require_columns
+
+NEARLY = 0.9
+WORTH = 0.02
+TOGETHER = 3
+
+
+@dataclass(frozen=True)
+class Dependence(Result):
+    """`table`: driver, decided_by (names), share (of the driver's variation that they decide), nearly."""
+
+    table: pd.DataFrame
+    threshold: float
+    n_rows: int
+    warnings: tuple[str, ...] = ()
+
+    def sentences(self, language: str = "zh") -> tuple[str, ...]:
+        """One sentence for each driver that is nearly decided."""
+        joined = "、" if language == "zh" else ", "
+        return tuple(
+            terms.text(
+                "retention.nearly_decided",
+                language,
+                driver=driver_word(row.driver, language),
+                others=joined.join(driver_word(name, language) for name in row.decided_by),
+                share=terms.percent(row.share, language),
+            )
+            for row in self.table[self.table["nearly"]].itertuples()
+        )
+
+    def summary(self, language: str = "zh") -> str:
+        """The sentences, or that no driver is nearly decided."""
+        found = self.sentences(language)
+        space = "" if language == "zh" else " "
+        return space.join(found) if found else terms.text("retention.none_decided", language)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table as a copy."""
+        return self.table.copy()
+
+
+def dependence(
+    data: pd.DataFrame, *, drivers: Sequence[str], others: Sequence[str] = (), threshold: float = NEARLY
+) -> Dependence:
+    """How far each driver is decided by up to three others together (subsidy by level, city and date).
+
+    Parameters:
+        data: rows. drivers: columns of a model, by level (numbers too: band them first).
+        others: further columns that may decide a driver without being one, such as district and quarter.
+        threshold: the share from which a driver counts as nearly decided.
+
+    Returns:
+        Dependence; the share is Goodman and Kruskal's tau of the driver given the joint levels of the others, adjusted
+        for the number of joint levels as R² is for parameters. Others are added as long as each adds 0.02.
+
+    Raises:
+        ParameterError: unknown column.
+
+    Source: Goodman and Kruskal (1954), Journal of the American Statistical Association 49, 732–764, section 9.
+    """
+    candidates = list(dict.fromkeys([*drivers, *others]))
+    require_columns(data, candidates, table="data")
+    codes = {name: pd.factorize(data[name])[0] + 1 for name in candidates}
+    rows = []
+    for driver in drivers:
+        chosen, share = _deciders(driver, codes)
+        rows.append((driver, chosen, share, share >= threshold))
+    table = pd.DataFrame(rows, columns=["driver", "decided_by", "share", "nearly"])
+    return Dependence(table, threshold, len(data))
+
+
+def _deciders(driver: str, codes: dict[str, np.ndarray]) -> tuple[tuple[str, ...], float]:
+    """Forward selection: the other that adds most, as long as it adds enough."""
+    key, chosen, share = np.zeros(len(codes[driver]), dtype=np.int64), [], 0.0
+    while len(chosen) < TOGETHER:
+        trials = {
+            name: _tau(codes[driver], key * (code.max() + 1) + code)
+            for name, code in codes.items()
+            if name not in (driver, *chosen)
+        }
+        if not trials:
+            break
+        best = max(trials, key=trials.get)
+        if trials[best] < share + WORTH:
+            break
+        chosen, share = [*chosen, best], trials[best]
+        _, key = np.unique(key * (codes[best].max() + 1) + codes[best], return_inverse=True)
+    return tuple(chosen), share
+
+
+def _tau(outcome: np.ndarray, key: np.ndarray) -> float:
+    """The share of the outcome's Gini variation between the levels of the key, adjusted for their number."""
+    joint, levels = key, int(key.max()) + 1
+    if levels > 4 * len(key):
+        _, joint = np.unique(key, return_inverse=True)
+        levels = int(joint.max()) + 1
+    size = int(outcome.max()) + 1
+    table = np.bincount(joint * size + outcome, minlength=levels * size).reshape(levels, size).astype(float)
+    n, by_level = table.sum(), table.sum(axis=1)
+    occupied = by_level > 0
+    total = 1 - np.sum((table.sum(axis=0) / n) ** 2)
+    within = 1 - np.sum((table[occupied] ** 2).sum(axis=1) / by_level[occupied]) / n
+    used = int(occupied.sum())
+    if total <= 0 or n <= used:
+        return 0.0
+    return float(1 - within / total * (n - 1) / (n - used))

@@ -29,9 +29,7 @@ test: $(READY)  ## set up and run all tests
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
 lab: $(READY)  ## open JupyterLab on the notebooks
-	@$(BIN)/nbstripout --install 2>/dev/null || echo "not a git checkout: notebook outputs are not stripped on commit"
-	@$(BIN)/python -m institute_lib demo
-	@$(BIN)/jupyter lab --notebook-dir=notebooks --ip=127.0.0.1 $$([ "$$(id -u)" = 0 ] && echo --allow-root)
+	@$(BIN)/python -m institute_lib lab
 
 check: $(READY)  ## lint and format, without changing anything
 	@$(BIN)/ruff check .

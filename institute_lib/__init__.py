@@ -28,6 +28,7 @@ ROOMS = (
     "release",
     "kernels",
     "runs",
+    "lab",
     "cli",
 )
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         disclosure,
         errors,
         kernels,
+        lab,
         maps,
         parameters,
         paths,

@@ -1,4 +1,4 @@
-"""The command line: `institute import · check · run · status · brief · release · demo · report · new · key · schedule`.
+"""The command line: `institute import · check · run · status · brief · release · demo · new · lab · key · schedule`.
 
 A wrong input ends with one clear message and status 2, a failed job with status 1, never with a traceback.
 """
@@ -22,7 +22,11 @@ LAST = "last"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 well, 1 a job failed, 2 bad input."""
-    given = parser().parse_args(arguments)
+    top = parser()
+    given, given_options = top.parse_known_args(arguments)
+    if given_options and not getattr(given, "passes_on", False):
+        top.error(f"unrecognized arguments: {' '.join(given_options)}")
+    given.options = given_options
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     try:
         with _terminated_as_interrupted():
@@ -119,6 +123,8 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("title", help='one title, or "Chinese / English"')
     one.add_argument("--name", default="", help="its file's name without number (default: from the English title)")
     _language(one)
+    text = "open JupyterLab on the notebooks, on this computer alone; further options go to jupyter lab"
+    command("lab", _lab, text).set_defaults(passes_on=True)
     one = command("schedule", _schedule, "print a systemd timer and a cron line that run the last closed quarter")
     one.add_argument("--install", type=Path, metavar="FOLDER", help="write the two systemd units into this folder")
 
@@ -345,6 +351,19 @@ def _new(given: argparse.Namespace) -> None:
     path = runs.new_notebook(given.title, name=given.name)
     _say(_text("new_notebook", language, path=path))
     _say(_text("new_planned", language, name=path.stem))
+
+
+def _lab(given: argparse.Namespace) -> int:
+    from institute_lib import lab, tables
+    from institute_lib.errors import DataError
+
+    if not lab.strip_outputs():
+        sys.stderr.write("institute: no git checkout: outputs of notebooks are not stripped on commit\n")
+    try:
+        tables.locate("workers", "9999-12-31")
+    except DataError:  # neither a register nor the demo's: a notebook could not be tried
+        _demo(argparse.Namespace(language=None))
+    return lab.start(given.options)
 
 
 def _schedule(given: argparse.Namespace) -> None:

@@ -1,0 +1,46 @@
+"""JupyterLab on the notebooks: on this computer alone, behind a token, with outputs kept out of commits."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from institute_lib import paths
+from institute_lib.errors import RunError
+
+# On this computer alone; packages come with `setup`, never from JupyterLab's own extension manager.
+CLOSED = ("--ip=127.0.0.1", "--LabApp.extension_manager=readonly")
+
+
+def start(options: Sequence[str] = ()) -> int:
+    """Open JupyterLab on the notebooks and stay until it is closed; returns its exit status.
+
+    Args:
+        options: further options of `jupyter lab`, such as `--no-browser` or `--port=9999`.
+
+    Raises:
+        RunError: there are no notebooks, or an option would open the server to other computers.
+    """
+    for option in options:
+        if option.partition("=")[0].rpartition(".")[2].lstrip("-") in (
+            "ip",
+            "token",
+            "password",
+            "allow_remote_access",
+        ):
+            raise RunError(f"lab: option {option!r} is not allowed: JupyterLab stays on this computer, behind a token")
+    folder = paths.notebooks()
+    if not folder.is_dir():
+        raise RunError(f"lab: no folder {folder}; set INSTITUTE_HOME to the project's folder")
+    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *CLOSED, *options]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    return subprocess.run(command, check=False).returncode
+
+
+def strip_outputs() -> bool:
+    """Have git strip the outputs of notebooks on commit; returns whether this is a git checkout in which it could."""
+    if not (paths.root() / ".git").exists():
+        return False
+    command = [sys.executable, "-m", "nbstripout", "--install"]
+    return subprocess.run(command, cwd=paths.root(), check=False, capture_output=True).returncode == 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.charts.axes import figure, value_axis
 from institute_lib.charts.chart import Chart
 from institute_lib.charts.look import (
     BLUE,
@@ -18,7 +19,6 @@ from institute_lib.charts.look import (
     new_canvas,
     plain,
     span_of,
-    value_axis,
     width,
 )
 from institute_lib.charts.trend import has_interval, table_of
@@ -102,7 +102,7 @@ def _ranked_rows(safe: SafeTable, language: str) -> tuple[pd.DataFrame, list[str
 def _looks(safe: SafeTable, rows: pd.DataFrame, highlight: Sequence[str], language: str) -> tuple[list[str], list[str]]:
     """Each row's figure in words, and its colour."""
     unit = show.unit(safe.value, safe.data[safe.value], safe.units)
-    words = [show.number(value, unit, language) for value in rows[safe.value]]
+    words = [figure(value, unit, language) for value in rows[safe.value]]
     marked = rows[[*safe.rows, *safe.columns]].astype(str).isin([str(one) for one in highlight]).any(axis=1)
     colours = [
         MUTED if is_total else ORANGE if mark else BLUE for is_total, mark in zip(rows["is_total"], marked, strict=True)
@@ -127,7 +127,7 @@ def _rows_figure(rows: pd.DataFrame, names: Sequence[str], *, right: float) -> C
 def _finish_rows(canvas, safe, span, finding, *, notes, language, title, source) -> Chart:
     """Axis and title, the same for bars and dots."""
     unit = show.unit(safe.value, safe.data[safe.value], safe.units)
-    axis = value_axis(unit, show.label(safe.value, language, safe.labels), span)
+    axis = value_axis(unit, show.label(safe.value, language, safe.labels), span, language)
     canvas.x_axis(range=span, showgrid=True, gridcolor=FAINT, **axis)
     title = title or safe.title or terms.text("charts.compare_title", language)
     alt = terms.text("charts.titled", language, title=title, finding=finding)

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.charts.axes import Axis, point_words, time_axis, value_axis
 from institute_lib.charts.chart import Chart, require_safe
 from institute_lib.charts.look import (
     BLUE,
@@ -13,17 +14,14 @@ from institute_lib.charts.look import (
     LINE,
     MUTED,
     ORANGE,
-    Axis,
     Canvas,
+    darker,
     error_bars,
     finish,
     label_ends,
     new_canvas,
     plain,
-    point_words,
     span_of,
-    time_axis,
-    value_axis,
     width,
 )
 from institute_lib.disclosure import SafeResult, SafeTable, show
@@ -117,7 +115,7 @@ def _mark_start(canvas: Canvas, x: float, language: str) -> None:
     """The line at which the policy starts, and its word above the plot."""
     canvas.rule(x=x, colour=ORANGE, width=1.5, dash="dash")
     above = {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom"}
-    canvas.note(terms.text("charts.start", language), **above, font={"size": 12, "color": ORANGE})
+    canvas.note(terms.text("charts.start", language), **above, font={"size": 12, "color": darker(ORANGE)})
 
 
 def _fact(safe: Safe, name: str) -> str | None:

@@ -5,7 +5,6 @@ Colours differ in lightness as well as hue, so that they survive grey print and 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.charts.chart import Chart
-from institute_lib.disclosure import SafeResult, SafeTable, show
+from institute_lib.disclosure import SafeResult, SafeTable
 
 INK, MUTED, LINE, FAINT = "#1d2733", "#5b6672", "#c4cad1", "#e9ecef"
 BLUE, ORANGE, TEAL, PLUM = "#0f4c81", "#c8561b", "#4a9c92", "#8a4f7d"
@@ -124,74 +123,6 @@ def _plain_list(value: Any) -> Any:
 def new_canvas(*, height: int = 380, right: float = 16) -> Canvas:
     """An empty canvas in the look, with room on the right for direct labels."""
     return Canvas(height=height, right=right)
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Periods as places on an axis: quarters by their number, years as they are, anything else in its order."""
-
-    places: dict[object, float]
-    names: dict[object, str]
-    ticks: dict[str, Any]
-
-    def __call__(self, periods: Sequence[object]) -> list[float]:
-        return [self.places[period] for period in periods]
-
-
-def is_quarter(value: object) -> bool:
-    return isinstance(value, pd.Period) or (isinstance(value, str) and len(value) == 6 and value[4] == "Q")
-
-
-def time_axis(periods: Sequence[object], language: str) -> Axis:
-    """The axis of a series: quarters are labelled by their year, at its first quarter."""
-    ordered = list(dict.fromkeys(periods))
-    if all(is_quarter(period) for period in ordered):
-        places = {period: float(pd.Period(period, freq="Q").ordinal) for period in ordered}
-        names = {period: terms.quarter(period, language) for period in ordered}
-        first, last = int(min(places.values())), int(max(places.values()))
-        years = [place for place in range(first, last + 1) if place % 4 == 0] or [first]
-        step = 1 if len(years) <= 10 else 2
-        text = [
-            terms.text("charts.year", language, year=pd.Period(ordinal=place, freq="Q").year) for place in years[::step]
-        ]
-        if len(ordered) <= 6:
-            text, years, step = list(names.values()), [places[p] for p in ordered], 1
-        return Axis(places, names, {"tickmode": "array", "tickvals": years[::step], "ticktext": text})
-    if all(isinstance(period, int | float) or hasattr(period, "dtype") for period in ordered):
-        names = {period: show.number(period, "integer", language) for period in ordered}
-        return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 9})
-    names = {period: show.key("period", period, language) for period in ordered}
-    places = {period: float(i) for i, period in enumerate(ordered)}
-    ticks = {"tickmode": "array", "tickvals": list(places.values()), "ticktext": [plain(n) for n in names.values()]}
-    return Axis(places, names, ticks)
-
-
-def value_axis(unit: str, title: str, span: tuple[float, float] = (0.0, 1.0)) -> dict[str, Any]:
-    """The axis of a figure: percentages with as many decimals as its span needs, counts grouped."""
-    width = span[1] - span[0]
-    formats = {"share": f",.{0 if width > 0.05 else 1 if width > 0.005 else 2}%", "count": ",d", "yuan": ",d"}
-    axis = {"title": title, "nticks": 6}
-    return axis | ({"tickformat": formats[unit]} if unit in formats else {})
-
-
-def point_words(
-    name: str, axis: Axis, periods: Sequence[object], values: Sequence[float], *, unit: str, language: str
-) -> list[str]:
-    """What the pointer shows at each place of a line: name, period, figure."""
-    key = "charts.point_at" if name else "charts.point"
-    unit = show.unit("value", pd.Series(list(values)), {}) if unit == "number" else unit
-    return [
-        plain(
-            terms.text(
-                key,
-                language,
-                name=name or axis.names[period],
-                period=axis.names[period],
-                value=show.number(value, unit, language),
-            )
-        )
-        for period, value in zip(periods, values, strict=True)
-    ]
 
 
 def error_bars(estimate: pd.Series, low: pd.Series, high: pd.Series, colour: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import talent, terms
+from institute_lib.charts.axes import time_axis, value_axis
 from institute_lib.charts.chart import Chart
 from institute_lib.charts.look import (
     BLUE,
@@ -15,8 +16,6 @@ from institute_lib.charts.look import (
     new_canvas,
     plain,
     span_of,
-    time_axis,
-    value_axis,
     width,
 )
 from institute_lib.charts.trend import series_of, table_of

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.charts.axes import Axis, figure, is_quarter, point_words, time_axis, value_axis
 from institute_lib.charts.chart import Chart, require_safe
 from institute_lib.charts.look import (
     BLUE,
@@ -14,19 +15,14 @@ from institute_lib.charts.look import (
     MUTED,
     ORANGE,
     PALETTE,
-    Axis,
     Canvas,
     add_band,
     finish,
-    is_quarter,
     label_ends,
     new_canvas,
     plain,
-    point_words,
     span_of,
     spread,
-    time_axis,
-    value_axis,
     width,
 )
 from institute_lib.disclosure import SafeTable, show
@@ -100,7 +96,7 @@ def draw_trend(
     span = span_of(safe.data[drawn].to_numpy().ravel())
     label_ends(canvas, ends, span)
     canvas.x_axis(**axis.ticks)
-    canvas.y_axis(range=span, **value_axis(unit, show.label(safe.value, language, safe.labels), span))
+    canvas.y_axis(range=span, **value_axis(unit, show.label(safe.value, language, safe.labels), span, language))
     title = title or safe.title or terms.text("charts.trend_title", language)
     return finish(
         canvas,
@@ -129,7 +125,7 @@ def difference(value: float, unit: str, language: str) -> str:
     sign = "+" if value > 0 else ""
     if unit == "share":
         return terms.text("charts.points", language, value=sign + terms.number(100 * value, language, 1))
-    return sign + show.number(value, unit, language)
+    return sign + figure(value, unit, language)
 
 
 def _trend_alt(safe: SafeTable, axis: Axis, names: dict[object, str], *, unit: str, title: str, language: str) -> str:
@@ -144,10 +140,10 @@ def _trend_alt(safe: SafeTable, axis: Axis, names: dict[object, str], *, unit: s
     end = known[known[time] == ordered[-1]].set_index(by)[safe.value].sort_values()
     words = {"title": title, "first": axis.names[ordered[0]], "period": axis.names[ordered[-1]]}
     values = {"first_value": start.iloc[0], "last_value": end.iloc[-1], "high_value": end.iloc[-1]}
-    shown = {name: show.number(value, unit, language) for name, value in values.items()}
+    shown = {name: figure(value, unit, language) for name, value in values.items()}
     if across is None or len(names) == 1:
         return terms.text("charts.alt_trend_one", language, **words, **shown)
-    shown |= {"low_value": show.number(end.iloc[0], unit, language)}
+    shown |= {"low_value": figure(end.iloc[0], unit, language)}
     moved = _moved(start, end, names, unit=unit, language=language)
     places = {"high": names[end.index[-1]], "low": names[end.index[0]]}
     key = "charts.alt_trend" if moved else "charts.alt_trend_level"
@@ -164,6 +160,7 @@ def _moved(start: pd.Series, end: pd.Series, names: dict[object, str], *, unit: 
         "up_value": difference(float(moves.iloc[-1]), unit, language),
         "down": names[moves.index[0]],
         "down_value": difference(float(moves.iloc[0]), unit, language),
+        "least": terms.text("charts.fell_most" if moves.iloc[0] < 0 else "charts.rose_least", language),
     }
 
 
@@ -213,7 +210,7 @@ def _slopes(
     wide: pd.DataFrame, names: dict[object, str], *, unit: str, highlight: Sequence[str], language: str
 ) -> Canvas:
     """Lines from the first to the second column, their ends named without overlap."""
-    sides = [[f"{names[k]} {show.number(v, unit, language)}" for k, v in wide[column].items()] for column in wide]
+    sides = [[f"{names[k]} {figure(v, unit, language)}" for k, v in wide[column].items()] for column in wide]
     room = [max(map(width, side), default=0) + 24 for side in sides]
     canvas = new_canvas(height=max(320, 140 + 22 * len(wide)), right=room[1])
     canvas.margin["l"] = room[0]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from institute_lib import charts, disclosure
-from institute_lib.charts import look
+from institute_lib.charts import axes, look
 from institute_lib.errors import DisclosureError, ParameterError
 
 DRAW = [getattr(charts, name) for name in charts.__all__ if name.startswith("draw_")]
@@ -154,3 +154,30 @@ def test_a_trend_shows_its_whole_band():
     low, high = charts.draw_trend(safe).figure.layout.yaxis.range
     assert low < 0.05
     assert high > 0.4
+
+
+def sums() -> disclosure.SafeTable:
+    frame = pd.DataFrame({"provider": ["a", "b"], "amount": [1_240_000.0, 310_000.0]})
+    return disclosure.exempt(frame, reason="not_personal", source="S", units={"amount": "yuan"})
+
+
+def test_large_sums_are_said_in_ten_thousands_in_chinese_and_kept_whole_in_the_table():
+    chinese, english = (charts.draw_bars(sums(), language=language) for language in ("zh", "en"))
+    assert "124.0万" in chinese.alt
+    assert list(chinese.figure.layout.xaxis.ticktext) == ["0", "50万", "100万"]
+    assert chinese.to_json()["table"]["rows"][0][-1] == "1,240,000"
+    assert "1,240,000" in english.alt
+    assert english.figure.layout.xaxis.tickformat == ",d"
+
+
+@pytest.mark.parametrize("top", [100_000, 123_456, 999_999, 7_726_635, 3e9])
+def test_an_axis_in_ten_thousands_has_few_round_ticks_inside_its_span(top):
+    axis = axes.value_axis("yuan", "", (0.0, float(top)), "zh")
+    assert 3 <= len(axis["tickvals"]) <= 7
+    assert max(axis["tickvals"]) <= top * 1.000001
+
+
+@pytest.mark.parametrize(("last", "words"), [(0.91, "上升最少的是"), (0.85, "下降最多的是")])
+def test_who_moved_least_is_said_by_its_direction(last, words):
+    table = panel({"320612": [0.9, 0.95], "320613": [0.9, last]}, ["2024Q1", "2024Q2"])
+    assert words in charts.draw_slope(table).alt

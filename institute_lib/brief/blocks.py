@@ -45,7 +45,8 @@ def opening(
 
     Args:
         study: `parameters.study(…)`: its area, quarter, language and as_of.
-        findings: one sentence each, numbers included; results give them with `summary(language)`.
+        findings: one sentence each, numbers included, the three that matter first; results give them with
+            `summary(language)`.
         demo: whether the figures come from the demo registers (`tables.is_demo(frame)`): every page says so.
         mark: "internal" or "public".
 

@@ -13,6 +13,7 @@ from institute_lib import terms
 from institute_lib.brief.reading import Content
 
 LANG = {"zh": "zh-CN", "en": "en"}
+MAIN_FINDINGS = 3  # what a reader takes along; the rest stands below them, smaller
 VERSIONS = ("institute-lib", "pandas", "numpy", "statsmodels", "plotly")
 ID = re.compile(r"[^\w\u3400-\u9fff-]+")
 SVG_TAGS = {"svg", "g", "path", "rect", "circle", "line", "polyline", "polygon", "text", "tspan", "title", "desc"}
@@ -58,7 +59,7 @@ def word(key: str, language: str, **values: object) -> str:
 
 def words(language: str) -> dict[str, str]:
     """The page's fixed words."""
-    keys = ("institute", "skip", "findings", "show_data", "methods", "sources", "provenance")
+    keys = ("institute", "skip", "findings", "further", "show_data", "methods", "sources", "provenance")
     return {key: word(key, language) for key in keys}
 
 
@@ -80,7 +81,8 @@ def head(content: Content, language: str) -> dict[str, Any]:
         "marks": marks,
         "where": " · ".join(where),
         "question": opening.get("question", ""),
-        "findings": opening.get("findings", []),
+        "findings": opening.get("findings", [])[:MAIN_FINDINGS],
+        "further": opening.get("findings", [])[MAIN_FINDINGS:],
     }
 
 

@@ -1,17 +1,27 @@
 """Every page of a quarter in headless Chromium, network off: drawn, quiet, accessible, readable without scripts."""
 
+import time
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
+import pypdfium2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+
+from institute_lib import brief
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 JOBS = list(product(("zh", "en"), NOTEBOOKS, ("320600", "320613")))
 LANG = {"zh": "zh-CN", "en": "en"}
 COVERAGE = "04_station_coverage"
 ENOUGH_ROWS = 15
+RICHEST = "02_policy_evaluation"  # the most charts
+DOTS_PER_POINT, DARK = 96 / 72, 200
+MARGIN, MARGIN_SIDE = 76, 56  # pixels at 96 to the inch: where only page numbers and marks stand, and nothing
+A4_CONTENT = 980  # pixels between the upper and the lower margin
+CHARTS_READY = """() => { const charts = Array.from(document.querySelectorAll('.plot'));
+    return charts.length && charts.every(one => one.querySelector('.main-svg .trace') && one._ev); }"""
 OPEN_ALL = "document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
 # Rows of one table are alike: the first ones stand for all, and axe takes a second instead of fifteen.
 SHORTEN = f"document.querySelectorAll('tbody tr:nth-child(n+{ENOUGH_ROWS})').forEach(row => row.remove())"
@@ -132,6 +142,54 @@ def test_without_scripts_every_table_is_visible_and_no_empty_plot_is(browser, jo
     seen.close()
 
 
+def test_it_prints_to_pages_of_a4_none_empty_none_cut(browser, job, tmp_path):
+    seen = opened(browser, job.path)
+    heights = seen.page.evaluate("Array.from(document.querySelectorAll('.plot')).map(one => one.clientHeight)")
+    seen.page.pdf(path=tmp_path / "brief.pdf", prefer_css_page_size=True)
+    seen.close()
+    assert max(heights) < A4_CONTENT  # a chart that fits on a page is not divided: break-inside
+    with pypdfium2.PdfDocument(tmp_path / "brief.pdf") as pdf:
+        pages = [page.render(scale=DOTS_PER_POINT, grayscale=True).to_numpy().squeeze() < DARK for page in pdf]
+        texts = [page.get_textpage().get_text_range() for page in pdf]
+    assert {page.shape for page in pages} == {(1123, 794)}
+    for number, (ink, text) in enumerate(zip(pages, texts, strict=True), start=1):
+        assert f"{number} / {len(pages)}" in text
+        assert ink[MARGIN:-MARGIN].mean() > 0.002, f"page {number} is empty"
+        assert not ink[:, :MARGIN_SIDE].any(), f"page {number} runs over its left margin"
+        assert not ink[:, -MARGIN_SIDE:].any(), f"page {number} runs over its right margin"
+
+
+def test_a_brief_is_small_since_the_quarters_briefs_share_plotly(job):
+    assert job.path.stat().st_size < 400_000
+    assert (job.path.parents[2] / brief.SHARED_NAME).is_file()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_brief_is_exported_within_a_second(request, language, tmp_path):
+    place = request.getfixturevalue(f"quarter_{language}").place(RICHEST, "320600")
+    seconds = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        brief.export(place / "executed.ipynb", tmp_path / "brief.html", language=language)
+        seconds.append(time.perf_counter() - begun)
+    assert min(seconds) < 1.0
+    assert (tmp_path / "brief.html").stat().st_size < 5_600_000
+
+
+def test_all_charts_are_interactive_soon_after_a_second_opening(browser, quarter_zh):
+    path = quarter_zh.place(RICHEST, "320600") / "brief.html"
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    seconds = []
+    for _ in range(4):
+        begun = time.perf_counter()
+        page.goto(path.as_uri())
+        page.wait_for_function(f"({CHARTS_READY})()")
+        seconds.append(time.perf_counter() - begun)
+    context.close()
+    assert min(seconds[1:]) < 1.5
+
+
 @pytest.mark.parametrize("area", ["320600", "320613"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_region_of_the_map_is_painted_with_and_without_scripts(browser, request, language, area):
@@ -156,6 +214,33 @@ def test_the_index_is_quiet_accessible_and_in_its_language(index):
     assert requested(index) == [index.path.as_uri()]
     assert index.page.evaluate("document.documentElement.lang") == LANG[index.run.language]
     assert violations(index.page) == []
+
+
+def test_the_index_filters_by_area_and_by_state(index):
+    page, rows = index.page, index.page.locator("tbody tr:visible")
+    assert rows.count() == 8
+    page.fill("#name", {"zh": "崇川", "en": "chongchuan"}[index.run.language])
+    assert rows.count() == 1
+    page.fill("#name", "")
+    page.select_option("#state", "current")
+    assert rows.count() == 2
+    assert page.locator("#shown").inner_text() == "2 / 8"
+    page.select_option("#state", "")
+
+
+def test_the_index_sorts_by_headline_and_back_and_leaves_gaps_last(index):
+    head = index.page.locator("thead th").nth(3)
+    values = "Array.from(document.querySelectorAll('tbody tr')).map(row => row.cells[3].dataset.value)"
+    head.locator("button").click()
+    down = index.page.evaluate(values)
+    assert head.get_attribute("aria-sort") == "descending"
+    known = [float(one) for one in down if one]
+    assert known == sorted(known, reverse=True)
+    assert down[: len(known)] == [one for one in down if one]
+    head.locator("button").press("Enter")
+    assert index.page.evaluate(values)[: len(known)] == [str(one) for one in down[: len(known)]][::-1]
+    index.page.locator("thead th button").first.click()
+    index.page.locator("thead th button").first.click()
 
 
 def test_every_link_of_the_index_opens_a_brief(index):

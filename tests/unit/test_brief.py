@@ -77,6 +77,13 @@ def test_a_brief_states_title_place_quarter_findings_and_marks(tmp_path):
     assert 'class="mark internal"' in text
 
 
+def test_three_findings_lead_and_the_rest_follow_them(tmp_path):
+    text = export(tmp_path, notebook(head(findings=["1st", "2nd", "3rd", "4th", "5th"])))
+    assert re.findall(r"<li>(.*?)</li>", re.search(r"<ol>(.*?)</ol>", text)[1]) == ["1st", "2nd", "3rd"]
+    assert "<h3>Further</h3>\n<ul><li>4th</li><li>5th</li></ul>" in text
+    assert "Further" not in export(tmp_path, notebook(head(findings=["1st", "2nd", "3rd"])))
+
+
 def test_a_table_from_the_demo_marks_the_whole_brief(tmp_path):
     frame = pd.DataFrame({"level": ["a"], "n": [20]})
     safe = disclosure.protect(frame, rows="level", value="n", demo=True)

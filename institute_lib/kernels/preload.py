@@ -48,7 +48,9 @@ ROOMS = (
     "maps",
     "brief",
     "runs",
+    "kernels.client",
     "runs.jobs",
+    "runs.engine",
 )
 
 

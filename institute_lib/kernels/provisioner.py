@@ -130,6 +130,7 @@ class PrivateKernelManager(AsyncKernelManager):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
+        self.client_class = "institute_lib.kernels.client.PromptClient"
         base = tempfile.gettempdir()
         self.private = tempfile.mkdtemp(prefix="institute-", dir=base if len(base) < LONGEST_SOCKET_FOLDER else "/tmp")
         if os.name != "nt":

@@ -162,6 +162,7 @@ def execute(task: Task, private: Path) -> tuple[float, "PrivateKernelManager"]:
     import papermill
 
     from institute_lib import kernels
+    from institute_lib.runs import engine
 
     output = private / places.EXECUTED
     manager = kernels.manager_class(env=_environment(task, private), cwd=str(private), warm=task.warm)
@@ -175,6 +176,7 @@ def execute(task: Task, private: Path) -> tuple[float, "PrivateKernelManager"]:
             task.notebook,
             output,
             parameters=dict(task.parameters),
+            engine_name=engine.NAME,
             kernel_name="python3",
             progress_bar=False,
             start_timeout=START_SECONDS,

@@ -1,6 +1,7 @@
 """The run itself: check everything, then work through the graph of jobs, longest first, and say what came of it."""
 
 import logging
+import socket
 import time
 import uuid
 from collections.abc import Iterable
@@ -186,6 +187,7 @@ class Work:
             shared=self.shared,
             warm=self.warm,
             single=self.plan.single,
+            host=socket.gethostname(),
         )
 
     def _submit(self, task: Task) -> None:

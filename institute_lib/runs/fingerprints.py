@@ -50,12 +50,11 @@ def job_inputs(
             anew. A job that has not run yet has read nothing.
     """
     notebook = plan.notebook(job.notebook)
-    cells = code_cells(notebook.path)
     return {
         "notebook": source_hash(notebook.path),
         "parameters": job_parameters(plan, job, quarter=quarter),
         "form": "single" if plan.single else "shared",
-        "library": library_hash(imported_rooms(cells), catalogues_named(cells)),
+        "library": library_of(notebook.path),
         "divisions": divisions_hash(),
         "reads": contents.hashed(contents.read_from(one) for one in reads),
         "results": {str(read): _result_hash(folder, read) for read in plan.reads(job)},
@@ -196,6 +195,12 @@ def catalogues_named(cells: Iterable[str]) -> frozenset[str]:
     """The word catalogues that code names, such as `notebooks` in `text("notebooks.headline")`."""
     catalogues = {path.stem for path in (paths.PACKAGE / "terms").glob("*.toml")}
     return frozenset(name for cell in cells for name in CATALOGUE.findall(cell) if name in catalogues)
+
+
+def library_of(notebook: Path) -> str:
+    """Hash of the part of the library, code and words, that a notebook uses."""
+    cells = code_cells(notebook)
+    return library_hash(imported_rooms(cells), catalogues_named(cells))
 
 
 @cache

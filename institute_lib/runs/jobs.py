@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import JOB_VARIABLE, RESULTS_VARIABLE, headline_text
-from institute_lib.runs.fingerprints import fingerprint, provenance, versions
+from institute_lib.runs.fingerprints import fingerprint, library_of, provenance, versions
 from institute_lib.runs.plan import PLAN_VARIABLE, Job
 from institute_lib.sharing import READS_VARIABLE, SHARED_VARIABLE, noted
 
@@ -47,6 +48,7 @@ class Task:
     shared: Path | None = None
     warm: bool = True
     single: bool = False
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def run_job(task: Task) -> Outcome:
         started, private = time.perf_counter(), None
         os.environ["INSTITUTE_HOME"] = str(task.root)  # a worker may have been made for another project folder
         try:
-            check_versions(task)
+            check_worker(task)
             task.place.mkdir(parents=True, exist_ok=True)
             private = Path(tempfile.mkdtemp(prefix=places.PRIVATE, dir=task.place.parent))
             done = _outcome_of(task, private, started)
@@ -138,13 +140,16 @@ def _outcome_of(task: Task, private: Path, started: float) -> Outcome:
     return Outcome(task.job, "done", **measured)
 
 
-def check_versions(task: Task) -> None:
+def check_worker(task: Task) -> None:
     """
     Raises:
-        JobError: this worker has other versions than the computer that planned the job, so that the manifest would lie.
+        JobError: this worker has other versions than the computer that planned the job, or as another computer other
+            code, so that the manifest would lie.
     """
-    if task.inputs["versions"] != versions():
-        differing = sorted(name for name, number in versions().items() if task.inputs["versions"].get(name) != number)
+    differing = sorted(name for name, number in versions().items() if task.inputs["versions"].get(name) != number)
+    if task.host not in ("", socket.gethostname()) and library_of(task.notebook) != task.inputs["library"]:
+        differing.append("institute_lib")
+    if differing:
         logger.error("%s: this worker has other versions of %s", task.job, ", ".join(differing))
         raise JobError(Failure("OtherVersions", "worker"))
 

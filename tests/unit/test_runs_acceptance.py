@@ -1,18 +1,21 @@
 import json
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from institute_lib.runs import places
-from institute_lib.runs.jobs import JobError, Task, accept
+from institute_lib.runs.fingerprints import library_of, versions
+from institute_lib.runs.jobs import JobError, Task, accept, check_worker
 from institute_lib.runs.plan import Job
 
 RESULT = {"notebook": "01_first", "area": "320613", "quarter": "2025Q4"}
 
 
 def task(tmp_path):
-    return Task(Job("01_first", "320613"), tmp_path, tmp_path, tmp_path, None, "2025Q4", "zh", {}, {}, "f", "r", 10, 10)
+    return Task(Job("01_first", "320613"), tmp_path, tmp_path, tmp_path, None, "2025Q4", "zh", {}, {}, "r", 10, 10)
 
 
 def executed(folder: Path, *cells, result=RESULT):
@@ -59,3 +62,18 @@ def test_a_notebook_without_its_result_is_refused(tmp_path):
 def test_a_result_of_something_else_is_refused(tmp_path, wrong):
     executed(tmp_path, ("a = 1", 1, []), result=RESULT | wrong)
     assert kind_of_refusal(tmp_path) == "WrongResult"
+
+
+def test_a_worker_with_other_versions_or_another_computers_other_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    notebook = tmp_path / "n.ipynb"
+    notebook.write_text('{"cells": []}', encoding="utf-8")
+    inputs = {"versions": versions(), "library": library_of(notebook)}
+    planned = replace(task(tmp_path), notebook=notebook, inputs=inputs, host="elsewhere")
+    check_worker(planned)
+    check_worker(replace(planned, inputs=inputs | {"library": "edited"}, host=socket.gethostname()))
+    older = {**versions(), "pandas": "2.3"}
+    for wrong in ({"library": "edited"}, {"versions": older}):
+        with pytest.raises(JobError) as refused:
+            check_worker(replace(planned, inputs=inputs | wrong))
+        assert refused.value.failure.kind == "OtherVersions"

@@ -184,7 +184,7 @@ def population(by: str = "polygon") -> pd.DataFrame:
         raise ParameterError(f"by {by!r}: {nearest(by, ('polygon', 'reported'))}")
     census = reference("population_2020")
     rows = census[[get(code).level in ("district", "zone") for code in census["code"]]]
-    code = rows["code"].map(host) if by == "polygon" else rows["code"]
+    code = _hosts(rows["code"]) if by == "polygon" else rows["code"]
     frame = pd.DataFrame(
         {"code": code, "population": rows[CENSUS].astype("int64"), "status": rows["status"], "source": rows["source"]}
     )

@@ -4,6 +4,7 @@ from institute_lib.charts.chart import CHART_MIME, CONFIG, Chart
 from institute_lib.charts.comparisons import draw_bars, draw_dot
 from institute_lib.charts.effects import draw_event_study, draw_pilot_path, draw_placebos
 from institute_lib.charts.lab import load_ipython_extension
+from institute_lib.charts.lorenz import draw_lorenz
 from institute_lib.charts.models import draw_forest, draw_survival
 from institute_lib.charts.quality import draw_control, draw_funnel
 from institute_lib.charts.trend import draw_slope, draw_trend
@@ -18,6 +19,7 @@ __all__ = [
     "draw_event_study",
     "draw_forest",
     "draw_funnel",
+    "draw_lorenz",
     "draw_pilot_path",
     "draw_placebos",
     "draw_slope",

@@ -4,8 +4,8 @@ Every share names its denominator (`denominators`), every distance is in metres 
 """
 
 from institute_lib.coverage.catchment import Access, access
-from institute_lib.coverage.checks import faults
-from institute_lib.coverage.comparing import beside_published, compare_siblings
+from institute_lib.coverage.checks import fault_rows, faults
+from institute_lib.coverage.comparing import access_choices, beside_published, compare_siblings
 from institute_lib.coverage.counting import denominator, headline, over_time, rates, working
 from institute_lib.coverage.inequality import Equity, Moran, equity
 from institute_lib.coverage.lists import LISTS, denominators
@@ -22,11 +22,13 @@ __all__ = [
     "Moran",
     "Siting",
     "access",
+    "access_choices",
     "beside_published",
     "compare_siblings",
     "denominator",
     "denominators",
     "equity",
+    "fault_rows",
     "faults",
     "fewest_stations",
     "headline",

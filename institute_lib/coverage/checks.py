@@ -46,6 +46,12 @@ def faults(stations: pd.DataFrame, *, denominators: pd.DataFrame) -> tuple[Fault
     return tuple(found)
 
 
+def fault_rows(*found: Fault) -> pd.DataFrame:
+    """Faults as a table, one a row: table, row, column, value, rule, remedy."""
+    columns = ["table", "row", "column", "value", "rule", "remedy"]
+    return pd.DataFrame([fault.to_dict() for fault in found], columns=columns)
+
+
 def require_columns(frame: pd.DataFrame, columns: Iterable[str], table: str) -> None:
     """Refuse a table that lacks columns, naming all of them at once.
 
@@ -67,7 +73,10 @@ def with_dates(stations: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: a text that is no date, row by row.
     """
-    days = {name: pd.to_datetime(stations[name], errors="coerce") for name in ("opened", "closed")}
+    texts = [name for name in ("opened", "closed") if not pd.api.types.is_datetime64_dtype(stations[name])]
+    if not texts:
+        return stations
+    days = {name: pd.to_datetime(stations[name], errors="coerce") for name in texts}
     found = [
         fault
         for name, column in days.items()

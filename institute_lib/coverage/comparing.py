@@ -1,13 +1,20 @@
-"""Coverage beside another: a published count beside each list it could mean, a pilot beside its siblings."""
+"""Coverage beside another: a published count beside each list it could mean, a pilot beside its siblings, access under
+one choice beside others."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from institute_lib.coverage.catchment import DECAYS, Access, access
 from institute_lib.coverage.checks import LEVELS
 from institute_lib.coverage.counting import working
+from institute_lib.coverage.inequality import equity
 from institute_lib.coverage.lists import counted_units
 from institute_lib.errors import DataError, nearest
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 _INDICATORS = {"town": ("town_stations", "town_coverage"), "village": ("village_rooms", "village_coverage")}
 
@@ -85,6 +92,39 @@ def compare_siblings(history: pd.DataFrame, *, district: str, start: str) -> pd.
     wide = wide.sort_values(["level", "group"], ignore_index=True).astype({"level": "str"})
     wide.columns.name = None
     return wide.assign(change=wide["since"] - wide["before"])
+
+
+def access_choices(
+    demand: "gpd.GeoDataFrame",
+    supply: "gpd.GeoDataFrame",
+    *,
+    catchments_m: Sequence[float],
+    decays: Sequence[str] = DECAYS,
+    **columns: str,
+) -> pd.DataFrame:
+    """Access under other choices of decay and reach, to see how far its findings rest on them.
+
+    Args:
+        demand, supply, columns: as for `access` (people=, capacity=).
+
+    Returns:
+        decay, catchment_m, access (mean per 10,000 people), without (share out of reach), gini (over demand points;
+        missing where nobody reaches anything).
+
+    Raises:
+        ParameterError, DataError: as `access`.
+    """
+    rows = []
+    for decay in decays:
+        for catchment_m in catchments_m:
+            scores = access(demand, supply, catchment_m=catchment_m, decay=decay, **columns)
+            people = columns.get("people", "population")
+            found = Access(scores, people)
+            uneven = float("nan")
+            if (scores["access"] > 0).any():
+                uneven = equity(pd.DataFrame(scores[["access", people]]), value="access", weight=people).gini
+            rows.append((decay, catchment_m, found.mean, found.without, uneven))
+    return pd.DataFrame(rows, columns=["decay", "catchment_m", "access", "without", "gini"])
 
 
 def _registered(stations: pd.DataFrame, level: str, day: str) -> int:

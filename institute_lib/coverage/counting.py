@@ -40,7 +40,7 @@ def rates(
     """
     day = _day(at)
     stations, denominators = _checked(stations, by, denominators)
-    return _count(stations, day, by, denominators)
+    return _count(stations, {at: day}, by, denominators).drop(columns="quarter")
 
 
 def over_time(
@@ -57,14 +57,7 @@ def over_time(
     if not days:
         raise ParameterError("coverage over time: no quarter is given; name at least one, such as 2023Q4")
     stations, denominators = _checked(stations, by, denominators)
-    frames = []
-    for quarter, day in days.items():
-        frame = _count(stations, day, by, denominators)
-        frame.insert(0, "quarter", quarter)
-        frames.append(frame)
-    history = pd.concat(frames, ignore_index=True)
-    history.attrs = frames[-1].attrs
-    return history
+    return _count(stations, days, by, denominators)
 
 
 def working(stations: pd.DataFrame, *, at: str) -> pd.DataFrame:
@@ -119,34 +112,32 @@ def _open_on(stations: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     return stations[(stations["opened"] <= day) & (stations["closed"].isna() | (stations["closed"] > day))]
 
 
-def _count(stations: pd.DataFrame, day: pd.Timestamp, by: str, denominators: pd.DataFrame) -> pd.DataFrame:
+def _count(stations: pd.DataFrame, days: dict[str, pd.Timestamp], by: str, denominators: pd.DataFrame) -> pd.DataFrame:
+    """Coverage on each of some days, under the name that each has in `days`."""
     counted = counted_units(denominators)
     levels = [level for level in _INSIDE[by] if level in set(counted["level"])]
     listed = counted[counted["level"].isin(levels)]
-    open_now = _open_on(stations, day)
-    open_now = _placed(open_now[open_now["level"].isin(levels)], denominators)
-    inside = open_now["unit"].isin(set(listed["unit"]))
-    keys = [open_now[by], open_now["level"]]
-    table = pd.DataFrame(
-        {
-            "covered": open_now[inside].groupby([by, "level"])["unit"].nunique(),
-            "stations": open_now.groupby(keys).size(),
-            "outside_list": (~inside).groupby(keys).sum(),
-            "posts": open_now.groupby(keys)["posts"].sum(),
-            "posts_filled": open_now.groupby(keys)["posts_filled"].sum(),
-        }
-    )
-    units = listed.groupby([by, "level"])["unit"].nunique().rename("units")
-    table = pd.concat([units, table], axis=1).rename_axis([by, "level"]).fillna(0).reset_index()
+    placed = _placed(stations[stations["level"].isin(levels)], denominators)
+    placed = placed.assign(inside=placed["unit"].isin(set(listed["unit"])))
+    open_then = pd.concat([_open_on(placed, day).assign(quarter=name) for name, day in days.items()])
+    keys = ["quarter", by, "level"]
+    grouped = open_then.groupby(keys)
+    table = grouped.agg(stations=("unit", "size"), posts=("posts", "sum"), posts_filled=("posts_filled", "sum"))
+    table.insert(0, "covered", open_then[open_then["inside"]].drop_duplicates([*keys, "unit"]).groupby(keys).size())
+    table.insert(2, "outside_list", table["stations"] - grouped["inside"].sum())
+    units = listed.groupby([by, "level"])["unit"].nunique().rename("units").reset_index()
+    every = units.merge(pd.Series(list(days), name="quarter", dtype="str"), how="cross").set_index(keys)
+    table = every.join(table, how="outer").fillna(0).reset_index()
     table = table.astype(dict.fromkeys(["units", "covered", "stations", "outside_list"], "int64"))
-    table.insert(4, "coverage", _share(table))
+    table.insert(5, "coverage", _share(table))
     table["level"] = pd.Categorical(table["level"], LEVELS, ordered=True)
-    table = table.sort_values([by, "level"], ignore_index=True).astype({"level": "str"})
+    table["quarter"] = pd.Categorical(table["quarter"], list(days), ordered=True)
+    table = table.sort_values(keys, ignore_index=True).astype({"level": "str", "quarter": "str"})
     if by == "town" and "name" in denominators:
         named = denominators[denominators["level"] == "town"].drop_duplicates("unit").set_index("unit")["name"]
-        table.insert(1, "name", table["town"].map(named))
+        table.insert(2, "name", table["town"].map(named))
     attrs = {name: denominators.attrs.get(name) for name in ("list", "include", "vintage")}
-    table.attrs = attrs | {"at": str(day.date()), "source": stations.attrs.get("source")}
+    table.attrs = attrs | {"at": str(list(days.values())[-1].date()), "source": stations.attrs.get("source")}
     return table
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 _STEPS, _PATIENCE, _SHORTEST = 1500, 20, 1e-4
+_SHAKES, _WORK, _LOOSENED = (10, 60), 2e7, 0.3  # searches: fewest and most, links looked at in all; share taken out
 _EXACT = 1e-9  # relative: two totals closer than this are equal
 
 
@@ -72,6 +73,8 @@ def cover_most(reach: "csr_array", gains: np.ndarray, limits: Limits, seconds: f
     columns = rows.T.tocsr()
     picked, value = _exchange(columns, gains, limits)
     bound, by_site = _relax(rows, columns, gains, limits, value)
+    if bound > value * (1 + _EXACT):
+        picked, value = _shaken(picked, columns, gains, limits)
     open_sites = np.flatnonzero(by_site > value * (1 + _EXACT))
     if bound > value * (1 + _EXACT) and len(open_sites):
         choice, proven = _decide(rows[:, open_sites].tocsr(), gains, limits.only(open_sites), value, seconds)
@@ -122,6 +125,19 @@ def _exchange(columns: "csr_array", gains: np.ndarray, limits: Limits) -> tuple[
     starts = [np.maximum(limits.cost, _EXACT) ** -power for power in powers]
     found = [_improved(_filled([], columns, gains, limits, rank), columns, gains, limits) for rank in starts]
     return max(found, key=lambda one: one[1])
+
+
+def _shaken(chosen: list[int], columns: "csr_array", gains: np.ndarray, limits: Limits) -> tuple[list[int], float]:
+    """The best of many searches, each from the best so far with a few sites taken out and others tried."""
+    random = np.random.default_rng(0)  # the same answer for the same question
+    value = _sum(columns, gains, chosen)
+    for _ in range(int(np.clip(_WORK / columns.nnz, *_SHAKES))):
+        kept = [site for site in chosen if random.random() > _LOOSENED]
+        tried = _filled(kept, columns, gains, limits, random.uniform(0.5, 1, len(limits.cost)))
+        tried, reached = _improved(tried, columns, gains, limits)
+        if reached > value * (1 + _EXACT):
+            chosen, value = tried, reached
+    return chosen, value
 
 
 def _improved(chosen: list[int], columns: "csr_array", gains: np.ndarray, limits: Limits) -> tuple[list[int], float]:

@@ -82,6 +82,11 @@ class Equity(Result):
             parts.append(terms.text(f"coverage.{key}", language, units=self.units, least=SMALLEST_N))
         return terms.text("coverage.sentence_joint", language).join(parts)
 
+    def deciles(self) -> pd.DataFrame:
+        """The Lorenz curve at every tenth of the people, the least provided first: people, value (shares)."""
+        tenths = np.linspace(0, 1, 11)
+        return pd.DataFrame({"people": tenths, "value": np.interp(tenths, self.lorenz["people"], self.lorenz["value"])})
+
     def to_frame(self) -> pd.DataFrame:
         """measure, value: one row a measure."""
         moran = {} if self.moran is None else {"moran_i": self.moran.i, "moran_p": self.moran.p_value}

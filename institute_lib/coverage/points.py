@@ -1,5 +1,6 @@
 """Points: from recorded coordinates to metres, and every point that cannot be right, row by row."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -53,6 +54,7 @@ def locate(
     identifier: str = "station_id",
     tolerance_m: float = 500,
     on_fault: str = "refuse",
+    uncounted: Iterable[Fault] = (),
 ) -> Located:
     """The rows of a table as points in metres, each checked.
 
@@ -66,6 +68,7 @@ def locate(
         identifier: the column that names a row in a fault: "station_id", or "village" for populations.
         tolerance_m: how far outside its district a point may lie (simplified boundaries, survey error).
         on_fault: "refuse" raises with every fault; "leave_out" drops the rows and keeps the faults.
+        uncounted: faults found before (see `faults`), whose rows are no points either.
 
     Raises:
         DataError: a column is missing; with `on_fault="refuse"`, when any point has a fault.
@@ -77,7 +80,9 @@ def locate(
         raise ParameterError(f"on_fault {on_fault!r}: {nearest(on_fault, ON_FAULT)}")
     require_columns(frame, (identifier, "x", "y", "crs", "district"), _table(identifier))
     given, index = frame.reset_index(drop=True), frame.index  # a fault names a row by its place: labels may repeat
-    found = _coordinate_faults(given, identifier)
+    known = {fault.row: fault for fault in uncounted}
+    found = {row: known[name] for row, name in given[identifier].astype("str").items() if name in known}
+    found |= {row: fault for row, fault in _coordinate_faults(given, identifier).items() if row not in found}
     usable = given[~given.index.isin(found)]
     geometry = gpd.points_from_xy(*_wgs84(usable), crs="EPSG:4326").to_crs(METRES)
     points = gpd.GeoDataFrame(usable, geometry=geometry)

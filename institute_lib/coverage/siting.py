@@ -24,7 +24,7 @@ class Siting(Result):
 
     `chosen`: the candidates' rows with order and people_added (greedy order among the chosen). `demand`: the demand
     with covered_before and covered_after. `gap`: relative distance to the proven bound; 0 is optimal.
-    `unreachable`: people whom no candidate and no existing station reaches.
+    `unreachable`: people whom no candidate and no existing station reaches; `weight`: the demand's column of people.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Siting(Result):
     people_after: float
     unreachable: float
     gap: float
+    weight: str = "population"
     warnings: tuple[str, ...] = ()
 
     @property
@@ -50,10 +51,29 @@ class Siting(Result):
             language,
             sites=terms.number(len(self.chosen), language),
             radius=terms.number(self.radius_m / 1000, language, 1),
-            before=terms.percent(self.people_before / self.people, language),
-            after=terms.percent(self.people_after / self.people, language),
+            before=terms.percent(_part(self.people_before, self.people), language),
+            after=terms.percent(_part(self.people_after, self.people), language),
             proof=terms.text(f"coverage.proof_{proof}", language, gap=terms.percent(self.gap, language, 2)),
         )
+
+    def by(self, column: str) -> pd.DataFrame:
+        """The share of people covered before and after, by district or any other column of the demand.
+
+        Returns:
+            column, stage ("before", "after"), share (missing where nobody lives), people.
+
+        Raises:
+            DataError: the demand has no such column.
+        """
+        require_columns(self.demand, (column,), "demand")
+        weights = self.demand[self.weight]
+        frames = []
+        for stage in ("before", "after"):
+            covered = weights.where(self.demand[f"covered_{stage}"], 0)
+            sums = pd.DataFrame({"covered": covered, "people": weights}).groupby(self.demand[column]).sum()
+            share = sums["covered"] / sums["people"].where(sums["people"] > 0)
+            frames.append(pd.DataFrame({"stage": stage, "share": share, "people": sums["people"]}).reset_index())
+        return pd.concat(frames, ignore_index=True)
 
     def to_frame(self) -> pd.DataFrame:
         """The chosen sites without their geometry."""
@@ -128,7 +148,11 @@ class _Problem:
     radius_m: float
     reach: "csr_array"
     before: np.ndarray
-    weights: np.ndarray
+    people: str
+
+    @property
+    def weights(self) -> np.ndarray:
+        return self.demand[self.people].to_numpy(float)
 
     @property
     def uncovered(self) -> np.ndarray:
@@ -150,8 +174,13 @@ class _Problem:
             people_after=float(self.weights[after].sum()),
             unreachable=unreachable,
             gap=gap,
+            weight=self.people,
             warnings=(note,) if stranded.any() else (),
         )
+
+
+def _part(people: float, everybody: float) -> float | None:
+    return people / everybody if everybody else None
 
 
 def _pose(demand, candidates, existing, radius_m: float, *, people: str) -> _Problem:
@@ -161,9 +190,8 @@ def _pose(demand, candidates, existing, radius_m: float, *, people: str) -> _Pro
         raise ParameterError(f"radius_m {radius_m!r}: metres above zero")
     before = np.zeros(len(demand), bool)
     if existing is not None and len(existing):
-        before = np.diff(_within(demand, existing, radius_m).indptr) > 0
-    reach, weights = _within(demand, candidates, radius_m), demand[people].to_numpy(float)
-    return _Problem(demand, candidates, radius_m, reach, before, weights)
+        before = np.diff(reach_matrix(demand, existing, radius_m).indptr) > 0
+    return _Problem(demand, candidates, radius_m, reach_matrix(demand, candidates, radius_m), before, people)
 
 
 def _limits(
@@ -180,7 +208,8 @@ def _limits(
     return Limits(k, price, np.inf if budget is None else float(budget), group)
 
 
-def _within(demand: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", radius_m: float) -> "csr_array":
+def reach_matrix(demand: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", radius_m: float) -> "csr_array":
+    """Which demand (rows) each site (columns) reaches: ones."""
     from scipy.sparse import csr_array
     from scipy.spatial import cKDTree
 

@@ -3,17 +3,16 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from institute_lib import terms
 from institute_lib.charts import Chart, look
 from institute_lib.charts.chart import require_safe
 from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable
 from institute_lib.errors import ParameterError
-from institute_lib.maps.classes import classify
-from institute_lib.maps.drawing import Drawing, Order, compose
-from institute_lib.maps.figure import HATCH, TITLE, canvas, fill, markup
+from institute_lib.maps.drawing import Drawing, compose, restate
+from institute_lib.maps.figure import HATCH, TITLE, canvas, fill, markup, opacity
+from institute_lib.maps.marks import marks_at
+from institute_lib.maps.order import Order
 from institute_lib.maps.regions import tiles
 from institute_lib.maps.svg import svg
 
@@ -28,9 +27,11 @@ def draw_coverage_map(
     language: str = "zh",
     value: str | None = None,
     stations: Located | None = None,
+    sites: "gpd.GeoDataFrame | None" = None,
     title: str = "",
     scheme: str = "fisher_jenks",
     k: int = 5,
+    shared: str = "",
     **where: str,
 ) -> Chart:
     """A choropleth of a safe table, with station points, class legend, direct labels and hover.
@@ -41,7 +42,10 @@ def draw_coverage_map(
             `.attrs["approval"]` is empty the map is stamped as internal; then the number is printed.
         value: the figure to show; by default the table's first.
         stations: points from `coverage.locate`; how many were left out is said under the map.
+        sites: proposed sites, such as `Siting.chosen`, marked with a cross.
         scheme, k: how classes are made, stated in the legend (see `classify`).
+        shared: a key of the table over all of whose values the classes are made, so that the maps of one value each
+            (before and after) can be compared.
         where: which rows, when the table has more keys: level="town", quarter="2024Q4".
 
     Raises:
@@ -49,8 +53,8 @@ def draw_coverage_map(
         ParameterError: an unknown figure, key or scheme.
         DataError: a region without a shape, or several rows a region.
     """
-    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k)
-    return _chart(safe, compose(order, boundaries, stations))
+    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k, shared=shared)
+    return _chart(safe, compose(order, boundaries, stations, sites))
 
 
 def draw_tile_map(
@@ -74,6 +78,7 @@ def draw_slider(
     boundaries: "gpd.GeoDataFrame",
     language: str = "zh",
     value: str | None = None,
+    stations: Located | None = None,
     title: str = "",
     scheme: str = "fisher_jenks",
     k: int = 5,
@@ -81,10 +86,12 @@ def draw_slider(
 ) -> Chart:
     """A map with a slider over the quarters of a safe table; classes are those of all quarters together.
 
-    The static picture and the words are those of the last quarter.
+    Stations come and go with their opening and closing dates. The static picture and the words are those of the last
+    quarter.
 
     Raises:
         ParameterError: the table has no `quarter`, and as `draw_coverage_map`.
+        DataError: stations without dates.
     """
     require_safe(safe)
     frame = safe.to_frame()
@@ -93,17 +100,22 @@ def draw_slider(
     for name, wanted in where.items():
         frame = frame[frame[name] == wanted] if name in frame else frame
     quarters = sorted(frame["quarter"].unique())
-    drawings = []
-    orders = [_order(safe, value, where | {"quarter": q}, language, title=title, scheme=scheme, k=k) for q in quarters]
-    cells = [order.cells() for order in orders]
-    every = classify(pd.concat(cells)[orders[0].value].reset_index(drop=True), scheme=scheme, k=k)
-    start = 0
-    for order, own in zip(orders, cells, strict=True):
-        part = replace(every, of=every.of[start : start + len(own)])
-        drawing = compose(order, boundaries, None, part)
-        heading = f"{drawing.title} · {terms.quarter(dict(order.where)['quarter'], language)}"
-        drawings.append(replace(drawing, title=heading))
-        start += len(own)
+    orders = [
+        _order(safe, value, where | {"quarter": one}, language, title=title, scheme=scheme, k=k, shared="quarter")
+        for one in quarters
+    ]
+    last = compose(orders[-1], boundaries, stations, at=quarters[-1])
+    classes = orders[-1].shared_classes()
+    drawings = [
+        restate(
+            last,
+            order,
+            order.part(classes),
+            marks_at(last.marks, stations, language, quarter),
+            f"{order.heading} · {terms.quarter(quarter, language)}",
+        )
+        for order, quarter in zip(orders, quarters, strict=True)
+    ]
     chart = _chart(safe, drawings[-1])
     _add_slider(chart.figure, drawings, quarters)
     return chart
@@ -126,21 +138,32 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
 
 
 def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
-    """Steps that restyle the regions' traces and rewrite their labels; no animation, no frames."""
+    """Steps that restyle regions, points and legend, and rewrite labels; no animation, no frames.
+
+    A step sets each property for every trace that it names, so that points take their hover from another property than
+    regions do; on a slider they have none, for those that are not shown would speak too.
+    """
+    modes = {index: trace.mode for index, trace in enumerate(picture.data) if trace.type == "scatter"}
+    of_regions = [index for index, mode in modes.items() if mode == "lines"]
+    of_marks = [index for index, mode in modes.items() if mode == "markers"]
+    for index in of_marks:
+        picture.data[index].update(hoverinfo="skip", hovertext=None)
+    without = [None] * len(of_marks)
     steps = []
     for drawing, quarter in zip(drawings, quarters, strict=True):
-        traces, first = list(range(len(drawing.regions))), int(bool(drawing.stamp or drawing.approval))
         style = {
-            "fillcolor": [fill(region.of, drawing) for region in drawing.regions],
-            "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions],
-            "text": [markup(region.hover) for region in drawing.regions],
+            "fillcolor": [fill(region.of, drawing) for region in drawing.regions] + without,
+            "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions] + without,
+            "text": [markup(region.hover) for region in drawing.regions] + without,
+            "marker.opacity": [None] * len(of_regions) + [opacity(mark) for mark in drawing.marks],
+            "name": [markup(one.name) for one in drawing.regions] + [markup(mark.label) for mark in drawing.marks],
         }
         layout = {
             f"annotations[{index}].text": "<br>".join(map(markup, label.lines))
-            for index, label in enumerate(drawing.labels, start=first)
+            for index, label in enumerate(drawing.labels)
         }
         layout["title.text"] = look.plain(drawing.title)
-        steps.append({"method": "update", "args": [style, layout, traces], "label": quarter})
+        steps.append({"method": "update", "args": [style, layout, of_regions + of_marks], "label": quarter})
     slider = {"active": len(steps) - 1, "steps": steps, "x": 0.03, "len": 0.6, "pad": {"t": 8}}
     picture.update_layout(sliders=[slider | {"currentvalue": {"visible": False}}], height=picture.layout.height + 70)
     picture.update_layout(margin={"b": 130})

@@ -1,6 +1,6 @@
 """What a map shows, worked out once and drawn twice: as a plotly figure and as a static SVG."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +10,11 @@ from institute_lib import terms
 from institute_lib.charts.look import width
 from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable, show
-from institute_lib.errors import DataError, ParameterError, nearest
-from institute_lib.maps.classes import Classes, classify
+from institute_lib.errors import DataError
+from institute_lib.maps.classes import Classes
 from institute_lib.maps.labels import Label, clear_place, place_labels
+from institute_lib.maps.marks import Mark, marks_of
+from institute_lib.maps.order import Order
 from institute_lib.maps.regions import TILE, in_map_metres, label_place, rings
 
 if TYPE_CHECKING:
@@ -24,7 +26,6 @@ TILE_HEIGHT = 96
 STAMP_SIZE, STAMP_SHARE = 23, 0.85  # of the stamp's letters in pixels, and of the map's width that it may take
 # Colour and pattern of a region without a figure: hatched, so that it differs from every class in grey as well.
 STATE_COLOUR = "#8a8a8a"
-STATIONS = {"city": ("#7a1f1f", 12), "district": ("#7a1f1f", 10), "town": ("#c8501e", 8), "village": ("#c8501e", 4)}
 
 
 @dataclass(frozen=True)
@@ -39,17 +40,6 @@ class Region:
     state: str
     shown: str
     hover: str
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Stations of one level: places in metres, names, and the legend's line."""
-
-    level: str
-    x: np.ndarray
-    y: np.ndarray
-    names: tuple[str, ...]
-    label: str
 
 
 @dataclass(frozen=True)
@@ -79,63 +69,15 @@ class Drawing:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Order:
-    """What to draw: the figure `value` of `safe` where `where` holds, in one language, with stated classes."""
-
-    safe: SafeTable
-    value: str
-    where: tuple[tuple[str, str], ...]
-    language: str
-    title: str
-    scheme: str
-    k: int
-
-    def cells(self) -> pd.DataFrame:
-        """The safe table's rows that the map shows, with key and status.
-
-        Raises:
-            ParameterError: a column or a value that the table does not have.
-            DataError: several rows for one region.
-        """
-        frame = self.safe.to_frame()
-        for name, wanted in self.where:
-            if name not in frame:
-                raise ParameterError(f"map: column {name!r}: {nearest(name, frame.columns)}")
-            if wanted not in set(frame[name]):
-                raise ParameterError(f"map: {name} {wanted!r}: {nearest(wanted, frame[name].unique())}")
-            frame = frame[frame[name] == wanted]
-        if self.value not in self.safe.values:
-            raise ParameterError(f"map: figure {self.value!r}: {nearest(self.value, self.safe.values)}")
-        frame = frame.rename(columns={self.key: "code"})
-        if frame["code"].duplicated().any():
-            others = [
-                name for name in (*self.safe.rows, *self.safe.columns) if name not in (self.key, *dict(self.where))
-            ]
-            raise DataError(f"map: several rows a {self.key}: choose one with {' and '.join(others)}=")
-        return frame.reset_index(drop=True)
-
-    @property
-    def key(self) -> str:
-        """The column that names a region: the first key of the safe table."""
-        return self.safe.rows[0]
-
-    @property
-    def heading(self) -> str:
-        return self.title or self.safe.title or self.label(self.value)
-
-    def figure_text(self, figure: float) -> str:
-        unit = show.unit(self.value, self.safe.frame[self.value], self.safe.units)
-        return show.number(figure, unit, self.language)
-
-    def label(self, name: str) -> str:
-        return show.label(name, self.language, self.safe.labels)
-
-
 def compose(
-    order: Order, shapes: "gpd.GeoDataFrame", stations: Located | None = None, classes: Classes | None = None
+    order: Order,
+    shapes: "gpd.GeoDataFrame",
+    stations: Located | None = None,
+    sites: "gpd.GeoDataFrame | None" = None,
+    *,
+    at: str | None = None,
 ) -> Drawing:
-    """A drawing of one safe table on shapes.
+    """A drawing of one safe table on shapes; on tiles, which are no places, points are left out.
 
     Raises:
         DataError: a region of the table without a shape.
@@ -144,16 +86,18 @@ def compose(
     strange = set(cells["code"]) - set(shapes["code"])
     if strange:
         raise DataError(f"no shape for {', '.join(sorted(strange))}; the boundaries have {', '.join(shapes['code'])}")
-    classes = classes or classify(cells[order.value], scheme=order.scheme, k=order.k)
+    classes, language = order.classes(), order.language
     shapes = in_map_metres(shapes)
     regions = _regions(order, cells, shapes, classes)
     approval = shapes.attrs.get("approval") or ""
     free = bool(shapes.attrs.get("tiles"))
-    language = order.language
+    stations, sites = (None, None) if free else (stations, sites)
+    marks = marks_of(stations, sites, language, at=at)
     bounds, scale, height = _extent(regions, free)
     texts, places = [(region.name, region.shown) for region in regions], [region.place for region in regions]
     stamp = "" if approval or free else terms.text("maps.stamp", language)
-    labels = place_labels(texts, places, metres_a_pixel=scale)
+    around = [place for mark in marks for place in zip(mark.x, mark.y, strict=True)]
+    labels = place_labels(texts, places, metres_a_pixel=scale, around=around)
     return Drawing(
         title=order.heading,
         alt=_alt(order, cells, regions),
@@ -161,7 +105,7 @@ def compose(
         demo=order.safe.demo,
         language=language,
         regions=regions,
-        marks=_marks(stations, language),
+        marks=marks,
         labels=labels,
         bounds=bounds,
         height=height,
@@ -195,30 +139,47 @@ def _extent(regions: tuple[Region, ...], free: bool) -> tuple[tuple[float, float
 
 
 def _regions(order: Order, cells: pd.DataFrame, shapes: "gpd.GeoDataFrame", classes: Classes) -> tuple[Region, ...]:
-    position = {code: index for index, code in enumerate(cells["code"])}
+    states = _States(order, cells, classes)
     regions = []
     for shape in shapes.itertuples():
-        index = position.get(shape.code)
-        status = "missing" if index is None else cells["status"][index]
-        state = {"primary": "hidden", "secondary": "hidden", "missing": "missing"}.get(status, "shown")
-        if state == "shown" and classes.of[index] < 0:
-            state = "missing"
         name = shape.name_zh if order.language == "zh" else shape.name_en
-        figure = terms.text(f"maps.{state}", order.language) if state != "shown" else None
-        shown = figure or order.figure_text(cells[order.value][index])
-        regions.append(
-            Region(
-                code=shape.code,
-                name=name,
-                rings=tuple(rings(shape.geometry)),
-                place=label_place(shape.geometry),
-                of=classes.of[index] if state == "shown" else -1,
-                state=state,
-                shown=shown,
-                hover=_hover(order, name, None if index is None else cells.loc[index], state),
-            )
-        )
+        drawn = {"rings": tuple(rings(shape.geometry)), "place": label_place(shape.geometry)}
+        regions.append(Region(code=shape.code, name=name, **drawn, **states(shape.code, name)))
     return tuple(regions)
+
+
+class _States:
+    """What each region shows: its class, its state, its figure and its hover."""
+
+    def __init__(self, order: Order, cells: pd.DataFrame, classes: Classes):
+        self.order, self.cells, self.classes = order, cells, classes
+        self.position = {code: index for index, code in enumerate(cells["code"])}
+
+    def __call__(self, code: str, name: str) -> dict:
+        index = self.position.get(code)
+        status = "missing" if index is None else self.cells["status"][index]
+        state = {"primary": "hidden", "secondary": "hidden", "missing": "missing"}.get(status, "shown")
+        if state == "shown" and self.classes.of[index] < 0:
+            state = "missing"
+        row = None if index is None else self.cells.loc[index]
+        words = terms.text(f"maps.{state}_short", self.order.language) if state != "shown" else None
+        return {
+            "of": self.classes.of[index] if state == "shown" else -1,
+            "state": state,
+            "shown": words or self.order.figure_text(row[self.order.value]),
+            "hover": _hover(self.order, name, row, state),
+        }
+
+
+def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark, ...], title: str) -> Drawing:
+    """The same map with the figures of another order, such as another quarter's: shapes and places stay."""
+    states = _States(order, order.cells(), classes)
+    regions = tuple(replace(region, **states(region.code, region.name)) for region in drawing.regions)
+    labels = tuple(
+        replace(label, lines=(*label.lines[:-1], region.shown))
+        for label, region in zip(drawing.labels, regions, strict=bool(drawing.labels))
+    )
+    return replace(drawing, title=title, regions=regions, labels=labels, marks=marks, classes=states.classes)
 
 
 def _hover(order: Order, name: str, row: pd.Series | None, state: str) -> str:
@@ -266,23 +227,6 @@ def _legend(order: Order, classes: Classes, regions: tuple[Region, ...]) -> tupl
             words = terms.text(f"maps.{state}", order.language)
             lines.append((state, terms.text("maps.class", order.language, range=words, size=size)))
     return tuple(lines)
-
-
-def _marks(stations: Located | None, language: str) -> tuple[Mark, ...]:
-    if stations is None:
-        return ()
-    points = in_map_metres(stations.points.assign(code=stations.points["station_id"]))
-    marks = []
-    for level in STATIONS:
-        own = points[points["level"] == level]
-        if own.empty:
-            continue
-        kind = "illustrative" if (own["point_kind"] == "illustrative").any() else "surveyed"
-        label = terms.text(f"maps.station_{level}", language, size=terms.number(len(own), language))
-        label += terms.text(f"maps.point_{kind}", language)
-        x, y = own.geometry.x.to_numpy(), own.geometry.y.to_numpy()
-        marks.append(Mark(level, x, y, tuple(own["name"]), label))
-    return tuple(marks)
 
 
 def _notes(shapes: "gpd.GeoDataFrame", stations: Located | None, language: str) -> tuple[str, ...]:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from institute_lib.charts import look
-from institute_lib.maps.drawing import STATE_COLOUR, STATIONS, Drawing, Region, stamp_size
+from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
 from institute_lib.maps.labels import Label
+from institute_lib.maps.marks import STYLES, Mark
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-SYMBOLS = {"city": "star", "district": "diamond", "town": "circle", "village": "circle"}
 HATCH = {"hidden": "x", "missing": "/"}
 EDGE = "#4d4d4d"
 STAMP_COLOUR = "#b3261e"
@@ -40,7 +40,7 @@ def canvas(drawing: Drawing) -> look.Canvas:
         "hoverlabel": {"font": {"color": look.INK}},
         "legend": _legend_box(drawing),
         "showlegend": True,
-        "annotations": [*_stamp(drawing), *map(_label, drawing.labels)],
+        "annotations": [*map(_label, drawing.labels), *_stamp(drawing)],
     }
     return picture
 
@@ -48,6 +48,11 @@ def canvas(drawing: Drawing) -> look.Canvas:
 def fill(of: int, drawing: Drawing) -> str:
     """The fill colour of a class; of regions without one, the hatch's ground."""
     return drawing.classes.colours[of] if of >= 0 else "#ffffff"
+
+
+def opacity(mark: Mark) -> float | list[int]:
+    """Of a mark's points: 1 where all are shown, else one a point."""
+    return 1 if mark.shown.all() else mark.shown.astype(int).tolist()
 
 
 def markup(text: str) -> str:
@@ -98,15 +103,15 @@ def _marks(drawing: Drawing) -> list["go.Scatter"]:
 
     marks = []
     for mark in drawing.marks:
-        colour, size = STATIONS[mark.level]
+        colour, size, symbol = STYLES[mark.level]
         edge = {"color": "white", "width": 1 if size > 4 else 0}
         marks.append(
             go.Scatter(
                 x=mark.x.round(0),
                 y=mark.y.round(0),
                 mode="markers",
-                marker={"symbol": SYMBOLS[mark.level], "size": size, "color": colour, "line": edge},
-                text=[markup(name) for name in mark.names],
+                marker={"symbol": symbol, "size": size, "color": colour, "line": edge, "opacity": opacity(mark)},
+                hovertext=[markup(words) for words in mark.hover],
                 hoverinfo="text",
                 name=markup(mark.label),
             )
@@ -145,10 +150,10 @@ def _label(label: Label) -> dict:
 
 
 def _stamp(drawing: Drawing) -> list[dict]:
-    """The stamp across the map, or the approval number under it: always the first annotation, if there is one."""
+    """The stamp across the map and its labels, or the approval number under it."""
     if drawing.stamp:
         place = dict(zip(("x", "y", "textangle"), drawing.stamp_place, strict=True)) | {"opacity": 0.85}
-        paint = {"bgcolor": "rgba(255,255,255,0.5)", "font": {"size": stamp_size(drawing.stamp), "color": STAMP_COLOUR}}
+        paint = {"bgcolor": "rgba(255,255,255,0.4)", "font": {"size": stamp_size(drawing.stamp), "color": STAMP_COLOUR}}
         return [place | paint | {"text": markup(drawing.stamp), "showarrow": False}]
     if drawing.approval:
         corner = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -8}

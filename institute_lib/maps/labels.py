@@ -1,8 +1,7 @@
 """Where labels stand: at their regions, moved apart where they would lie on each other."""
 
 import textwrap
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,11 +15,15 @@ if TYPE_CHECKING:
 MOST = 60
 CROWDED = 14
 LONG = 8
-_ROUNDS = 400
+MOST_POINTS = 300  # above this many points, labels cannot but cover some
+REACHES = (25.0, 40.0, 60.0, 90.0)  # how far a label may move, in pixels
+COVERED, DISTANT = 6.0, 4.0  # what a covered point and a move of the full reach cost, in square pixels of overlap
+_PASSES = 25
 _PAD = 2.0
 LEADER = 12.0
-ANGLES = (-24, 24, -40, 40, -58, 58)
-STAMP_CLEARANCE = (42, 26)  # half a label and half a line of the stamp, in pixels
+POINT = 9.0  # a station's mark with its white edge, in pixels
+ANGLES = (-12, 12, -24, 24, -40, 40, -58, 58)
+STAMP_CLEARANCE = 11  # half a line of the stamp, in pixels
 
 
 @dataclass(frozen=True)
@@ -35,66 +38,110 @@ class Label:
     size: float
 
     @property
+    def box(self) -> tuple[float, float]:
+        """About how wide and high the label is, in pixels."""
+        return max(map(width, self.lines)) * self.size / 13 + 2 + _PAD, len(self.lines) * self.size * 1.3 + _PAD
+
+    @property
     def led(self) -> bool:
         return abs(self.dx) > LEADER or abs(self.dy) > LEADER
 
 
 def place_labels(
-    texts: list[tuple[str, str]], places: list[tuple[float, float]], *, metres_a_pixel: float
+    texts: list[tuple[str, str]],
+    places: list[tuple[float, float]],
+    *,
+    metres_a_pixel: float,
+    around: list[tuple[float, float]] = (),
 ) -> tuple[Label, ...]:
-    """A name over a figure for each place, none on another, each as near its place as pushing apart leaves it."""
+    """A name over a figure for each place, none on another, each as near its place as pushing apart leaves it.
+
+    Points in `around` are kept clear as well, unless there are so many that no label would find room.
+    """
     if len(texts) > MOST:
         return ()
     size = 12.0 if len(texts) <= CROWDED else 10.5
-    lines = [(*_wrapped(name), figure) for name, figure in texts]
-    boxes = np.array([[max(map(width, text)) * size / 13 + 2, len(text) * size * 1.3] for text in lines]) + _PAD
+    still = [
+        Label((*_wrapped(name), figure), *place, 0, 0, size)
+        for (name, figure), place in zip(texts, places, strict=True)
+    ]
+    boxes = np.array([label.box for label in still]).reshape(-1, 2)
     home = np.array(places) / metres_a_pixel * [1, -1]
-    moved = _apart(home, boxes) - home
-    return tuple(
-        Label(text, *place, dx=float(dx), dy=float(dy), size=size)
-        for text, place, (dx, dy) in zip(lines, places, moved, strict=True)
-    )
+    points = np.array(around if len(around) <= MOST_POINTS else []).reshape(-1, 2) / metres_a_pixel * [1, -1]
+    moved = _apart(home, boxes, points) - home
+    return tuple(replace(label, dx=float(dx), dy=float(dy)) for label, (dx, dy) in zip(still, moved, strict=True))
 
 
 def clear_place(
     labels: tuple[Label, ...], shape: "BaseGeometry", *, metres_a_pixel: float, length: float
 ) -> tuple[float, float, float]:
-    """Where a long line of text crosses the shape and fewest labels: its centre in metres, its angle (clockwise)."""
+    """Where a long line of text crosses the shape and fewest labels: its centre in metres, its angle (clockwise).
+
+    Each place is judged by samples along the line: one under a label costs most, one beyond the shape a little, one
+    beyond the frame is not to be.
+    """
     import shapely
 
     left, bottom, right, top = shape.bounds
     centres = np.array([(label.x, label.y) for label in labels]).reshape(-1, 2)
     centres += np.array([(label.dx, -label.dy) for label in labels]).reshape(-1, 2) * metres_a_pixel
+    boxes = np.array([label.box for label in labels]).reshape(-1, 2) / 2
     along = np.linspace(-length / 2, length / 2, 41) * metres_a_pixel
-    clearance = np.array(STAMP_CLEARANCE) * metres_a_pixel
+    near = (boxes + STAMP_CLEARANCE) * metres_a_pixel
+    x = left + np.linspace(0.35, 0.65, 7) * (right - left)
+    y = bottom + np.linspace(0.2, 0.8, 13) * (top - bottom)
+    starts = np.array([(one, other) for other in y for one in x])
+    shapely.prepare(shape)
     best = (np.inf, 0.0, 0.0, 0.0)
-    for angle, up, side in product(ANGLES, (0.5, 0.42, 0.58, 0.34, 0.66), (0.5, 0.42, 0.58)):
+    for angle in ANGLES:
         run, rise = np.cos(np.radians(angle)), -np.sin(np.radians(angle))
-        x, y = left + side * (right - left), bottom + up * (top - bottom)
-        line = np.column_stack([x + along * run, y + along * rise])
-        crossed = (np.abs(line[:, None] - centres[None]) < clearance).all(axis=2).any(axis=1).sum()
-        outside = (~shapely.contains_xy(shape, line)).sum()
-        best = min(best, (float(crossed + 0.6 * outside), x, y, float(angle)))
+        lines = starts[:, None] + along[None, :, None] * np.array([run, rise])
+        covered = (np.abs(lines[:, :, None] - centres) < near).all(axis=3).any(axis=2).sum(axis=1)
+        outside = (~shapely.contains_xy(shape, lines)).sum(axis=1)
+        beyond = ((lines < (left, bottom)) | (lines > (right, top))).any(axis=2).sum(axis=1)
+        cost = covered + 0.3 * outside + 10 * beyond
+        least = int(np.argmin(cost))
+        best = min(best, (float(cost[least]), *map(float, starts[least]), float(angle)))
     return best[1:]
 
 
-def _apart(home: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Centres of boxes such that none overlap: each overlapping pair steps apart the shorter way, till none is left."""
-    centres = home.copy()
-    one, other = np.triu_indices(len(centres), k=1)
-    reach = (boxes[one] + boxes[other]) / 2
-    for _ in range(_ROUNDS):
-        between = centres[other] - centres[one]
-        over = reach - np.abs(between)
-        pairs = np.flatnonzero((over > 0.5).all(axis=1))
-        if not len(pairs):
+def _apart(home: np.ndarray, boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Centres of boxes such that none lies on another or on a point, each near its home; looked for further and further
+    until there are such, and taken as they are where there are none."""
+    centres = home
+    for reach in REACHES:
+        centres = _settled(home, boxes, points, reach)
+        one, other = np.triu_indices(len(home), k=1)
+        overlapping = ((boxes[one] + boxes[other]) / 2 - np.abs(centres[one] - centres[other]) > 0).all(axis=1)
+        if not overlapping.any() and not _covered(centres, boxes, points).any():
             break
-        for pair in pairs:
-            axis = int(np.argmin(over[pair]))
-            step = (0.25 * over[pair, axis] + 0.25) * (1 if between[pair, axis] >= 0 else -1)
-            centres[one[pair], axis] -= step
-            centres[other[pair], axis] += step
     return centres
+
+
+def _settled(home: np.ndarray, boxes: np.ndarray, points: np.ndarray, reach: float) -> np.ndarray:
+    """Each box in turn moved to the place within reach that costs least beside the others', until none moves."""
+    steps = np.linspace(-reach, reach, 13)
+    moves = np.array([(x, y) for x in 1.2 * steps for y in steps])
+    far = np.hypot(*moves.T) / reach
+    centres = home.copy()
+    for _ in range(_PASSES):
+        before = centres.copy()
+        for index, box in enumerate(boxes):
+            others = np.arange(len(home)) != index
+            tried = home[index] + moves
+            over = (box + boxes[others]) / 2 - np.abs(tried[:, None] - centres[others])
+            shared = np.clip(over, 0, None).prod(axis=2).sum(axis=1)
+            cost = shared + COVERED * _covered(tried, box, points) + DISTANT * far
+            centres[index] = tried[np.argmin(cost)]
+        if np.array_equal(centres, before):
+            break
+    return centres
+
+
+def _covered(centres: np.ndarray, boxes: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How many points each box covers, or touches with their marks."""
+    reach = np.broadcast_to(boxes, centres.shape)[:, None] / 2 + POINT / 2
+    return (np.abs(centres[:, None] - points) < reach).all(axis=2).sum(axis=1)
 
 
 def _wrapped(name: str) -> tuple[str, ...]:

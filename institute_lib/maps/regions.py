@@ -32,6 +32,7 @@ TILES = {
     "320508": (1, 2),
     "320509": (1, 3),
 }
+LAYOUTS = ("boundaries", "tiles")
 TILE = 10_000.0
 _GAP = 400.0
 OUTSIDE_M = 500.0
@@ -51,6 +52,27 @@ def in_map_metres(boundaries: "gpd.GeoDataFrame") -> "gpd.GeoDataFrame":
     shapes = boundaries.to_crs(METRES)
     shapes.attrs = dict(boundaries.attrs)
     return shapes
+
+
+def regions(
+    boundaries: "gpd.GeoDataFrame", units: "gpd.GeoDataFrame | None" = None, *, layout: str = "boundaries"
+) -> "gpd.GeoDataFrame":
+    """The shapes of a map: districts, or the units of one district, on boundaries or on tiles.
+
+    Args:
+        boundaries: from `areas.boundaries`.
+        units: points of the units (town, name) that are to be the regions; by default the districts are.
+        layout: "boundaries" (units: cells clipped to them), or "tiles" (no boundary, for briefs that leave the house).
+
+    Raises:
+        ParameterError: another layout; a district without a tile.
+        DataError: as `voronoi_cells`.
+    """
+    if layout not in LAYOUTS:
+        raise ParameterError(f"layout {layout!r}: {nearest(layout, LAYOUTS)}")
+    if layout == "tiles":
+        return tiles(boundaries["code"]) if units is None else unit_tiles(units)
+    return boundaries if units is None else voronoi_cells(units, boundaries)
 
 
 def voronoi_cells(
@@ -96,21 +118,46 @@ def tiles(codes: pd.Series) -> "gpd.GeoDataFrame":
     Raises:
         ParameterError: a district with no place in the grid, or districts of two cities.
     """
-    import geopandas as gpd
-    import shapely
-
     for code in codes:
         if code not in TILES:
             raise ParameterError(f"district {code!r} has no tile: {nearest(code, TILES)}")
     if len({TILES[code] for code in codes}) < len(codes):
         raise ParameterError("tiles: districts of one city at a time; two of these share a place in the grid")
-    places = [TILES[code] for code in codes]
+    names = {f"name_{language}": [areas.get(code).name(language) for code in codes] for language in ("zh", "en")}
+    return _squares({"code": list(codes)} | names, [TILES[code] for code in codes])
+
+
+def unit_tiles(points: "gpd.GeoDataFrame", *, code: str = "town", name: str = "name") -> "gpd.GeoDataFrame":
+    """One square a unit of a district, each near where its points lie among the others': a layout with no boundary.
+
+    Units are assigned to the places of the smallest square grid that holds them so that they move least (linear sum
+    assignment of ranks).
+
+    Args:
+        points: columns `code` and `name`, in any declared system, as for `voronoi_cells`.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    centres = points.to_crs(METRES).dissolve(code, aggfunc="first").centroid
+    units = points.drop_duplicates(code).set_index(code).loc[centres.index]
+    side = int(np.ceil(np.sqrt(len(units))))
+    ranks = [pd.Series(values).rank().to_numpy() / len(units) * side - 0.5 for values in (centres.x, -centres.y)]
+    grid = np.array([(x, y) for y in range(side) for x in range(side)])
+    distance = ((np.column_stack(ranks)[:, None] - grid[None]) ** 2).sum(axis=2)
+    places = grid[linear_sum_assignment(distance)[1]]
+    shape = {"code": list(units.index), "name_zh": list(units[name]), "name_en": list(units[name])}
+    return _squares(shape, [tuple(map(int, place)) for place in places])
+
+
+def _squares(columns: dict, places: list[tuple[int, int]]) -> "gpd.GeoDataFrame":
+    """Squares at (column, row from the north) of a grid."""
+    import geopandas as gpd
+    import shapely
+
     squares = [
         shapely.box(TILE * x + _GAP, -TILE * (y + 1) + _GAP, TILE * (x + 1) - _GAP, -TILE * y - _GAP) for x, y in places
     ]
-    names = {language: [areas.get(code).name(language) for code in codes] for language in ("zh", "en")}
-    shape = {"code": list(codes), "name_zh": names["zh"], "name_en": names["en"]}
-    frame = gpd.GeoDataFrame(shape, geometry=squares, crs=METRES)
+    frame = gpd.GeoDataFrame(columns, geometry=squares, crs=METRES)
     frame.attrs = {"tiles": True}
     return frame
 

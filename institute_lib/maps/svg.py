@@ -7,8 +7,9 @@ from hashlib import sha256
 import numpy as np
 
 from institute_lib import terms
-from institute_lib.maps.drawing import STATE_COLOUR, STATIONS, Drawing, stamp_size
+from institute_lib.maps.drawing import STATE_COLOUR, Drawing, stamp_size
 from institute_lib.maps.figure import EDGE, STAMP_COLOUR, fill
+from institute_lib.maps.marks import SITE, STYLES
 
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
 # Characters that no XML document may hold, even escaped.
@@ -29,8 +30,8 @@ def svg(drawing: Drawing) -> str:
         _text(8, 26, drawing.title, size=17, weight="bold"),
         *(_region(region, drawing, scale, mark) for region in drawing.regions),
         *_marks(drawing, scale),
-        *_stamp(drawing, scale),
         *_labels(drawing, scale),
+        *_stamp(drawing, scale),
         *_legend(drawing, mark),
         *_foot(drawing, height),
         "</svg>",
@@ -69,18 +70,25 @@ def _region(region, drawing: Drawing, scale: _Scale, mark: str) -> str:
 def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
     drawn = []
     for mark in drawing.marks:
-        places = zip(*scale(mark.x, mark.y), mark.names, strict=True)
-        drawn += [_mark(x, y, mark.level, f"<title>{escape(name)}</title>") for x, y, name in places]
+        places = zip(*scale(mark.x, mark.y), mark.hover, mark.shown, strict=True)
+        drawn += [
+            _mark(x, y, mark.level, f"<title>{escape(hover).replace(chr(10), '&#10;')}</title>")
+            for x, y, hover, shown in places
+            if shown
+        ]
     return drawn
 
 
 def _mark(x: float, y: float, level: str, title: str = "") -> str:
-    """A dot for towns and villages, a diamond for the levels above them: told apart without colour."""
-    colour, size = STATIONS[level]
+    """A dot for towns and villages, a diamond above them, a cross for a new site: told apart without colour."""
+    colour, size, _ = STYLES[level]
     half = size / 2
     paint = f'class="station" fill="{colour}" stroke="#ffffff" stroke-width="{0.8 if half > 2 else 0}"'
     if level in ("town", "village"):
         return f'<circle {paint} cx="{x:.1f}" cy="{y:.1f}" r="{half:g}">{title}</circle>'
+    if level == SITE:
+        bars = f"M{x - half:.1f} {y - half:.1f}l{size:g} {size:g}m0 {-size:g}l{-size:g} {size:g}"
+        return f'<path class="site" d="{bars}" fill="none" stroke="{colour}" stroke-width="3">{title}</path>'
     corners = f"M{x:.1f} {y - half:.1f}l{half:g} {half:g}l{-half:g} {half:g}l{-half:g} {-half:g}Z"
     return f'<path {paint} d="{corners}">{title}</path>'
 

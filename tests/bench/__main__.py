@@ -22,6 +22,7 @@ BENCHES = (
     "pilot",
     "staggered",
     "access",
+    "coverage",
     "notebooks",
     "quarter",
     "province",

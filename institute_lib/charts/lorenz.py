@@ -1,0 +1,43 @@
+"""The Lorenz curve: how much of the provision the least provided share of people has."""
+
+from institute_lib import terms
+from institute_lib.charts.chart import Chart
+from institute_lib.charts.look import BLUE, MUTED, finish, new_canvas, plain
+from institute_lib.charts.trend import table_of
+from institute_lib.disclosure import SafeTable
+from institute_lib.errors import ParameterError
+
+
+def draw_lorenz(safe: SafeTable, *, language: str = "zh", title: str = "", source: str = "") -> Chart:
+    """Cumulated provision over cumulated people, beside the line of equal shares.
+
+    Args:
+        safe: shares `people` (its row key) and `value`, both from 0 to 1, such as `Equity.deciles()`.
+
+    Raises:
+        DisclosureError: not a safe table.
+        ParameterError: it holds no such columns.
+    """
+    frame = table_of(safe).data
+    if list(safe.rows) != ["people"] or "value" not in safe.values:
+        raise ParameterError("a Lorenz curve needs the row key 'people' and the value 'value', as Equity.deciles() has")
+    people, value = frame["people"].astype(float), frame["value"].astype(float)
+    pairs = zip(people, value, strict=True)
+    words = [plain(terms.text("charts.lorenz_at", language, **_shares(pair, language))) for pair in pairs]
+    canvas = new_canvas(right=24, height=420)
+    even = {"mode": "lines", "line": {"color": MUTED, "width": 1, "dash": "dash"}, "hoverinfo": "skip"}
+    canvas.add("scatter", x=[0, 1], y=[0, 1], **even)
+    curve = {"mode": "lines+markers", "line": {"color": BLUE, "width": 2.2}, "marker": {"size": 6}}
+    canvas.add("scatter", x=people, y=value, hovertext=words, hoverinfo="text", **curve)
+    canvas.note(terms.text("charts.lorenz_even", language), x=0.5, y=0.5, xanchor="right", xshift=-8, font={"size": 12})
+    square = {"range": (0, 1), "tickformat": ",.0%", "constrain": "domain"}
+    canvas.x_axis(**square, title=terms.text("charts.lorenz_people", language))
+    canvas.y_axis(**square, title=terms.text("charts.lorenz_value", language), scaleanchor="x", scaleratio=1)
+    half = float(value[(people - 0.5).abs().idxmin()])
+    title = title or safe.title or terms.text("charts.lorenz_title", language)
+    alt = terms.text("charts.alt_lorenz", language, title=title, half=terms.percent(half, language))
+    return finish(canvas, safe, language=language, title=title, alt=alt, source=source)
+
+
+def _shares(pair: tuple[float, float], language: str) -> dict[str, str]:
+    return {name: terms.percent(share, language, 0) for name, share in zip(("people", "value"), pair, strict=True)}

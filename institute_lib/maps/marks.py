@@ -1,0 +1,121 @@
+"""Points on a map: stations by level, and sites proposed beside them, with their hover and the legend's line."""
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.coverage import Located, working
+from institute_lib.errors import DataError
+from institute_lib.maps.regions import in_map_metres
+
+if TYPE_CHECKING:
+    import geopandas as gpd
+
+SITE = "site"
+# Colour, size in pixels and plotly's symbol: levels differ in shape and size, so that they differ in grey as well.
+STYLES = {
+    "city": ("#7a1f1f", 12, "star"),
+    "district": ("#7a1f1f", 10, "diamond"),
+    "town": ("#c8501e", 8, "circle"),
+    "village": ("#c8501e", 4, "circle"),
+    SITE: ("#111111", 11, "x"),
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Points of one level: places in metres, hover, the legend's line, and which are shown (one truth value each)."""
+
+    level: str
+    x: np.ndarray
+    y: np.ndarray
+    hover: tuple[str, ...]
+    label: str
+    shown: np.ndarray
+
+
+def marks_of(
+    stations: Located | None, sites: "gpd.GeoDataFrame | None", language: str, *, at: str | None = None
+) -> tuple[Mark, ...]:
+    """The marks of stations (of those that work on a day or at a quarter's end, if given) and of new sites.
+
+    Raises:
+        DataError: `at` is given and the stations have no opening and closing dates.
+    """
+    found = []
+    if stations is not None and len(stations.points):
+        points = in_map_metres(stations.points.assign(code=stations.points["station_id"]))
+        shown = _works(points, at)
+        for level in STYLES:
+            own = (points["level"] == level).to_numpy()
+            if own.any():
+                found.append(_station_mark(points[own], shown[own], level, language))
+    if sites is not None and len(sites):
+        places = in_map_metres(sites.assign(code=sites.index.astype("str")))
+        label = terms.text("maps.site", language, size=terms.number(len(places), language))
+        everywhere = np.ones(len(places), bool)
+        x, y = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
+        found.append(Mark(SITE, x, y, _site_hover(sites, language), label, everywhere))
+    return tuple(found)
+
+
+def marks_at(marks: tuple[Mark, ...], stations: Located | None, language: str, at: str) -> tuple[Mark, ...]:
+    """The marks of `marks_of`, of which those are shown that work on another day."""
+    if stations is None or not marks:
+        return marks
+    works = _works(stations.points, at)
+    levels = stations.points["level"].to_numpy()
+    found = []
+    for mark in marks:
+        shown = works[levels == mark.level]
+        kind = stations.points["point_kind"][levels == mark.level]
+        found.append(replace(mark, shown=shown, label=_label(mark.level, int(shown.sum()), kind, language)))
+    return tuple(found)
+
+
+def _works(points: "gpd.GeoDataFrame", at: str | None) -> np.ndarray:
+    if at is None:
+        return np.ones(len(points), bool)
+    if not {"opened", "closed"} <= set(points):
+        raise DataError("stations on a slider over quarters need the columns opened and closed")
+    return points.index.isin(working(points, at=at).index)
+
+
+def _station_mark(points: "gpd.GeoDataFrame", shown: np.ndarray, level: str, language: str) -> Mark:
+    label = _label(level, int(shown.sum()), points["point_kind"], language)
+    x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
+    return Mark(level, x, y, _station_hover(points, language), label, shown)
+
+
+def _label(level: str, size: int, kinds: pd.Series, language: str) -> str:
+    kind = "illustrative" if (kinds == "illustrative").any() else "surveyed"
+    counted = terms.text(f"maps.station_{level}", language, size=terms.number(size, language))
+    return counted + terms.text(f"maps.point_{kind}", language)
+
+
+def _station_hover(points: "gpd.GeoDataFrame", language: str) -> tuple[str, ...]:
+    """Each station's name, and its posts where the table has them."""
+    if not {"posts", "posts_filled"} <= set(points):
+        return tuple(points["name"])
+    posts = zip(points["name"], points["posts_filled"], points["posts"], strict=True)
+    return tuple(
+        f"{name}\n{terms.text('maps.posts', language, filled=filled, posts=whole)}"
+        for name, filled, whole in (
+            (name, terms.number(filled, language), terms.number(whole, language)) for name, filled, whole in posts
+        )
+    )
+
+
+def _site_hover(sites: "gpd.GeoDataFrame", language: str) -> tuple[str, ...]:
+    names = sites["name"] if "name" in sites else [""] * len(sites)
+    added = sites["people_added"] if "people_added" in sites else [None] * len(sites)
+    lines = []
+    for rank, (name, people) in enumerate(zip(names, added, strict=True), 1):
+        line = terms.text("maps.site_rank", language, rank=rank, name=name).strip()
+        if people is not None:
+            line += "\n" + terms.text("maps.site_people", language, people=terms.number(people, language))
+        lines.append(line)
+    return tuple(lines)

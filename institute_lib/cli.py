@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from institute_lib.errors import InstituteError, ParameterError, ReleaseError
+from institute_lib.errors import InstituteError, ParameterError
 
 BAD_INPUT, FAILED, INTERRUPTED = 2, 1, 130
 LAST = "last"
@@ -118,7 +118,10 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     _language(one, "zh")
     one = command("release", _release, "take a quarter's briefs through the release gate")
     _quarter(one)
-    one.add_argument("rest", nargs=argparse.REMAINDER)
+    one.add_argument("--by", metavar="NAME", help="who answers for the release (default: this account)")
+    one.add_argument("--accept", nargs="+", default=[], metavar="RULE", help="warnings of these rules may leave")
+    one.add_argument("--why", default="", metavar="TEXT", help="why they may")
+    _language(one, "zh")
     one = command("new", _new, "write a new notebook from the template, and its entry in the plan")
     one.add_argument("title", help='one title, or "Chinese / English"')
     one.add_argument("--name", default="", help="its file's name without number (default: from the English title)")
@@ -338,10 +341,13 @@ def _brief(given: argparse.Namespace) -> None:
 def _release(given: argparse.Namespace) -> int:
     from institute_lib import release
 
-    gate = getattr(release, "main", None)
-    if gate is None:
-        raise ReleaseError("this installation has no release gate; nothing may leave the institute through it")
-    return gate([given.quarter, *given.rest])
+    record = release.release(
+        _resolved(given.quarter), by=given.by, language=given.language, accept=given.accept, why=given.why
+    )
+    for item in record.items:
+        _say(item.describe(given.language))
+    _say(record.summary())
+    return FAILED if record.held else 0
 
 
 def _new(given: argparse.Namespace) -> None:

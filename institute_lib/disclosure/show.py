@@ -124,7 +124,37 @@ def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", fram
         "notes": list(safe.notes(language)),
         "source": safe.source,
         "demo": safe.demo,
+        "figures": figures(safe, frame),
     }
+
+
+def figures(safe: SafeTable | SafeResult, frame: str | None = None) -> dict[str, Any]:
+    """What the table publishes, for the ledger of all published numbers: one record a figure, hidden ones empty.
+
+    Returns:
+        method ("suppress", "round", "exempt" or "result"), checked (False: the persons behind it are not known) and
+        records of keys, indicator, unit, value (None where hidden) and status.
+    """
+    if isinstance(safe, SafeResult):
+        table = safe.tables[frame] if frame else safe.to_frame()
+        values = [name for name in table if pd.api.types.is_numeric_dtype(table[name])]
+        states, method, units = ["shown"] * len(table), "result", {}
+    else:
+        table, values, states, method, units = safe.data, list(safe.values), safe.states, safe.method, safe.units
+    values = [name for name in values if pd.api.types.is_numeric_dtype(table[name])]
+    keys = [name for name in table if name not in values]
+    records = [
+        {
+            "keys": {name: str(row[name]) for name in keys},
+            "indicator": name,
+            "unit": unit(name, table[name], units),
+            "value": None if pd.isna(row[name]) else float(row[name]),
+            "status": state,
+        }
+        for row, state in zip(table.to_dict("records"), states, strict=True)
+        for name in values
+    ]
+    return {"method": method, "checked": not getattr(safe, "unchecked", False), "records": records}
 
 
 @dataclass(frozen=True)

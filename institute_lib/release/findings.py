@@ -10,16 +10,22 @@ SEVERITIES = ("refuse", "warn")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that should not leave: how grave, where, what (masked), and by which rule."""
+    """One thing that should not leave: how grave, where, what (masked), and by which rule.
+
+    Of an audit: `where` is the cell, `what` the bounds that follow for it, `tables` what they follow from.
+    """
 
     severity: str
     where: str
     what: str
     rule: str
+    tables: tuple[str, ...] = ()
 
     def describe(self, language: str = "zh") -> str:
         """The finding in one sentence."""
-        return terms.text(f"release.rule_{self.rule}", language, where=self.where, what=self.what)
+        said = terms.text(f"release.rule_{self.rule}", language, where=self.where, what=self.what)
+        tables = ("、" if language == "zh" else ", ").join(self.tables)
+        return said + (terms.text("release.from_tables", language, tables=tables) if tables else "")
 
 
 def found(severity: str, where: str, value: object, rule: str) -> Finding:

@@ -52,6 +52,11 @@ def _scan_file(path: Path, place: str) -> Iterator[Finding]:
     yield from _work_off(Part(place or _kind_of(path), "bytes", path.read_bytes(), path.name))
 
 
+def scan_text(text: str, name: str) -> list[Finding]:
+    """What `scan` would find in a file of this name and content."""
+    return _once(_work_off(Part("page", "bytes", text.encode(), name)))
+
+
 def _kind_of(path: Path) -> str:
     return "page" if path.suffix.lower() in (".html", ".htm") else path.suffix.lower().lstrip(".")
 

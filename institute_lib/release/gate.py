@@ -1,0 +1,329 @@
+"""The gate: which briefs of a quarter may leave, a copy of those that may, and a signed record of the decision."""
+
+import getpass
+import hashlib
+import hmac
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from institute_lib import paths, terms
+from institute_lib.brief import in_one_file
+from institute_lib.charts import CHART_MIME
+from institute_lib.disclosure.types import TABLE_MIME
+from institute_lib.errors import DataError, ParameterError, ReleaseError
+from institute_lib.registers import load_key
+from institute_lib.registers.digests import load as load_digests
+from institute_lib.release import ledger
+from institute_lib.release.audit import audit
+from institute_lib.release.findings import Finding
+from institute_lib.release.scanning import scan, scan_text
+
+RELEASED, RECORD = "released", "release_record.json"
+BRIEF, EXECUTED, RESULT = "brief.html", "executed.ipynb", "result.json"
+MANIFEST, FAILURE = "manifest.json", "failure.json"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One brief at the gate: whether it may leave, and if not, why and what to change.
+
+    Attributes:
+        reasons: keys of `terms/release.toml` without "held_"; empty when released.
+        findings: of scan and audit; `accepted` the rules of those that somebody answers for.
+        sha256: of the released file.
+    """
+
+    notebook: str
+    area: str
+    released: bool
+    reasons: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    accepted: tuple[str, ...] = ()
+    sha256: str = ""
+
+    def describe(self, language: str = "zh") -> str:
+        """The brief and, if it is held back, what to change."""
+        name = f"{self.notebook}/{self.area}"
+        if self.released:
+            return terms.text("release.released", language, brief=name)
+        changes = [terms.text(f"release.held_{reason}", language) for reason in self.reasons]
+        changes += [one.describe(language) for one in self.findings if one.rule not in self.accepted]
+        return terms.text(
+            "release.held", language, brief=name, changes=("；" if language == "zh" else "; ").join(changes)
+        )
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """What a release did: `items` one a brief, who released them, when, and why findings were accepted."""
+
+    quarter: str
+    language: str
+    by: str
+    when: str
+    items: tuple[Item, ...]
+    why: str = ""
+    path: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def released(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if item.released)
+
+    @property
+    def held(self) -> tuple[Item, ...]:
+        return tuple(item for item in self.items if not item.released)
+
+    def summary(self, language: str | None = None) -> str:
+        """How many briefs left and how many were held back, in one sentence."""
+        language = language or self.language
+        counts = {"released": len(self.released), "held": len(self.held)}
+        return terms.text("release.summary", language, quarter=terms.quarter(self.quarter, language), **counts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a brief: notebook, area, released, reasons, findings, sha256."""
+        rows = [
+            {
+                "notebook": item.notebook,
+                "area": item.area,
+                "released": item.released,
+                "reasons": " ".join(item.reasons),
+                "findings": len(item.findings),
+                "sha256": item.sha256,
+            }
+            for item in self.items
+        ]
+        return pd.DataFrame(rows, columns=["notebook", "area", "released", "reasons", "findings", "sha256"])
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    place: Path
+    notebook: str
+    area: str
+    reasons: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    figures: pd.DataFrame
+    page: str = ""
+
+
+def release(
+    quarter: str,
+    *,
+    by: str | None = None,
+    language: str = "zh",
+    accept: Sequence[str] = (),
+    why: str = "",
+    threshold: int = 10,
+) -> ReleaseRecord:
+    """Copy the briefs of a quarter that may leave to `released/`, and write down what was decided.
+
+    A brief leaves only if its last run succeeded and its files are the ones that the run wrote; it does not rest on
+    demo registers; no map in it lacks an approval number; the persons behind its figures were checked; the scan finds
+    nothing; and neither the tables nor the ledger of all earlier releases give a hidden figure away. Doubtful findings
+    (warnings) hold a brief back until somebody accepts their rule and says why; refusals cannot be accepted.
+
+    Args:
+        quarter: such as "2025Q4".
+        by: who answers for the release; by default the name of this computer's account.
+        accept: rules of warnings that are accepted, such as "person_cloud".
+        why: why they are.
+        threshold: the fewest persons that a number may point at.
+
+    Raises:
+        ParameterError: nobody answers for it, or rules are accepted without a reason.
+        ReleaseError: the quarter was not run, or the ledger was tampered with.
+    """
+    terms.check_language(language)
+    by = getpass.getuser() if by is None else by
+    if not by.strip():
+        raise ParameterError("release: say who answers for it with by= (--by NAME)")
+    if accept and not why.strip():
+        raise ParameterError(f"release: say with why= (--why TEXT) why {', '.join(accept)} may leave")
+    folder = paths.runs() / (quarter if language == "zh" else f"{quarter}-{language}")
+    found = [_examine(place, quarter, language) for place in _places(folder)]
+    if not found:
+        raise ReleaseError(f"{folder.name}: there is no brief to release; run `institute run {quarter}` first")
+    before, when = ledger.read(), datetime.now(UTC).astimezone().isoformat(timespec="seconds")
+    ready = [one for one in found if not _holding(one.reasons, one.findings, accept)]
+    figures = [one.figures for one in ready]
+    given_away = audit(before, pd.concat(figures, ignore_index=True), threshold=threshold) if figures else []
+    items, leaving = [], []
+    for one in found:
+        own = _concerning(given_away, one) if one in ready else ()
+        findings = (*one.findings, *own)
+        held = _holding(one.reasons, findings, accept)
+        digest = "" if held else _copy(one, folder / RELEASED)
+        accepted = tuple(sorted({finding.rule for finding in findings if finding.rule in accept}))
+        items.append(Item(one.notebook, one.area, not held, one.reasons, findings, accepted, digest))
+        leaving += [] if held else [one.figures]
+    if leaving:
+        ledger.append(ledger.fresh(pd.concat(leaving, ignore_index=True), before).assign(release=f"{quarter} {when}"))
+    record = ReleaseRecord(quarter, language, by.strip(), when, tuple(items), why.strip(), folder / RECORD)
+    _write_record(record)
+    return record
+
+
+def _holding(reasons: Sequence[str], findings: Sequence[Finding], accept: Sequence[str]) -> bool:
+    return bool(reasons) or any(one.severity == "refuse" or one.rule not in accept for one in findings)
+
+
+def _concerning(findings: Sequence[Finding], one: _Candidate) -> tuple[Finding, ...]:
+    own = f"{one.notebook}/{one.area} "  # tables of earlier releases start with the release's name
+    return tuple(finding for finding in findings if any(f"{table} ".startswith(own) for table in finding.tables))
+
+
+def _places(folder: Path) -> Iterator[Path]:
+    for place in sorted(folder.glob("*/*")):
+        if place.is_dir() and place.parent.name != RELEASED and any((place / n).is_file() for n in (BRIEF, FAILURE)):
+            yield place
+
+
+def _examine(place: Path, quarter: str, language: str) -> _Candidate:
+    """Everything that can be said of one brief by itself."""
+    notebook, area = place.parent.name, place.name
+    if (place / FAILURE).is_file():
+        return _Candidate(place, notebook, area, ("failed",), (), ledger.rows_of([]))
+    manifest, result = _read_json(place / MANIFEST), _read_json(place / RESULT)
+    reasons = [] if _is_intact(place, manifest) else ["changed"]
+    if manifest.get("demo", True) or result.get("demo", True):
+        reasons.append("demo")
+    elif not load_digests():
+        reasons.append("names_unknown")
+    page = in_one_file((place / BRIEF).read_text(encoding="utf-8")) if (place / BRIEF).is_file() else ""
+    findings: list[Finding] = []
+    try:
+        findings = [*scan_text(page, BRIEF), *(scan(place / RESULT) if (place / RESULT).is_file() else ())]
+    except ReleaseError:
+        reasons.append("unreadable")
+    if any(terms.text("maps.stamp", one) in page for one in terms.LANGUAGES):
+        reasons.append("map")
+    shown = list(_shown(place / EXECUTED, language))
+    if not all(table["figures"]["checked"] for _, table in shown if "figures" in table):
+        reasons.append("unchecked")
+    tables = [
+        ledger.from_records(
+            table["figures"]["records"],
+            method=table["figures"]["method"],
+            exact=exact,
+            table=f"{notebook}/{area} {table['caption']}".strip(),
+            definition=table["caption"],
+            district=area,
+            quarter=quarter,
+        )
+        for exact, table in shown
+        if "figures" in table
+    ]
+    figures = pd.concat(tables, ignore_index=True) if tables else ledger.rows_of([])
+    return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):  # not there, or no JSON: nothing is known of the run
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _is_intact(place: Path, manifest: dict[str, Any]) -> bool:
+    """Whether the files are the ones that the run wrote, by their hashes."""
+    outputs = manifest.get("outputs", {})
+    return BRIEF in outputs and all(
+        (place / name).is_file() and hashlib.sha256((place / name).read_bytes()).hexdigest() == described.get("sha256")
+        for name, described in outputs.items()
+    )
+
+
+def _shown(executed: Path, language: str) -> Iterator[tuple[bool, dict[str, Any]]]:
+    """Every table of the brief; those of charts are exact, since a chart carries its figures unrounded."""
+    for cell in _read_json(executed).get("cells", ()):
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if CHART_MIME in data:
+                yield True, data[CHART_MIME]["table"]
+            elif TABLE_MIME in data:
+                yield False, data[TABLE_MIME][language]
+
+
+def _copy(one: _Candidate, released: Path) -> str:
+    """Write the brief, whole or not at all, and return its hash."""
+    target = released / one.notebook / one.area / BRIEF
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{BRIEF}.{os.getpid()}.part")
+    partial.write_text(one.page, encoding="utf-8", newline="\n")
+    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+    partial.replace(target)
+    return digest
+
+
+def _write_record(record: ReleaseRecord) -> None:
+    """Add the record to those of the quarter, signed with the institute's key."""
+    entry = {
+        "quarter": record.quarter,
+        "language": record.language,
+        "by": record.by,
+        "when": record.when,
+        "why": record.why,
+        "briefs": [
+            {
+                "brief": f"{item.notebook}/{item.area}",
+                "released": item.released,
+                "sha256": item.sha256,
+                "reasons": list(item.reasons),
+                "accepted": list(item.accepted),
+                "findings": [
+                    {
+                        "rule": one.rule,
+                        "severity": one.severity,
+                        "where": one.where,
+                        "what": one.what,
+                        "tables": one.tables,
+                    }
+                    for one in item.findings
+                ],
+            }
+            for item in record.items
+        ],
+    }
+    entry["signature"] = _signature(entry)
+    earlier = json.loads(record.path.read_text(encoding="utf-8")) if record.path.is_file() else []
+    partial = record.path.with_name(f".{record.path.name}.{os.getpid()}.part")
+    partial.write_text(json.dumps([*earlier, entry], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    partial.replace(record.path)
+
+
+def _signature(entry: dict[str, Any]) -> str | None:
+    """HMAC-SHA256 of an entry with the institute's key; None where there is no key."""
+    try:
+        key = load_key()
+    except DataError:  # a computer without registers has none, and what it signs off rests on none
+        return None
+    plain = json.dumps({k: v for k, v in entry.items() if k != "signature"}, ensure_ascii=False, sort_keys=True)
+    return hmac.digest(key.secret, b"release record " + plain.encode(), "sha256").hex()
+
+
+def verify(quarter: str, *, language: str = "zh") -> tuple[str, ...]:
+    """What of a quarter's record or released files is not as it was signed; empty when all is.
+
+    Raises:
+        ReleaseError: nothing was released.
+    """
+    folder = paths.runs() / (quarter if language == "zh" else f"{quarter}-{language}")
+    if not (folder / RECORD).is_file():
+        raise ReleaseError(f"{folder.name}: nothing was released; there is no {RECORD}")
+    entries = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    wrong = [f"record of {one['when']}" for one in entries if one.get("signature") != _signature(one)]
+    last = {b["brief"]: b["sha256"] for one in entries for b in one["briefs"] if b["released"]}
+    for path in sorted((folder / RELEASED).rglob("*")):
+        name = path.parent.relative_to(folder / RELEASED).as_posix()
+        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != last.get(name):
+            wrong.append(path.relative_to(folder).as_posix())
+    return tuple(wrong)

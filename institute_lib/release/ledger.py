@@ -1,0 +1,212 @@
+"""The ledger: every number ever released, append-only, each line bound to the one before it.
+
+A line is JSON: the release, district, quarter, indicator, further keys, value (empty where hidden), the count behind
+it where that was released too, rounding, definition and table; and the hash of the line before, so that a line taken
+out or changed is noticed.
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from institute_lib import paths
+from institute_lib.disclosure import SafeTable, show
+from institute_lib.errors import ParameterError, ReleaseError, nearest
+
+FIELDS = ("release", "table", "indicator", "district", "quarter", "keys", "value", "count", "rounding")
+FIELDS += ("definition", "status", "method")
+ALIASES = {"area": "district", "district_code": "district", "period": "quarter", "n": "count", "contributors": "count"}
+ALIASES |= {"name": "indicator", "measure": "indicator", "number": "value"}
+COUNTS = re.compile(
+    r"^(n|counts?|headcount|persons?|people|workers|heads|stock|employed|contributors|sat|rows)$|_count$"
+)
+STEPS = {"share": 0.001, "count": 1.0, "yuan": 1.0, "integer": 1.0}
+Figures = pd.DataFrame | SafeTable | Path | str | Iterable[Any]
+
+
+def place() -> Path:
+    """Where the institute's ledger lies."""
+    return paths.runs() / "release_ledger.jsonl"
+
+
+def read(path: Path | str | None = None) -> pd.DataFrame:
+    """The ledger as a table (FIELDS); empty where nothing was released yet.
+
+    Raises:
+        ReleaseError: a line was changed or taken out.
+    """
+    path = Path(path) if path else place()
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    before, rows = "", []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            row = {}
+        if row.pop("before", None) != before:
+            raise ReleaseError(
+                f"{path.name} line {number} does not follow from the line before: a line was changed or taken out; "
+                "restore the ledger from its copy before anything is released"
+            )
+        before = _hash(line)
+        rows.append(row)
+    return _frame(rows)
+
+
+def append(rows: pd.DataFrame, path: Path | str | None = None) -> int:
+    """Add rows to the ledger; what is in it stays as it is. Returns how many were added.
+
+    Raises:
+        ReleaseError: the ledger was tampered with.
+    """
+    path = Path(path) if path else place()
+    read(path)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    before = _hash(lines[-1]) if lines else ""
+    added = []
+    for row in rows[list(FIELDS)].to_dict("records"):
+        plain = {name: None if not isinstance(value, dict) and pd.isna(value) else value for name, value in row.items()}
+        line = json.dumps({**plain, "before": before}, ensure_ascii=False, sort_keys=True)
+        before = _hash(line)
+        added.append(line)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        file.writelines(f"{line}\n" for line in added)
+        file.flush()
+        os.fsync(file.fileno())
+    return len(added)
+
+
+def fresh(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """The rows that the ledger does not hold yet, whatever release they came with."""
+    names = ["table", "indicator", "district", "quarter", "keys", "value", "count", "rounding"]
+
+    def said(frame: pd.DataFrame) -> pd.Series:
+        return frame[names].map(repr).agg("|".join, axis=1) if len(frame) else pd.Series([], dtype="str")
+
+    return rows[~said(rows).isin(set(said(before)))].reset_index(drop=True)
+
+
+def _hash(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def rows_of(figures: Figures, *, table: str = "", **context: Any) -> pd.DataFrame:
+    """Figures in any form as rows of the ledger.
+
+    Args:
+        figures: a ledger's path, a SafeTable, a list of these, or a DataFrame: long, with a column `value` (NaN where
+            hidden) and `indicator` or `definition`; or wide, one column a figure. Columns that are no field of the
+            ledger are keys of the cell.
+        table: the name of the table, for findings; by default its title.
+        context: fields that all rows share, such as district and quarter.
+    """
+    if isinstance(figures, SafeTable):
+        listed = show.figures(figures)
+        return from_records(listed["records"], table=table or figures.title, method=listed["method"], **context)
+    if isinstance(figures, str | Path):
+        return read(figures)
+    if isinstance(figures, pd.DataFrame):
+        return _of_frame(figures, table, context)
+    if isinstance(figures, Mapping):
+        parts = [rows_of(part, table=str(name), **context) for name, part in figures.items()]
+    else:
+        listed = list(figures)
+        if listed and isinstance(listed[0], Mapping):
+            return _of_frame(pd.DataFrame(listed), table, context)
+        parts = [rows_of(part, table=table or f"table {i}", **context) for i, part in enumerate(listed, start=1)]
+    return pd.concat(parts, ignore_index=True) if parts else _frame([])
+
+
+def _of_frame(frame: pd.DataFrame, table: str, context: Mapping[str, Any]) -> pd.DataFrame:
+    if "value" in frame and "count" not in frame and "n" in frame:
+        frame = frame.rename(columns={"n": "count"})
+    if "value" in frame:
+        frame = frame.rename(columns={old: new for old, new in ALIASES.items() if old in frame and new not in frame})
+        if "indicator" not in frame:
+            frame = frame.assign(indicator=frame.get("definition", "value"))
+    else:
+        frame = _melted(frame)
+    own = [name for name in frame if name not in (*FIELDS, "unit", "reason", "released", "by")]
+    rows = []
+    for record in frame.to_dict("records"):
+        keys = {**(record["keys"] if isinstance(record.get("keys"), dict) else {}), **{k: str(record[k]) for k in own}}
+        fields = {name: record[name] for name in FIELDS if name in record and name != "keys"}
+        rows.append({"table": table, **context, **fields, "keys": keys})
+    return _frame(rows)
+
+
+def _melted(frame: pd.DataFrame) -> pd.DataFrame:
+    """A wide table as a long one: every numeric column a figure, the first count among them behind the others."""
+    frame = frame.rename(
+        columns={old: new for old, new in ALIASES.items() if new in ("district", "quarter") and old in frame}
+    )
+    fixed = ("status", "reason", "rounding", "table", "release", "definition", "method")
+    figures = [
+        name
+        for name in frame
+        if pd.api.types.is_numeric_dtype(frame[name])
+        and not pd.api.types.is_bool_dtype(frame[name])
+        and name not in ("district", "quarter", "year", *fixed)
+    ]
+    if not figures:
+        raise ParameterError(f"audit: no figure in {', '.join(map(str, frame.columns))}: {nearest('value', FIELDS)}")
+    count = next((name for name in figures if COUNTS.search(str(name))), None)
+    parts = []
+    for name in figures:
+        part = frame.drop(columns=figures).assign(indicator=str(name), value=frame[name])
+        counted = bool(count) and (frame[name].dropna() % 1 == 0).all() and not (frame[name] > frame[count]).any()
+        if count and name != count and not counted:
+            part["count"] = frame[count]
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def from_records(
+    records: Iterable[Mapping[str, Any]], *, method: str = "suppress", exact: bool = False, **context: Any
+):
+    """Records as `disclosure.show.figures` lists them, as rows of the ledger.
+
+    Args:
+        exact: a chart carries its figures unrounded.
+    """
+    listed = list(records)
+    counts = {}
+    for one in listed:
+        if one["unit"] == "count" and COUNTS.search(one["indicator"]):
+            counts.setdefault(tuple(sorted(one["keys"].items())), one["value"])
+    rows = []
+    for one in listed:
+        keys = dict(one["keys"])
+        own = {name: keys.pop(name) for name in ("district", "quarter") if name in keys}
+        own |= {"district": keys.pop("area")} if "area" in keys and "district" not in own else {}
+        is_count = one["unit"] == "count"
+        behind = None if is_count else counts.get(tuple(sorted(one["keys"].items())))
+        step = 5.0 if method == "round" else 0.0 if exact else STEPS.get(one["unit"], _step(one["unit"]))
+        fields = {"indicator": one["indicator"], "value": one["value"], "status": one["status"], "count": behind}
+        rows.append({**context, **fields, **own, "keys": keys, "rounding": step, "method": method})
+    return _frame(rows)
+
+
+def _step(unit: str) -> float:
+    digits = unit.removeprefix("number")
+    return 10.0 ** -int(digits) if digits.isdigit() else 0.0
+
+
+def _frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    frame = pd.DataFrame(rows, columns=list(FIELDS))
+    for name in ("value", "count", "rounding"):
+        frame[name] = pd.to_numeric(frame[name]).astype(float)
+    for name in ("release", "table", "indicator", "district", "quarter", "definition", "status", "method"):
+        frame[name] = frame[name].map(lambda value: "" if value is None or pd.isna(value) else str(value)).astype("str")
+    frame["rounding"] = frame["rounding"].fillna(0.0)
+    frame["keys"] = frame["keys"].map(lambda keys: dict(keys) if isinstance(keys, dict) else {})
+    hidden = frame["value"].isna() & (frame["status"].isin(["", "shown"]))
+    frame.loc[hidden, "status"] = "primary"
+    return frame

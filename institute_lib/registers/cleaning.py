@@ -127,7 +127,7 @@ def _names_in_texts(
         holding = {text for text in {value.value for value in parsed[name]} if text and _holds(text, known)}
         for at, (value, person) in enumerate(zip(parsed[name], people, strict=True)):
             text = value.value
-            is_own = bool(text) and bool(person) and len(person) > 1 and person in text
+            is_own = bool(text and person and person in text and not person.isascii() and len(person) > 1)
             if is_own or text in holding:
                 place = (records.sheet.file, records.sheet.name, records.rows[at], records.headers[name], mask(text))
                 yield "fw"[not is_own], Problem("text_personal" if is_own else "text_names_somebody", *place)

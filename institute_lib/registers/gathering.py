@@ -15,6 +15,8 @@ from institute_lib.registers.personal import labels, printable
 from institute_lib.registers.refusal import Refused
 from institute_lib.registers.report import Mapping, Problem, Report, Source, count_mappings
 
+LISTED = 10_000
+
 
 def listed(path: Path | str | Iterable[Path | str]) -> dict[str, Path]:
     """The files by the names that people are shown: their own, with the folder before it where two are called alike."""
@@ -89,18 +91,26 @@ def _report(
     """All that was found, in the files' order."""
     order = {label: at for at, label in enumerate(files)}
 
-    def in_order(parts: list[Any]) -> tuple[Any, ...]:
-        ordered = sorted(parts, key=lambda part: (order[part.file], part.sheet or "", getattr(part, "row", None) or 0))
-        return tuple(replace(part, file=shown[part.file], sheet=shown.get(part.sheet)) for part in ordered)
+    def named(part: Any) -> Any:
+        return replace(part, file=shown[part.file], sheet=shown.get(part.sheet))
 
-    return Report(
-        table,
-        in_order(found.sources),
-        in_order(found.faults),
-        in_order(found.problems),
-        in_order(found.notes),
-        mappings,
-    )
+    def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+        ordered = sorted(problems, key=lambda problem: (order[problem.file], problem.sheet or "", problem.row or 0))
+        return tuple(map(named, _shortened(ordered)))
+
+    sources = tuple(map(named, found.sources))
+    return Report(table, sources, *map(in_order, (found.faults, found.problems, found.notes)), mappings)
+
+
+def _shortened(ordered: list[Problem]) -> list[Problem]:
+    """The first ten thousand, and the others counted by place and rule: nobody works through a longer list, and a file
+    in which every row is at fault would take minutes to tell.
+    """
+    rest = Counter((problem.rule, problem.file, problem.sheet, problem.column) for problem in ordered[LISTED:])
+    return [
+        *ordered[:LISTED],
+        *(Problem(*place[:3], column=place[3], detail="…", alike=count) for place, count in rest.items()),
+    ]
 
 
 def _records(path: Path, label: str, table: str, found: _Found, contents: dict[str, str]) -> list[layout.Records]:

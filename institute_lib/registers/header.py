@@ -9,6 +9,7 @@ from institute_lib.registers.reading import Sheet
 from institute_lib.registers.refusal import Refused
 
 WITHIN = 30
+NAMING = {"name", "identity", "station_id", "contract_id"}
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,8 @@ class Header:
 
     Attributes:
         at: its place among the sheet's rows, from 0.
-        positions: column name to place, from 0. `required` holds the places of the required ones.
+        positions: column name to place, from 0.
+        naming: the places of the columns that say whom or what a row is about.
         shown: column name to the header in its declared form, for people.
         scales: column name to what one unit of the header's is in yuan (月薪(万元): 10,000).
         unused: places that mean no column, with their text, or "" where there is none.
@@ -26,7 +28,7 @@ class Header:
 
     at: int
     positions: dict[str, int]
-    required: frozenset[int]
+    naming: frozenset[int]
     shown: dict[str, str]
     scales: dict[str, float]
     unused: dict[int, str]
@@ -63,7 +65,7 @@ def find(sheet: Sheet, table: str) -> Header:
     return Header(
         at=at,
         positions=positions,
-        required=frozenset(positions[name] for name in required),
+        naming=frozenset(positions[name] for name in NAMING & set(positions) or required),
         shown={name: vocabulary.declared_form(table, text) for name, text in texts.items()},
         scales={name: vocabulary.scale_of(text) for name, text in texts.items()},
         unused={index: _own_text(sheet, at, index) for index in range(len(sheet.rows[at])) if index not in taken},

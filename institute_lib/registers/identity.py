@@ -9,7 +9,7 @@ import hmac
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property, lru_cache
 from operator import mul
@@ -142,7 +142,7 @@ def _kind(number: str) -> str:
 class Key:
     """The institute's secret key; `repr` hides it, `id` may be shown."""
 
-    secret: bytes
+    secret: bytes = field(repr=False)
 
     def __repr__(self) -> str:
         return f"Key(id={self.id!r})"

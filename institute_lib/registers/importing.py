@@ -79,7 +79,8 @@ def check(
     path: Path | str | Iterable[Path | str], *, table: str = "workers", today: str | date | None = None
 ) -> Report:
     """Everything that reading these files finds, without raising and without the pseudonym key; nothing is kept."""
-    return gather(listed(path), table, _day(today))[1]
+    with _collecting_later():
+        return gather(listed(path), table, _day(today))[1]
 
 
 def read(

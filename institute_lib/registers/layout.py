@@ -112,7 +112,7 @@ def _fitted(
         return records, [], []
     kept, faults, problems = [], [], []
     for number, row in records:
-        if len(row) == found.width:
+        if len(row) in (found.width, len(found.cells)):
             kept.append((number, row))
             continue
         cells = _fit(row, found, table)
@@ -171,7 +171,7 @@ def _is_total(first: Any, row: list[Any]) -> bool:
 
 
 def _is_footer(row: list[Any], found: header.Header) -> bool:
-    """A signature (填表人:…), or one lonely cell that is no value of a required column."""
+    """A signature (填表人:…), or one lonely cell that names no person: a stamp, a date, a remark."""
     cells = {index: str(cell) for index, cell in enumerate(row) if filled(cell)}
     if any(map(vocabulary.is_signature, cells.values())):
         identity = cells.get(found.positions.get("identity", -1), "")
@@ -179,7 +179,7 @@ def _is_footer(row: list[Any], found: header.Header) -> bool:
     if len(cells) != 1:
         return False
     ((index, text),) = cells.items()
-    return index not in found.required or len(text) > LONGEST_TOTAL or ":" in vocabulary.normal(text)
+    return index not in found.naming or len(text) > LONGEST_TOTAL or ":" in vocabulary.normal(text)
 
 
 def _blank_by_formula(sheet: Sheet, rows: set[int], found: header.Header) -> list[Problem]:

@@ -6,7 +6,7 @@ phone or an identity number.
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,10 @@ ADVICE = frozenset({"identity_area"})
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing found at one place. `rule` is a key of the room's texts; `value` is masked."""
+    """One thing found at one place. `rule` is a key of the room's texts; `value` is masked.
+
+    `alike` counts what is not listed one by one: so many more of the same rule in the same column.
+    """
 
     rule: str
     file: str
@@ -35,6 +38,7 @@ class Problem:
     column: str | None = None
     value: str | None = None
     detail: str = ""
+    alike: int = 0
 
     @property
     def place(self) -> str:
@@ -47,9 +51,15 @@ class Problem:
             self.row,
             self.column,
             self.value,
-            terms.text(f"registers.rule_{self.rule}", language, detail=self.detail),
+            self._rule(language),
             terms.text(f"registers.remedy_{self.rule}", language, detail=self.detail),
         )
+
+    def _rule(self, language: str) -> str:
+        rule = terms.text(f"registers.rule_{self.rule}", language, detail=self.detail)
+        if not self.alike:
+            return rule
+        return terms.text("registers.alike", language, rule=rule, count=terms.number(self.alike, language))
 
 
 @dataclass(frozen=True)
@@ -114,8 +124,8 @@ class Report:
             sheets=terms.number(len(self.sources), language),
             rows_in=terms.number(self.rows_in, language),
             rows_out=terms.number(self.rows_out, language),
-            faults=terms.number(len(self.faults), language),
-            warnings=terms.number(len(self.problems), language),
+            faults=terms.number(count(self.faults), language),
+            warnings=terms.number(count(self.problems), language),
         )
 
     def to_frame(self, language: str = "zh") -> pd.DataFrame:
@@ -183,7 +193,13 @@ class RegisterError(DataError):
     def __init__(self, report: Report):
         self.report = report
         faults = tuple(problem.fault() for problem in report.faults)
-        super().__init__(f"register refused as table {report.table!r}: {len(faults)} fault(s), nothing written", faults)
+        found = count(report.faults)
+        super().__init__(f"register refused as table {report.table!r}: {found} fault(s), nothing written", faults)
+
+
+def count(problems: Iterable[Problem]) -> int:
+    """How many there are, listed or not."""
+    return sum(problem.alike or 1 for problem in problems)
 
 
 def check_report(path: Path | str) -> Path:
@@ -211,21 +227,23 @@ def _write_workbook(path: Path, frame: pd.DataFrame, language: str) -> None:
     for letter, column in zip("ABCDEFGH", frame, strict=True):
         sheet.column_dimensions[letter].width = WIDTHS.get(column, 16)
 
-    def cell(value: Any, **look: Any) -> WriteOnlyCell:
-        made = WriteOnlyCell(sheet, value=value)
-        if isinstance(value, str):
-            made.data_type = "s"
-        for name, style in (look | {"alignment": Alignment(vertical="top", wrap_text=True)}).items():
-            setattr(made, name, style)
-        return made
+    def cells(values: Iterable[Any], **look: Any) -> Iterator[WriteOnlyCell]:
+        for value in values:
+            made = WriteOnlyCell(sheet, value=value)
+            if isinstance(value, str):
+                made.data_type = "s"
+            for name, style in look.items():
+                setattr(made, name, style)
+            yield made
 
-    headers = (terms.text(f"registers.column_{column}", language) for column in frame)
-    sheet.append([cell(header, font=Font(bold=True)) for header in headers])
+    wrapped = Alignment(vertical="top", wrap_text=True)
+    fills = {severity: PatternFill("solid", fgColor=colour) for severity, colour in SEVERITIES.items()}
+    sheet.append(cells((terms.text(f"registers.column_{column}", language) for column in frame), font=Font(bold=True)))
     for record in frame.to_dict("records"):
-        fill = PatternFill("solid", fgColor=SEVERITIES[record["severity"]])
         shown = record | {"severity": terms.text(f"registers.severity_{record['severity']}", language)}
         values = ("" if pd.isna(value) else value for value in shown.values())
-        sheet.append([cell(int(v) if isinstance(v, int) else printable(str(v)), fill=fill) for v in values])
+        texts = (int(value) if isinstance(value, int) else printable(str(value)) for value in values)
+        sheet.append(cells(texts, fill=fills[record["severity"]], alignment=wrapped))
     book.save(path)
 
 

@@ -106,7 +106,7 @@ def _shape(cell: str) -> tuple[str, ...]:
 
 def parse_identity(cell: Any) -> Value:
     """An identity number. A number typed as a number is refused: a spreadsheet keeps fifteen digits of it."""
-    if isinstance(cell, str) and cell.isalnum():
+    if isinstance(cell, str) and cell.isascii() and cell.isalnum():
         text, remarks = cell, ()
     elif isinstance(cell, int | float):
         return Value(fault="identity_numeric")

@@ -1,7 +1,5 @@
 """From an office's register to a snapshot that the tables find."""
 
-import csv
-import io
 import json
 import os
 from datetime import date, timedelta
@@ -9,45 +7,11 @@ from datetime import date, timedelta
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from institute_lib import registers, tables
 from institute_lib.errors import DataError, ParameterError
-from institute_lib.registers import decoding, identity, personal, reading, values
-from institute_lib.registers.refusal import Refused
-
-HEADERS = ["姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
-PEOPLE = [
-    ["甄无名", 1, "13900001111", "崇川区", "甲社工站", "助理", "5300.5", "2019-07-01", ""],
-    ["贾有名", 2, "13900002222", "海门区", "乙社工站", "中级", "7100", "2015-03-09", "2022-05-31"],
-    ["甄别人", 3, "13900003333", "如东县", "", "未持证", "", "2008-12-31", ""],
-]
-
-
-def number(serial, birth="19900307", district="320613"):
-    digits = f"{district}{birth}{serial:03d}"
-    return digits + identity.check_character(digits)
-
-
-def people():
-    return [[row[0], number(row[1]), *row[2:]] for row in PEOPLE]
-
-
-def write_csv(path, rows, headers=HEADERS, encoding="utf-8", delimiter=","):
-    text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter).writerows([headers, *rows])
-    path.write_bytes(text.getvalue().encode(encoding))
-    return path
-
-
-def write_workbook(path, rows, headers=HEADERS):
-    book = openpyxl.Workbook()
-    book.active.append(headers)
-    for row in rows:
-        book.active.append(row)
-    book.save(path)
-    return path
+from institute_lib.registers import personal, values
+from tests.offices import HEADERS, number, people, write_csv, write_workbook
 
 
 @pytest.fixture
@@ -250,71 +214,6 @@ def test_more_passed_than_sat_is_named_with_its_row(project, tmp_path):
     assert (fault.row, fault.column) == (2, "passed")
 
 
-DATE_FORMS = {
-    "iso": lambda day: day.isoformat(),
-    "slashes": lambda day: f"{day.year}/{day.month}/{day.day}",
-    "chinese": lambda day: f"{day.year}年{day.month}月{day.day}日",
-    "compact": lambda day: f"{day:%Y%m%d}",
-    "dots": lambda day: f"{day.year}.{day.month}.{day.day}",
-    "serial": lambda day: str((day - date(1899, 12, 30)).days),
-    "midnight": lambda day: f"{day.isoformat()} 00:00:00",
-}
-HEADER_FORMS = {
-    "plain": HEADERS,
-    "spaced": [
-        "姓 名",
-        "身份证号码\n(18位)",
-        "手机号",
-        "所属区",
-        "社工站名称",
-        "证书等级",
-        "月薪（元）",
-        "入职时间",
-        "离职时间",
-    ],
-}
-
-
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    days=st.lists(st.dates(date(1960, 1, 1), date(2025, 12, 31)), min_size=1, max_size=4),
-    encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "gb18030"]),
-    forms=st.tuples(st.sampled_from(sorted(DATE_FORMS)), st.sampled_from(sorted(HEADER_FORMS)), st.booleans()),
-    delimiter=st.sampled_from([",", "\t"]),
-)
-def test_a_valid_register_in_any_declared_form_comes_back_the_same(
-    project, tmp_path, *, days, encoding, forms, delimiter
-):
-    form, headers, fullwidth = forms
-    rows = [
-        [f"甄{'甲乙丙丁'[at]}", number(at + 1), "1", "崇川", "𬭎站", "助理", "5300", day, ""]
-        for at, day in enumerate(days)
-    ]
-    wide = str.maketrans("0123456789", "０１２３４５６７８９")
-    written = [[*row[:7], DATE_FORMS[form](row[7]), ""] for row in rows]
-    if fullwidth:
-        written = [[row[0], row[1].translate(wide), *row[2:7], row[7].translate(wide), ""] for row in written]
-    path = write_csv(tmp_path / "any.csv", written, HEADER_FORMS[headers], encoding, delimiter)
-    imported = registers.read(path)
-    assert imported.frame["entered"].dt.date.tolist() == days
-    assert imported.frame["worker_id"].tolist() == [registers.load_key().pseudonym(row[1]) for row in rows]
-    assert set(imported.frame["station"]) == {"𬭎站"}
-
-
-@pytest.mark.parametrize(
-    ("cell", "rule"),
-    [
-        ("05/06/2019", "day_ambiguous"),
-        ("2019-02-29", "day_impossible"),
-        ("民国108年7月1日", "day_form"),
-        ("七月一日", "day_form"),
-        ("1930-01-01", "day_old"),
-    ],
-)
-def test_days_that_need_a_guess_are_faults(cell, rule):
-    assert values.parse_day(today=date(2026, 1, 1))(cell).fault == rule
-
-
 def test_chinese_numerals_and_both_epochs_give_days():
     parse = values.parse_day(today=date(2026, 1, 1))
     assert parse("二〇一九年十二月二十一日").value == date(2019, 12, 21)
@@ -333,27 +232,6 @@ def test_amounts_are_read_by_explicit_rules_only():
         "amount_negative",
         "amount_form",
     ]
-
-
-def test_two_encodings_in_one_file_are_refused():
-    mixed = "姓名,身份证号\n".encode("gb18030") + "欧阳阿依古丽,1\n".encode()
-    with pytest.raises(Refused, match="two_encodings"):
-        decoding.decode(mixed)
-
-
-def test_a_workbook_with_a_stray_cell_a_million_rows_down_is_refused_before_it_is_read(tmp_path):
-    book = openpyxl.Workbook()
-    book.active.append(HEADERS)
-    book.active["XFD1048576"] = 1
-    book.save(tmp_path / "stray.xlsx")
-    with pytest.raises(Refused, match="stray_cell"):
-        reading.read_sheets(tmp_path / "stray.xlsx")
-
-
-def test_a_text_file_renamed_to_xlsx_is_refused(tmp_path):
-    path = write_csv(tmp_path / "a.xlsx", people())
-    with pytest.raises(Refused, match="renamed"):
-        reading.read_sheets(path)
 
 
 def test_a_hidden_sheet_is_named_and_not_read(project, tmp_path):

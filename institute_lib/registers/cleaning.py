@@ -62,7 +62,8 @@ def clean(records: Records, table: str, *, today: date) -> Cleaned:
         parsed["district"] = districts.parse(records.cells["district"], districts.days_of(table, parsed))
     required = {name for name in parsed if columns[name].required}
     found = [*_problems(records, parsed, required), *_notes(records, parsed)]
-    found += _names_in_texts(records, parsed, [name for name in parsed if columns[name].type == "text"])
+    if "name" in parsed and columns["name"].type == "name":
+        found += _names_in_texts(records, parsed, [name for name in parsed if columns[name].type == "text"])
     frame = pd.DataFrame({name: pd.Series([v.value for v in column], dtype=object) for name, column in parsed.items()})
     frame["file"], frame["sheet"], frame["row"] = records.sheet.file, records.sheet.name, records.rows
     kinds = {severity: tuple(problem for kind, problem in found if kind == severity) for severity in "fwn"}
@@ -119,8 +120,6 @@ def _names_in_texts(
     records: Records, parsed: dict[str, list[Value]], texts: list[str]
 ) -> Iterator[tuple[str, Problem]]:
     """A text that reaches the tables must not hold a person: its own row's is a fault, another row's a warning."""
-    if "name" not in parsed:
-        return
     people = [value.value for value in parsed["name"]]
     known = {person for person in people if person and 2 < len(person) <= _LONGEST_NAME}
     for name in texts:

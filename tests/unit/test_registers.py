@@ -1,7 +1,6 @@
 """From an office's register to a snapshot that the tables find."""
 
 import json
-import os
 from datetime import date, timedelta
 
 import openpyxl
@@ -103,23 +102,6 @@ def test_a_snapshot_is_never_overwritten(project, tmp_path):
     with pytest.raises(DataError, match="never overwritten"):
         registers.import_files(path, as_of="2025-12-31")
     assert receipt.paths[-1].read_bytes() == before
-
-
-def test_a_kill_between_two_files_leaves_the_last_snapshot_and_the_import_can_be_repeated(
-    project, tmp_path, monkeypatch
-):
-    path = write_csv(tmp_path / "a.csv", people())
-    registers.import_files(path, as_of="2025-09-30")
-
-    def killed(*arguments):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(os, "link", killed)
-        with pytest.raises(KeyboardInterrupt):
-            registers.import_files(path, as_of="2025-12-31")
-    assert tables.load("workers", "2025-12-31").attrs["snapshot"] == "2025-09-30"
-    assert registers.import_files(path, as_of="2025-12-31").rows == 3
 
 
 def test_warnings_must_be_accepted_and_the_acceptance_is_recorded(project, tmp_path):

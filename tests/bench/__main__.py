@@ -26,6 +26,7 @@ BENCHES = (
     "notebooks",
     "quarter",
     "province",
+    "policies",
     "simulation",
 )
 

@@ -2,8 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
+
+JUDGED_AT = 0.001
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,22 @@ class Rate:
     draws: int
     p_value: float
     note: str = ""
+    conservative: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Whether the rate found is one that the nominal rate would give, at 0.001."""
+        return "as stated" if self.p_value >= JUDGED_AT else "not as stated"
+
+
+def judged(what: str, nominal: float, happened: Any, *, conservative: bool = False, note: str = "") -> Rate:
+    """A rate with its exact binomial p: two-sided, or the lower side alone where at least the level is promised."""
+    from scipy.stats import binomtest
+
+    draws, count = len(happened), int(np.sum(happened))
+    side = "less" if conservative else "two-sided"
+    p = float(binomtest(count, draws, nominal, alternative=side).pvalue)
+    return Rate(what, nominal, count / draws, draws, p, note, conservative)
 
 
 def show_lines(lines: Sequence[Line]) -> str:
@@ -87,7 +107,8 @@ def show_rates(rates: Sequence[Rate]) -> str:
             "nominal": [f"{one.nominal:.3f}" for one in rates],
             "found": [f"{one.found:.3f}" for one in rates],
             "draws": [f"{one.draws}" for one in rates],
-            "binomial p": [f"{one.p_value:.3g}" for one in rates],
+            "binomial p": [f"{one.p_value:.3g}{' (lower side)' * one.conservative}" for one in rates],
+            "judged": [one.verdict for one in rates],
             "note": [one.note for one in rates],
         }
     )

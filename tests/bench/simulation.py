@@ -1,42 +1,32 @@
 """How often intervals cover and tests reject in simulated draws, printed whatever it is.
 
-Seeds are fixed: draw number k has seed k. The hazard's draws come from the planted hazard of the demo; the pilot's are
-panels without an effect whose units differ in size and noise, one of them called treated: a random one, or the largest.
+Seeds are fixed: draw number k has seed k. The draws come from the planted hazard of the demo.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache, partial
+from functools import cache
 from multiprocessing import get_context
 
 import numpy as np
 from scipy import stats
 
-from institute_lib import demo, kernels, policy, retention
+from institute_lib import demo, kernels, retention
 from institute_lib.errors import EstimationError
 from tests.bench.lines import Rate
 from tests.bench.timing import steps
 
-DRAWS, MANY_DRAWS = 200, 1000  # of a panel; the hazard's small design always takes the larger number
+DRAWS = 1000
 PERSONS = 3000
-UNITS, PERIODS, START = 40, 28, 21  # with 39 donors, ranks reach 5 % and 10 % exactly
 LEVEL = 0.95
 
 
 def measure(*, large: bool) -> list[Rate]:
-    """The hazard's 95 % intervals, and the size of the pilot's placebo test."""
-    draws = MANY_DRAWS if large else DRAWS
+    """The hazard's 95 % intervals; those of the policy room are in `policies`."""
+    del large  # 1,000 draws either way
     context = kernels.context() if kernels.available() else get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
-
-        def each(function: Callable, label: str, draws: int = draws) -> list:
-            return list(steps(pool.map(function, range(draws), chunksize=5), label, total=draws))
-
-        rates = hazard_rates(each(hazard_draw, "hazard coverage", MANY_DRAWS))
-        for treat in ("random", "largest"):
-            p_values = np.array(each(partial(pilot_draw, treat=treat), f"pilot size, {treat}"))
-            rates += [size_of(p_values, alpha, treat) for alpha in (0.05, 0.10)]
-    return rates
+        drawn = pool.map(hazard_draw, range(DRAWS), chunksize=5)
+        return hazard_rates(list(steps(drawn, "hazard coverage", total=DRAWS)))
 
 
 def hazard_draw(seed: int) -> tuple[np.ndarray, bool] | None:
@@ -79,23 +69,3 @@ def hazard_rates(found: list[tuple[np.ndarray, bool] | None]) -> list[Rate]:
 def binomial_p(count: int, draws: int, rate: float) -> float:
     """Two-sided, exact."""
     return float(stats.binomtest(int(count), draws, rate).pvalue)
-
-
-def pilot_draw(seed: int, *, treat: str) -> float:
-    """The placebo p of a policy that did nothing."""
-    panel = demo.draw_panel(
-        seed, units=UNITS, periods=PERIODS, cohorts={START: 1}, treat=treat, effect=lambda first, since: 0.0 * since
-    )
-    treated = panel.loc[panel["treated_from"].notna(), "unit"].iloc[0]
-    return policy.pilot(
-        panel, outcome="outcome", unit="unit", period="period", treated_unit=treated, start=START
-    ).p_value
-
-
-def size_of(p_values: np.ndarray, alpha: float, treat: str) -> Rate:
-    """The share of rejections at a level."""
-    draws, rejected = len(p_values), int((p_values <= alpha + 1e-9).sum())
-    note = f"{UNITS} × {PERIODS}, no effect; treated: {'a random unit' if treat == 'random' else 'the largest unit'}"
-    return Rate(
-        f"pilot, rejections at {alpha:.0%}", alpha, rejected / draws, draws, binomial_p(rejected, draws, alpha), note
-    )

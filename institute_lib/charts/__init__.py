@@ -1,6 +1,7 @@
 """Charts of safe tables and results, in one look; each carries its words, its table and its source."""
 
 from institute_lib.charts.chart import CHART_MIME, CONFIG, Chart
+from institute_lib.charts.choices import draw_specification_curve
 from institute_lib.charts.comparisons import draw_bars, draw_dot
 from institute_lib.charts.effects import draw_event_study, draw_pilot_path, draw_placebos
 from institute_lib.charts.lab import load_ipython_extension
@@ -23,6 +24,7 @@ __all__ = [
     "draw_pilot_path",
     "draw_placebos",
     "draw_slope",
+    "draw_specification_curve",
     "draw_survival",
     "draw_trend",
     "load_ipython_extension",

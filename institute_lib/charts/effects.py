@@ -15,6 +15,7 @@ from institute_lib.charts.look import (
     MUTED,
     ORANGE,
     Canvas,
+    add_band,
     darker,
     error_bars,
     finish,
@@ -54,7 +55,8 @@ def draw_event_study(
     """Estimates by period relative to adoption with their intervals; before adoption hollow, after it filled.
 
     Args:
-        safe: a staggered-adoption result, or a table with relative_period, estimate, ci_low, ci_high.
+        safe: a staggered-adoption result, or a table with relative_period, estimate, ci_low, ci_high; with band_low
+            and band_high the band that holds for all periods at once is drawn behind.
         unit: "share" when the outcome is a share: effects are then in percentage points.
 
     Raises:
@@ -62,8 +64,11 @@ def draw_event_study(
         ParameterError: a column is missing.
     """
     frame = frame_of(safe, "event_study", ("relative_period", "estimate", "ci_low", "ci_high"))
-    frame = in_points(frame.sort_values("relative_period"), ("estimate", "ci_low", "ci_high"), unit)
+    bands = [name for name in ("band_low", "band_high") if name in frame]
+    frame = in_points(frame.sort_values("relative_period"), ("estimate", "ci_low", "ci_high", *bands), unit)
     canvas = new_canvas()
+    if len(bands) == 2:
+        add_band(canvas, list(frame["relative_period"]), (frame["band_low"], frame["band_high"]), colour=BLUE)
     for before, colour, symbol in ((True, MUTED, "circle-open"), (False, BLUE, "circle")):
         part = frame[(frame["relative_period"] < 0) == before]
         canvas.add(
@@ -81,6 +86,7 @@ def draw_event_study(
     canvas.x_axis(title=terms.text("charts.relative_period", language), tickformat="d", nticks=13)
     canvas.y_axis(**value_axis("number", _difference_title("effect", unit, language)))
     notes = [terms.text("charts.interval_note", language), terms.text("charts.before_note", language)]
+    notes += [terms.text("charts.simultaneous_note", language)] if len(bands) == 2 else []
     return finish(
         canvas,
         safe,

@@ -1,17 +1,18 @@
 """What a policy did: designs this institute meets, each with the inference that it can carry.
 
-Beforehand: `specify` takes outcome, unit and start from the ledger. Many units, different starts: `staggered`, with
-`imputation` beside it as a check and `two_way` to show what the simple number mixes. One unit: `pilot`, judged by
-placebos, `detectable_effect` for what it could have found; `compare` says with whom, `evaluate` and `robustness` take
-all outcomes and all choices. Doubt: `sensitivity` to trends that were not parallel; `adjust` and `step_down` for
-several outcomes of one policy. At the end: `where_next`.
+Beforehand: `specify` takes outcome, unit and start from the ledger, `compare` says with whom. Many units, different
+starts: `staggered`, with `imputation` beside it as a check and `two_way` to show what the simple number mixes; all
+three in `cross_check`. One unit: `pilot`, judged by placebos, `detectable_effect` for what it could have found;
+`evaluate` and `robustness` take all outcomes and all choices. Doubt: `sensitivity` to trends that were not parallel;
+`adjust` and `step_down` for several outcomes of one policy. At the end: `where_next`.
 """
 
 from institute_lib.policy.adoption import imputation, staggered
-from institute_lib.policy.comparisons import Comparison, by_city, compare
+from institute_lib.policy.comparisons import Comparison, by_city, compare, trends
+from institute_lib.policy.cross_check import CrossCheck, cross_check
 from institute_lib.policy.evaluation import Evaluation, evaluate
 from institute_lib.policy.fixed_effects import two_way
-from institute_lib.policy.honest import sensitivity
+from institute_lib.policy.honest import breakdown_words, sensitivity
 from institute_lib.policy.ledger import Specification, has_begun, specify
 from institute_lib.policy.multiple import adjust, step_down
 from institute_lib.policy.next_pilot import NextPilot, where_next
@@ -21,6 +22,7 @@ from institute_lib.policy.robustness import robustness, windows_of
 
 __all__ = [
     "Comparison",
+    "CrossCheck",
     "DetectableEffect",
     "Evaluation",
     "NextPilot",
@@ -28,8 +30,10 @@ __all__ = [
     "PolicyEffect",
     "Specification",
     "adjust",
+    "breakdown_words",
     "by_city",
     "compare",
+    "cross_check",
     "detectable_effect",
     "evaluate",
     "has_begun",
@@ -40,6 +44,7 @@ __all__ = [
     "specify",
     "staggered",
     "step_down",
+    "trends",
     "two_way",
     "where_next",
     "windows_of",

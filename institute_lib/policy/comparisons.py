@@ -8,7 +8,7 @@ import pandas as pd
 
 from institute_lib import areas
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
-from institute_lib.policy.ledger import Specification
+from institute_lib.policy.ledger import Specification, sample
 from institute_lib.policy.panel import listed
 
 SIZE = "headcount"
@@ -98,3 +98,17 @@ def by_city(panel: pd.DataFrame, *, size: str = SIZE) -> pd.DataFrame:
     keys = [cities.rename("district"), panel["quarter"]]
     means = weighted.groupby(keys).sum(min_count=1) / masses.groupby(keys).sum()
     return pd.concat([panel[size].groupby(keys).sum(), means], axis=1).reset_index()
+
+
+def trends(
+    panel: pd.DataFrame, specification: Specification, *, outcome: str, donors: list[Any] | None
+) -> pd.DataFrame:
+    """The treated unit's outcome and its donors' plain mean by period: what a reader looks at before any weighting.
+
+    Returns:
+        period, group ("treated", "comparison"), and the outcome.
+    """
+    rows = sample(panel, specification, donors=donors)
+    group = (rows[specification.unit] == specification.treated_unit).map({True: "treated", False: "comparison"})
+    keys = [rows[specification.period].rename("period"), group.rename("group")]
+    return rows.groupby(keys)[outcome].mean().reset_index()

@@ -131,7 +131,8 @@ def _sentence(effect: PilotEffect, specification: Specification, language: str) 
     few = effect.smallest_p > LEVEL
     sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
     if not few and abs(effect.att) < effect.detectable:
-        sentence += terms.text("policy.finding_undetected", language, **fields)
+        caveat = "finding_undetected" if effect.p_value > LEVEL else "finding_weak"
+        sentence += terms.text(f"policy.{caveat}", language, **fields)
     return sentence
 
 

@@ -6,16 +6,19 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from institute_lib import terms
 from institute_lib.errors import EstimationError, ParameterError, nearest
 from institute_lib.policy.moments import RelativeMagnitudes
 from institute_lib.policy.results import PolicyEffect
 from institute_lib.policy.smooth import Smoothness
+from institute_lib.sharing import once_a_run
 
 KINDS = ("relative_magnitudes", "smoothness")
 LARGEST = 64.0
 HALVINGS = 12
 
 
+@once_a_run
 def sensitivity(
     effect: PolicyEffect,
     *,
@@ -63,6 +66,14 @@ def sensitivity(
     table = pd.DataFrame({"m": bounds, "ci_low": [a for a, _ in intervals], "ci_high": [b for _, b in intervals]})
     table.attrs["breakdown"] = _breakdown(bounded.excludes_zero, scale)
     return table
+
+
+def breakdown_words(table: pd.DataFrame, language: str = "zh") -> str:
+    """How far trends may depart until the conclusion falls, of a relative-magnitudes table of `sensitivity`."""
+    bound = float(table.attrs["breakdown"])
+    if bound == 0:
+        return terms.text("policy.breakdown_none", language)
+    return terms.text("policy.breakdown", language, bound=terms.number(bound, language, 2))
 
 
 def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from institute_lib import terms
 from institute_lib.errors import EstimationError, ParameterError, nearest
 
 
@@ -37,6 +38,15 @@ class Specification:
     def measure(self) -> str:
         """How its outcomes are measured: the ledger's are shares, those of an own panel plain numbers."""
         return "share" if self.policy_id else "number"
+
+    def provenance(self, language: str = "zh") -> str:
+        """Where it comes from: the ledger's row and its date, or what was chosen against it."""
+        if self.exploratory:
+            choices = terms.text("policy.listed", language).join(terms.label(one, language) for one in self.exploratory)
+            return terms.text("policy.deviation", language, choices=choices)
+        sentence = terms.text("policy.recorded", language, day=terms.date(self.recorded, language))
+        begun = pd.Timestamp(self.recorded) >= pd.Period(self.start, freq="Q").start_time
+        return sentence + terms.text("policy.recorded_late", language) if begun else sentence
 
 
 def specify(

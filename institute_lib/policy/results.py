@@ -58,15 +58,16 @@ class PolicyEffect(Result):
     warnings: tuple[str, ...] = ()
     for_sensitivity: EventEstimates | None = field(default=None, repr=False, compare=False)
 
-    def summary(self, language: str = "zh") -> str:
-        """The effect, its interval and what it rests on, in one sentence."""
+    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
+        """The effect, its interval and what it rests on, in one sentence; of a share in percentage points."""
+        share = measure == "share"
         key = "effect" if np.isfinite(self.p_value) else "effect_few"
         return terms.text(
             f"policy.{key}",
             language,
             method=terms.text(f"policy.{self.method}", language),
-            att=figure(self.att, language),
-            interval=figures(self.ci, language),
+            att=size_words(self.att, language, share=share),
+            interval=bounds_words(self.ci, language, share=share),
             p=p_value(self.p_value, language),
             treated=terms.count(self.n_treated, language),
             units=terms.count(self.n_units, language),

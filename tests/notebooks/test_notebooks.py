@@ -176,6 +176,25 @@ def test_the_planted_staggered_effect_lies_in_the_interval_of_the_estimate_recor
     assert effect.ci[0] <= truth["staggered", "certified_share"] <= effect.ci[1]
 
 
+def test_the_policy_brief_shows_every_doubt_that_an_econometrician_would_raise(run):
+    shown = run.tables("02_policy_evaluation", CITY)
+    outcome = terms.label("certified_share", run.language)
+    for name in ("conformal_table", "leave_one_out_table", "in_time_table", "robustness_table"):
+        assert terms.text(f"notebooks.{name}", run.language, outcome=outcome) in shown, name
+    for name in ("roads_table", "contrasts_table", "next_table"):
+        assert terms.text(f"notebooks.{name}", run.language) in shown, name
+    figures = " ".join(one.get_text() for one in run.page("02_policy_evaluation", CITY).select("figcaption"))
+    for name in ("trends_chart", "gap_chart", "placebo_chart", "weights_map", "curve_chart"):
+        assert terms.text(f"notebooks.{name}", run.language, outcome=outcome) in figures, name
+
+
+def test_the_next_pilot_is_named_with_its_interval(run):
+    candidates = {one.name(run.language) for one in areas.peers(CHONGCHUAN)}
+    table = run.tables("02_policy_evaluation", CITY)[terms.text("notebooks.next_table", run.language)]
+    assert set(table[terms.label("district", run.language)]) == candidates
+    assert any(table.iloc[0, 0] in one for one in run.findings("02_policy_evaluation", CITY))
+
+
 # --- who has not reported ---------------------------------------------------------------------------------------------
 
 

@@ -189,7 +189,8 @@ def test_other_estimators_of_the_robustness_table_give_their_published_values(ca
     """The same table: difference-in-differences −27.3, synthetic control −19.6."""
     tables = california.tables(POLICY, CITY)
     title = terms.text("notebooks.robustness_table", "en", outcome="packs")
-    effects = tables[title].set_index(terms.label("method", "en"))[terms.label("att", "en")]
+    whole = tables[title][tables[title][terms.label("window", "en")] == terms.label("window_all", "en")]
+    effects = whole.set_index(terms.label("method", "en"))[terms.label("att", "en")]
     for method, published, tolerance in (("did", -27.3, 0.1), ("synthetic_control", -19.6, 0.15)):
         shown = effects[terms.label(method, "en")].replace("−", "-")
         assert float(shown) == pytest.approx(published, abs=tolerance)
@@ -200,3 +201,32 @@ def test_a_panel_without_a_ledger_row_is_exploratory_and_no_demonstration(califo
     assert california.result(POLICY, CITY)["demo"] is False
     assert california.page(POLICY, CITY).select("header .mark.demo") == []
     assert not re.search("Chongchuan|percentage|points", california.findings(POLICY, CITY)[0])
+
+
+# --- policies that are not the pilot ----------------------------------------------------------------------------------
+
+
+def evaluate_in(workshop, demo_home, quarter, policy_id):
+    """The policy notebook on another row of the ledger, in a quarter of its own so that nothing is written over."""
+    plan = demo_home / "papermill_runs" / f"{policy_id}.toml"
+    plan.write_text(
+        f'areas = ["{CITY}"]\n[notebooks.{POLICY}.parameters]\npolicy_id = "{policy_id}"\n', encoding="utf-8"
+    )
+    return workshop.run(demo_home, quarter=quarter, areas=(CITY,), notebooks=(POLICY,), plan=plan)
+
+
+def test_suzhous_subsidy_is_evaluated_among_cities_and_nothing_is_concluded_from_eleven(workshop, demo_home):
+    suzhou = evaluate_in(workshop, demo_home, "2025Q2", "suzhou_certificate_subsidy")
+    finding = suzhou.findings(POLICY, CITY)[1]
+    assert areas.get("320500").name_zh in finding
+    assert terms.text("policy.unbounded", "zh") in finding
+    effects = suzhou.tables(POLICY, CITY)[terms.text("notebooks.effects_table", "zh")]
+    assert effects[terms.label("n_donors", "zh")].tolist() == ["11", "11"]
+
+
+def test_a_policy_without_a_date_is_refused_with_the_reason(workshop, demo_home):
+    undated = evaluate_in(workshop, demo_home, "2025Q1", "taicang_leading_talent")
+    place = undated.place(POLICY, CITY)
+    assert '"kind": "EstimationError"' in (place / "failure.json").read_text(encoding="utf-8")
+    said = (place / "failed.ipynb").read_text(encoding="utf-8")
+    assert "policy 'taicang_leading_talent' has no date in the ledger: no estimate until it has one" in said

@@ -1,0 +1,85 @@
+"""Staggered adoption by three roads: the headline, the check beside it, and the simple number with what it mixes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.policy.adoption import imputation, read_adoption, staggered
+from institute_lib.policy.fixed_effects import two_way
+from institute_lib.policy.results import PolicyEffect, size_words
+from institute_lib.results import Result
+from institute_lib.sharing import once_a_run
+
+FORBIDDEN = "later_vs_earlier"
+
+
+@dataclass(frozen=True)
+class CrossCheck(Result):
+    """The same effect by three estimators.
+
+    Attributes:
+        headline: group-time effects (Callaway and Sant'Anna). beside: imputation. simple: two-way fixed effects.
+    """
+
+    headline: PolicyEffect
+    beside: PolicyEffect
+    simple: PolicyEffect
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.headline.warnings, *self.beside.warnings, *self.simple.warnings)))
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """What the two-way number is made of: kind, weight, estimate; empty where it cannot be taken apart."""
+        parts = self.simple.decomposition
+        if parts is None:
+            return pd.DataFrame({"contrast": [], "share": [], "att": []})
+        sums = parts.assign(product=parts["weight"] * parts["estimate"]).groupby("kind")[["weight", "product"]].sum()
+        table = pd.DataFrame({"share": sums["weight"], "att": sums["product"] / sums["weight"]})
+        return table.rename_axis("contrast").reset_index()
+
+    def to_frame(self) -> pd.DataFrame:
+        """method, att, ci_low, ci_high; one row an estimator, the headline first."""
+        rows = [effect.to_frame() for effect in (self.headline, self.beside, self.simple)]
+        return pd.concat(rows, ignore_index=True)[["method", "att", "ci_low", "ci_high"]]
+
+    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
+        """Whether the roads agree, and why the simple number is not the headline; shares in points."""
+        share = measure == "share"
+        sizes = {
+            name: size_words(getattr(self, name).att, language, share=share)
+            for name in ("headline", "beside", "simple")
+        }
+        parts = self.comparisons.set_index("contrast")["share"]
+        if FORBIDDEN not in parts:
+            return terms.text("policy.roads", language, **sizes)
+        return terms.text(
+            "policy.roads_mixed", language, **sizes, forbidden=terms.percent(parts[FORBIDDEN], language, 0)
+        )
+
+
+@once_a_run
+def cross_check(panel: pd.DataFrame, *, outcome: str, unit: str, period: str, treated_from: str) -> CrossCheck:
+    """The effect by group-time effects, by imputation, and by two-way fixed effects.
+
+    Arguments and errors as `staggered`.
+    """
+    columns = {"outcome": outcome, "unit": unit, "period": period}
+    data, start = read_adoption(panel, **columns, treated_from=treated_from, further=())
+    on = data.rows["period"].to_numpy() >= start[data.rows["unit"]]
+    rows = pd.DataFrame(
+        {
+            "unit": np.array(data.units, dtype=object)[data.rows["unit"]],
+            "period": data.rows["period"],
+            outcome: data.rows["outcome"],
+            "treated": on.astype(int),
+        }
+    )
+    return CrossCheck(
+        headline=staggered(panel, **columns, treated_from=treated_from),
+        beside=imputation(panel, **columns, treated_from=treated_from),
+        simple=two_way(rows, outcome=outcome, unit="unit", period="period", treated="treated"),
+    )

@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,7 @@ def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     one = command("status", _status, "what is current, stale, failed or missing in a quarter, and why")
     _quarter(one)
     _selection(one)
+    one.add_argument("--plan", type=Path, help="another plan than papermill_runs/quarterly.toml")
     one.add_argument("--json", action="store_true", help="as JSON")
     one = command("brief", _brief, "export an executed notebook as one HTML file")
     one.add_argument("notebook", type=Path)
@@ -310,15 +312,16 @@ def _status(given: argparse.Namespace) -> int:
     from institute_lib import areas, runs
     from institute_lib.runs.states import last_run, not_reported
 
-    plan = runs.load_plan()
+    plan = runs.load_plan(given.plan)
     quarter, language = _resolved(given.quarter), given.language or plan.language
     jobs = runs.status(plan, quarter=quarter, areas=given.areas, notebooks=given.notebooks, language=given.language)
     if given.json:
-        rows = [{"notebook": s.job.notebook, "area": s.job.area, "state": s.state, "why": s.why} for s in jobs]
+        rows = [{**asdict(one.job), "state": one.state, "why": one.why, "made": one.made} for one in jobs]
         _say(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
         for one in jobs:
-            _say(f"{one.state:8} {one.job!s:34} {one.why}".rstrip())
+            kept = _text("kept", language, made=one.made) if one.state == "failed" and one.made else ""
+            _say(f"{one.state:8} {one.job!s:34} {one.why}{kept}".rstrip())
         if unfinished := last_run(quarter, language):
             _say(_text(f"run_{unfinished.state}", language, started=unfinished.started, holder=unfinished.holder))
         late = [areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)]

@@ -14,10 +14,11 @@ from institute_lib.errors import RunError
 from institute_lib.runs import checks, index, places
 from institute_lib.runs.estimates import Estimates, free_memory
 from institute_lib.runs.fingerprints import changed, job_inputs, job_parameters
-from institute_lib.runs.jobs import Failure, Outcome, Task, failed, note_failure
+from institute_lib.runs.jobs import failed, note_failure
 from institute_lib.runs.plan import Job, Plan, load_plan, with_language
 from institute_lib.runs.progress import Event, Reporter, reporter
 from institute_lib.runs.summary import RunSummary, provenance
+from institute_lib.runs.tasks import Failure, Outcome, Task
 from institute_lib.runs.workers import Workers, open_workers
 
 logger = logging.getLogger(__name__)

@@ -10,14 +10,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import JOB_VARIABLE, RESULTS_VARIABLE, headline_text
 from institute_lib.runs.fingerprints import fingerprint, library_of, provenance, versions
-from institute_lib.runs.plan import PLAN_VARIABLE, Job
+from institute_lib.runs.plan import PLAN_VARIABLE
+from institute_lib.runs.tasks import Failure, JobError, Outcome, Task
 from institute_lib.sharing import READS_VARIABLE, SHARED_VARIABLE, noted
 
 if TYPE_CHECKING:
@@ -26,75 +27,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 START_SECONDS = 60
 _ONE_AT_A_TIME = threading.Lock()  # papermill changes things of its whole process: one job a process
-
-
-@dataclass(frozen=True)
-class Task:
-    """Everything that a worker needs to do one job; it can be pickled, and sent to another computer."""
-
-    job: Job
-    notebook: Path
-    place: Path
-    root: Path
-    plan_path: Path | None
-    quarter: str
-    language: str
-    parameters: Mapping[str, Any]
-    inputs: Mapping[str, Any]
-    run_id: str
-    cell_seconds: int
-    notebook_seconds: int
-    results: tuple[Job, ...] = ()
-    shared: Path | None = None
-    warm: bool = True
-    single: bool = False
-    host: str = ""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a job failed: the kind of error and its cell, never the error's text, which could hold a person's data."""
-
-    kind: str
-    stage: str
-    cell: int | None = None
-    cell_id: str | None = None
-    transient: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a job ended.
-
-    Attributes:
-        state: "done", "current" (unchanged, not run) or "failed".
-        seconds: of the whole job; `cell_seconds` of the notebook's own computing.
-        memory_bytes: the most that its kernel held for itself.
-        kept: when the brief that is still there was made, and kept_run by which run, if the job failed and an earlier
-            one exists.
-    """
-
-    job: Job
-    state: str
-    seconds: float = 0.0
-    cell_seconds: float = 0.0
-    warm: bool = False
-    memory_bytes: int | None = None
-    failure: Failure | None = None
-    kept: str | None = None
-    kept_run: str | None = None
-    attempts: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-class JobError(Exception):
-    """A job cannot be accepted; carries its Failure."""
-
-    def __init__(self, failure: Failure):
-        self.failure = failure
-        super().__init__(f"{failure.stage}: {failure.kind}")
 
 
 def run_job(task: Task) -> Outcome:

@@ -11,8 +11,8 @@ from institute_lib import ROOMS, tables, terms
 from institute_lib.errors import DataError
 from institute_lib.results import Result
 from institute_lib.runs import fingerprints, places
-from institute_lib.runs.jobs import Outcome
 from institute_lib.runs.plan import Plan
+from institute_lib.runs.tasks import Outcome
 
 
 @dataclass(frozen=True)

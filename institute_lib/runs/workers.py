@@ -11,7 +11,8 @@ from typing import Protocol
 
 from institute_lib import kernels
 from institute_lib.errors import RunError
-from institute_lib.runs.jobs import Outcome, Task, run_job
+from institute_lib.runs.jobs import run_job
+from institute_lib.runs.tasks import Outcome, Task
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 20

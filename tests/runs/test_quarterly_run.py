@@ -106,9 +106,14 @@ def test_a_failing_notebook_keeps_its_last_good_brief_and_the_others_finish(proj
     assert [(f["notebook"], f["kind"], f["cell"]) for f in summary["failures"]] == [("02_second", "ValueError", 5)]
     assert (project.place("02_second") / places.BRIEF).read_bytes() == brief
     assert result(project, "06_last")["numbers"] == {"found": 1, "missing": 5}
+    said = "".join(capsys.readouterr())
+    assert cli.main(["status", "2025Q4", "--areas", "320613"]) == 1
+    kept = json.loads((project.place("02_second") / "manifest.json").read_text(encoding="utf-8"))["finished"]
+    status = "".join(capsys.readouterr())
+    assert f"ValueError in cell [5]；保留{kept}的简报" in status
     shown = (project.root / "papermill_runs/2025Q4/index.html").read_text(encoding="utf-8")
     assert "单元格 [5]：ValueError" in shown
-    for text in (shown, json.dumps(summary, ensure_ascii=False), "".join(capsys.readouterr())):
+    for text in (shown, json.dumps(summary, ensure_ascii=False), said, status):
         assert "张三" not in text
         assert "13800138000" not in text
 

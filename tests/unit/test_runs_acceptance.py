@@ -8,8 +8,9 @@ import pytest
 
 from institute_lib.runs import places
 from institute_lib.runs.fingerprints import library_of, versions
-from institute_lib.runs.jobs import JobError, Task, accept, check_worker
+from institute_lib.runs.jobs import accept, check_worker
 from institute_lib.runs.plan import Job
+from institute_lib.runs.tasks import JobError, Task
 
 RESULT = {"notebook": "01_first", "area": "320613", "quarter": "2025Q4"}
 

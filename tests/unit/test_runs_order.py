@@ -9,8 +9,8 @@ from institute_lib.errors import RunError
 from institute_lib.runs import estimates, execution, places, workers
 from institute_lib.runs.estimates import BYTES_PER_JOB, MARGIN, WORKER_BYTES, Estimates
 from institute_lib.runs.execution import Work
-from institute_lib.runs.jobs import Failure, Outcome
 from institute_lib.runs.plan import Job, NotebookPlan, Plan
+from institute_lib.runs.tasks import Failure, Outcome
 from institute_lib.runs.workers import ClusterWorkers
 
 SHORT, LONG, READER = Job("01_short", "320613"), Job("02_long", "320613"), Job("06_reader", "320613")

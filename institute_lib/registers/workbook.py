@@ -37,6 +37,12 @@ _FORMULA = re.compile(
 )
 _HIDDEN_ROW = re.compile(_TAG + rb"""row\b(?=[^>]*\bhidden=["'](?:1|true)["'])[^>]*?\br=["'](\d+)["']""")
 _HIDDEN_COLUMNS = re.compile(_TAG + rb"""col\b(?=[^>]*\bhidden=["'](?:1|true)["'])([^>]*)>""")
+# An error as the value of a cell (BOOLERR) or of a formula (FORMULA) in the old binary format.
+_OLD_ERROR = re.compile(
+    rb"\x05\x02\x08\x00.{6}[\x00\x07\x0f\x17\x1d\x24\x2a]\x01"
+    rb"|\x06\x00.{8}\x02.[\x00\x07\x0f\x17\x1d\x24\x2a].{3}\xff\xff",
+    re.DOTALL,
+)
 _SPAN = re.compile(rb"""\b(min|max)=["'](\d+)["']""")
 
 
@@ -56,8 +62,11 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
     """
     import python_calamine as calamine
 
-    structure = inspect(content) if content.startswith(b"PK") else {}
-    cells = 0
+    structure, cells = {}, 0
+    if content.startswith(b"PK"):
+        structure = inspect(content)
+    elif _OLD_ERROR.search(content):
+        raise Refusal("old_errors")
     try:
         book = calamine.load_workbook(io.BytesIO(content))
         for meta in book.sheets_metadata:

@@ -18,6 +18,7 @@ from tests.bench.lines import Bound, Line, Rate, show_bounds, show_lines, show_r
 BENCHES = (
     "imports",
     "registers",
+    "office",
     "hazard",
     "pilot",
     "staggered",

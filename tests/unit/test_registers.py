@@ -1,7 +1,9 @@
 """From an office's register to a snapshot that the tables find."""
 
 import json
+import random
 from datetime import date, timedelta
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -255,3 +257,28 @@ def test_every_rule_has_its_words_in_both_languages():
     named = {key.partition("_")[2] for key in entries if key.startswith("rule_")}
     assert named == {key.partition("_")[2] for key in entries if key.startswith("remedy_")}
     assert {"ragged", "identity_check", "not_accepted"} <= named
+
+
+OLD_FORMAT = Path(__file__).parents[1] / "cases" / "xls" / "register.xls"  # the three people, written by xlwt
+
+
+def test_the_old_workbook_format_is_read_as_the_new_one(project, tmp_path):
+    old, new = registers.read(OLD_FORMAT), registers.read(write_csv(tmp_path / "a.csv", people()))
+    pd.testing.assert_frame_equal(old.frame, new.frame)
+    assert [(problem.rule, problem.sheet) for problem in old.report.problems] == [("hidden_sheet", "旧表")]
+
+
+def test_error_values_of_the_old_format_are_refused_because_they_read_as_blanks():
+    report = registers.check(OLD_FORMAT.with_name("error.xls"))
+    assert [fault.rule for fault in report.faults] == ["old_errors"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_workbook_with_broken_bytes_is_read_or_refused_and_never_ends_the_program(tmp_path, seed, capfd):
+    draw, content = random.Random(seed), bytearray(OLD_FORMAT.read_bytes())
+    for _ in range(40):
+        content[draw.randrange(512, len(content))] = draw.randrange(256)
+    path = tmp_path / "broken.xls"
+    path.write_bytes(content)
+    assert registers.check(path).table == "workers"
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,97 @@
+"""An office's register read: 100,000 rows by ten columns of a workbook and of a text file, checked, pseudonymised."""
+
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from statistics import median
+
+import openpyxl
+
+from institute_lib.registers import identity
+from tests.bench.lines import Bound, Line
+from tests.bench.timing import steps
+
+HEADERS = ["序号", "姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
+DISTRICTS = ["崇川区", "通州区", "海门区", "如东县", "启东市", "如皋市", "海安市"]
+ROWS, SECONDS, MEGABYTES = 100_000, 4.0, 500.0
+# In a process of its own, whose peak of memory is then that of the import, the reading process included.
+OURS = (
+    "import resource, sys, time; from institute_lib import registers; begun = time.perf_counter();"
+    "found = registers.read(sys.argv[1]); seconds = time.perf_counter() - begun; assert len(found.frame) == {rows};"
+    "both = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)];"
+    "print(seconds, max(both) / 1024)"
+)
+PEERS = {
+    "xlsx": ("openpyxl, read only", "list(openpyxl.load_workbook(sys.argv[1], read_only=True).active.values)"),
+    "csv": ("pandas.read_csv, no check", "pandas.read_csv(sys.argv[1], dtype=str, keep_default_na=False)"),
+}
+PEER = "import openpyxl, pandas, sys, time; begun = time.perf_counter(); {call}; print(time.perf_counter() - begun, 0)"
+
+
+def measure(*, large: bool) -> list[Line | Bound]:
+    """Both kinds of file; `large` repeats them."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [line for kind in PEERS for line in read(Path(folder), kind, repetitions=3 if large else 1)]
+
+
+def read(folder: Path, kind: str, *, repetitions: int) -> Iterator[Line | Bound]:
+    """Seconds beside a peer that only reads the cells, and the peak of memory."""
+    path, environment = write(folder, kind), key_in(folder)
+    ours, peers = [], []
+    for _ in steps(range(repetitions), f"register.{kind}"):
+        ours.append(run(OURS.format(rows=ROWS), path, environment))
+        peers.append(run(PEER.format(call=PEERS[kind][1]), path, environment))
+    seconds, megabytes = (median(part) for part in zip(*ours, strict=True))
+    peer = median(found for found, _ in peers)
+    what = f"registers.read, {ROWS:,} × {len(HEADERS)} .{kind}"
+    yield Line(what, seconds, PEERS[kind][0], peer, "ours also checks every cell and pseudonymises")
+    yield Bound(what, seconds, SECONDS, "s")
+    yield Bound(what, megabytes, MEGABYTES, "MB", "peak of one process")
+
+
+def run(program: str, path: Path, environment: dict[str, str]) -> tuple[float, float]:
+    command = [sys.executable, "-c", program, str(path)]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    seconds, megabytes = map(float, done.stdout.split())
+    return seconds, megabytes
+
+
+def key_in(folder: Path) -> dict[str, str]:
+    environment = os.environ | {"INSTITUTE_KEY_FILE": str(folder / "keys" / "pseudonym.key")}
+    if not (folder / "keys").exists():
+        command = [sys.executable, "-m", "institute_lib", "key", "new"]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    return environment
+
+
+def write(folder: Path, kind: str) -> Path:
+    """The register as a file of one kind."""
+    path = folder / f"register.{kind}"
+    if kind == "csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([HEADERS, *rows()])
+        return path
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    for row in (HEADERS, *rows()):
+        sheet.append(row)
+    book.save(path)
+    return path
+
+
+def rows() -> Iterator[list[object]]:
+    """Invented people, no two alike."""
+    for at in range(ROWS):
+        born, entered = date(1960, 1, 1) + timedelta(days=at % 15_000), date(2010, 1, 1) + timedelta(days=at % 5_000)
+        digits = f"3206{(12, 13, 14, 23, 81, 82, 85)[at // 15_000]}{born:%Y%m%d}{at % 1_000:03d}"
+        name = f"甄{chr(0x4E00 + at % 20_000)}{chr(0x5E00 + at // 20_000)}"
+        district, level = DISTRICTS[at % 7], ("助理", "中级", "未持证")[at % 3]
+        left = entered + timedelta(days=400) if at % 3 == 0 else None
+        number = digits + identity.check_character(digits)
+        station = f"{district}第{at % 50}社工站"
+        yield [at + 1, name, number, f"139{at:08d}", district, station, level, 3_000 + at % 6_000, entered, left]

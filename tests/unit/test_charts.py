@@ -181,3 +181,15 @@ def test_an_axis_in_ten_thousands_has_few_round_ticks_inside_its_span(top):
 def test_who_moved_least_is_said_by_its_direction(last, words):
     table = panel({"320612": [0.9, 0.95], "320613": [0.9, last]}, ["2024Q1", "2024Q2"])
     assert words in charts.draw_slope(table).alt
+
+
+def test_a_lorenz_curve_stands_beside_equal_shares_and_says_what_half_the_people_have():
+    frame = pd.DataFrame({"people": [0.0, 0.5, 1.0], "value": [0.0, 0.2, 1.0]})
+    table = disclosure.exempt(frame, reason="not_personal", source="S", rows="people", value="value")
+    chart = charts.draw_lorenz(table, language="zh", title="可及性")
+    even, curve = chart.figure.data
+    assert (list(even.x), list(even.y)) == ([0, 1], [0, 1])
+    assert list(curve.y) == [0, 0.2, 1]
+    assert "可及性最低的一半居民占服务供给的20.0%" in chart.alt
+    with pytest.raises(ParameterError, match="as Equity"):
+        charts.draw_lorenz(disclosure.exempt(frame, reason="not_personal", source="S", rows="value", value="people"))

@@ -86,6 +86,17 @@ def test_every_bad_row_is_reported_though_labels_repeat_and_a_zone_stands_in_its
         coverage.locate(frame.drop(columns="crs"))
 
 
+def test_rows_that_cannot_be_counted_are_left_off_the_map_as_well():
+    from institute_lib.errors import Fault
+
+    frame = pd.DataFrame([INSIDE | {"station_id": name} for name in ("a", "b")])
+    fault = Fault("stations", "b", "town", "320613999", "a town code of the list")
+    found = coverage.locate(frame, on_fault="leave_out", uncounted=[fault])
+    assert (found.left_out, found.faults) == (1, (fault,))
+    rows = coverage.fault_rows(*found.faults)
+    assert rows.loc[0, ["row", "column", "value"]].tolist() == ["b", "town", "320613999"]
+
+
 def test_a_point_a_little_outside_its_district_is_kept():
     shape = areas.boundaries("320600").to_crs(coverage.METRES).set_index("code").geometry["320613"]
     edge = shape.exterior if shape.geom_type == "Polygon" else max(shape.geoms, key=lambda part: part.area).exterior
@@ -182,6 +193,31 @@ def test_access_is_summed_up_over_people_not_points():
     assert "80.0% have none within 1.0 km" in summed.summary("en")
 
 
+def test_access_by_town_is_what_each_town_has_alone():
+    rng = np.random.default_rng(8)
+    demand = cloud(rng, 60, 9000, population=rng.integers(0, 50, 60), town=list("abcdef") * 10)
+    demand.loc[demand["town"] == "f", "population"] = 0
+    scores = coverage.access(demand, cloud(rng, 9, 9000, posts_filled=np.ones(9)), catchment_m=1500)
+    by_town = coverage.Access(scores).by("town").set_index("town")
+    for town in "abcde":
+        alone = coverage.Access(scores[scores["town"] == town])
+        assert by_town.loc[town].tolist() == pytest.approx(
+            [scores.loc[scores["town"] == town, "population"].sum(), alone.mean, alone.median_distance_m, alone.without]
+        )
+    assert by_town.loc["f", ["access", "median_m", "without"]].isna().all()
+
+
+def test_access_is_told_under_other_choices():
+    rng = np.random.default_rng(9)
+    demand = cloud(rng, 50, 9000, population=rng.integers(1, 50, 50))
+    supply = cloud(rng, 9, 9000, posts_filled=np.ones(9))
+    told = coverage.access_choices(demand, supply, catchments_m=(1, 1500)).set_index(["decay", "catchment_m"])
+    scores = coverage.access(demand, supply, catchment_m=1500, decay="gaussian")
+    assert told.loc[("gaussian", 1500), "without"] == coverage.Access(scores).without
+    assert told.loc[("gaussian", 1500), "gini"] == coverage.equity(scores, value="access", weight="population").gini
+    assert told.loc[("step", 1), ["without", "gini"]].isna().tolist() == [False, True]
+
+
 # --- equity
 
 
@@ -199,6 +235,13 @@ def test_gini_is_half_the_mean_difference_over_the_mean():
     assert found.gini == pytest.approx(expected)
     assert found.lorenz.iloc[0].tolist() == [0, 0]
     assert found.lorenz.iloc[-1].tolist() == pytest.approx([1, 1])
+
+
+def test_deciles_are_read_off_the_lorenz_curve():
+    found = coverage.equity(pd.DataFrame({"v": [0.0, 1, 3], "w": [5, 4, 1]}), value="v", weight="w")
+    told = found.deciles().set_index("people")["value"]
+    assert told.loc[[0, 0.5, 1]].tolist() == [0, 0, 1]
+    assert told.iloc[9] == pytest.approx(4 / 7)
 
 
 def test_equal_shares_have_no_inequality_and_one_owner_has_all_of_it():
@@ -297,6 +340,80 @@ def test_next_stations_cover_as_many_as_the_best_of_all_choices(seed):
     assert sites.optimal
     assert sites.chosen["people_added"].sum() == sites.people_after
     assert sites.chosen["people_added"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_limits_of_budget_and_town_are_kept_by_the_best_of_all_choices(seed):
+    rng = np.random.default_rng(100 + seed)
+    demand = cloud(rng, 80, 10_000, population=rng.integers(1, 500, 80))
+    candidates = cloud(rng, 11, 10_000, town=list("aabbccddeef"), cost=rng.integers(1, 9, 11))
+    limits = {"one_per": "town", "cost": "cost", "budget": 12}
+    sites = coverage.next_stations(demand, candidates, k=4, radius_m=2500, **limits)
+    near = np.array([[a.distance(b) <= 2500 for b in candidates.geometry] for a in demand.geometry])
+    cost, town = candidates["cost"].to_numpy(), candidates["town"].to_numpy()
+    allowed = [
+        list(chosen)
+        for k in range(1, 5)
+        for chosen in combinations(range(11), k)
+        if cost[list(chosen)].sum() <= 12 and len(set(town[list(chosen)])) == k
+    ]
+    best = max(demand["population"][near[:, chosen].any(axis=1)].sum() for chosen in allowed)
+    assert sites.people_after == best
+    assert sites.optimal
+    assert sites.chosen["cost"].sum() <= 12
+    assert sites.chosen["town"].is_unique
+
+
+def test_sites_that_each_reach_much_of_the_map_are_proven_or_their_gap_is_stated():
+    rng = np.random.default_rng(5)
+    demand = cloud(rng, 1500, 100_000, population=rng.integers(100, 5000, 1500))
+    candidates = cloud(rng, 300, 100_000)
+    proven = coverage.next_stations(demand, candidates, k=6, radius_m=10_000)
+    assert proven.gap == 0
+    hurried = coverage.next_stations(demand, candidates, k=8, radius_m=20_000, time_limit_s=0.01)
+    assert not hurried.optimal
+    assert 0 < hurried.gap < 0.05
+    assert "与上界差距" in hurried.summary()
+
+
+def test_shares_before_and_after_are_told_by_district():
+    demand = points([(0, 0), (5000, 0), (9000, 0)], population=[30, 70, 0], district=["a", "a", "b"])
+    sites = coverage.next_stations(demand, points([(5000, 0)]), k=1, radius_m=500, existing=points([(0, 0)]))
+    told = sites.by("district").set_index(["district", "stage"])["share"]
+    assert told["a"].to_dict() == {"before": 0.3, "after": 1.0}
+    assert told["b"].isna().all()
+    with pytest.raises(DataError, match="column town"):
+        sites.by("town")
+
+
+def test_what_cannot_be_sited_is_said():
+    demand, candidates = points([(0, 0)], population=[1]), points([(0, 0)], cost=[-1])
+    with pytest.raises(DataError, match="candidates: cost is missing or negative"):
+        coverage.next_stations(demand, candidates, k=1, radius_m=10, cost="cost", budget=1)
+    with pytest.raises(DataError, match="candidates: column town"):
+        coverage.next_stations(demand, candidates, k=1, radius_m=10, one_per="town")
+    with pytest.raises(DataError, match="demand: population is missing"):
+        coverage.next_stations(demand.assign(population=np.nan), candidates, k=1, radius_m=10)
+    with pytest.raises(ParameterError, match="k 0"):
+        coverage.next_stations(demand, candidates, k=0, radius_m=10)
+    none = coverage.next_stations(demand, points([]), k=1, radius_m=10)
+    assert (len(none.chosen), none.people_after, none.optimal) == (0, 0, True)
+    everybody = coverage.next_stations(demand, candidates, k=9, radius_m=10)
+    assert len(everybody.chosen) == 1
+
+
+def test_the_fewest_among_many_are_the_fewest_that_highs_finds():
+    from scipy.optimize import Bounds, LinearConstraint, milp
+
+    rng = np.random.default_rng(13)
+    demand, candidates = cloud(rng, 300, 20_000, population=np.ones(300)), cloud(rng, 80, 20_000)
+    near = np.array([candidates.distance(place) <= 5000 for place in demand.geometry])
+    must = LinearConstraint(near[near.any(axis=1)].astype(float), lb=1)
+    found = milp(np.ones(80), constraints=[must], integrality=np.ones(80), bounds=Bounds(0, 1))
+    sites = coverage.fewest_stations(demand, candidates, radius_m=5000)
+    assert len(sites.chosen) == round(found.fun)
+    assert sites.optimal
+    assert sites.people_after == near.any(axis=1).sum()
 
 
 def test_existing_stations_are_respected():

@@ -18,6 +18,7 @@ from institute_lib.maps.regions import rings
 CODES = ("320612", "320613", "320614")
 SHARES = (0.25, 0.5, 1.0)
 SVG = "{http://www.w3.org/2000/svg}"
+STAGES = ("before", "after")
 STAMP = terms.text("maps.stamp", "zh")
 
 
@@ -32,7 +33,7 @@ def boundaries(approval=None, codes=CODES):
 
 def safe(shares=SHARES, codes=CODES, **more):
     frame = pd.DataFrame({"district": codes, "coverage": shares, "units": 4} | more)
-    keys = [name for name in ("level", "quarter") if name in frame]
+    keys = [name for name in ("level", "quarter", "stage") if name in frame]
     return disclosure.exempt(
         frame,
         reason="not_personal",
@@ -69,6 +70,10 @@ def stations():
 
 def regions_of(chart):
     return [trace for trace in chart.figure.data if trace.type == "scatter" and trace.fill == "toself"]
+
+
+def marks_of(chart):
+    return [trace for trace in chart.figure.data if trace.type == "scatter" and trace.mode == "markers"]
 
 
 def texts_of(svg):
@@ -277,6 +282,89 @@ def test_the_slider_has_one_step_a_quarter_and_one_set_of_classes():
         maps.draw_slider(safe(), boundaries=boundaries())
 
 
+def test_on_the_slider_stations_come_and_go_with_their_dates():
+    table = safe((*SHARES, 0.5, 0.75, 1.0), CODES * 2, quarter=["2023Q4"] * 3 + ["2024Q4"] * 3)
+    dated = (
+        stations()
+        .points.drop(columns="geometry")
+        .assign(opened=pd.to_datetime(["2020-01-01", "2024-05-01"]), closed=pd.to_datetime(["2024-12-31", None]))
+    )
+    chart = maps.draw_slider(table, boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(dated)))
+    district, town = marks_of(chart)
+    assert (district.hoverinfo, town.hoverinfo) == ("skip", "skip")
+    numbers = [number for number, trace in enumerate(chart.figure.data) if trace in (district, town)]
+    seen = []
+    for step in chart.figure.layout.sliders[0].steps:
+        style, _, traces = step.args
+        places = [list(traces).index(number) for number in numbers]
+        seen.append([(style["marker.opacity"][place], style["name"][place].split(" ")[0]) for place in places])
+    # The town's station is closed on the last day of 2024; the district's opens in that year.
+    assert seen == [
+        [([0], "市区指导站点（0个）"), (1, "乡镇社工站（1个）")],
+        [(1, "市区指导站点（1个）"), ([0], "乡镇社工站（0个）")],
+    ]
+    drawn = ElementTree.fromstring(chart.svg).findall(f".//{SVG}*[@class='station']")
+    assert len(drawn) == 1 + 2  # and the legend's
+    undated = coverage.locate(pd.DataFrame(dated.drop(columns="opened")))
+    with pytest.raises(DataError, match="opened and closed"):
+        maps.draw_slider(table, boundaries=boundaries(), stations=undated)
+
+
+def test_proposed_sites_are_crosses_with_their_gain():
+    sites = stations().points.assign(name=["甲", "乙"], people_added=[1200.0, 300.0])
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), sites=sites)
+    (mark,) = marks_of(chart)
+    assert (mark.marker.symbol, mark.name, len(mark.x)) == ("x", "拟新增站点（2个）", 2)
+    assert mark.hovertext[0] == "拟新增第1处 甲<br>新增覆盖居民 1,200人"
+    assert len(ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='site']")) == 2 + 1  # and the legend's
+
+
+def test_the_hover_of_a_station_says_its_posts():
+    posts = stations().points.drop(columns="geometry").assign(posts=[7.0, 30.0], posts_filled=[5.0, 27.0])
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(posts)))
+    hovers = [trace.hovertext[0] for trace in marks_of(chart)]
+    assert "站&lt;1&gt;<br>在岗5人，岗位7个" in hovers
+
+
+def test_before_and_after_are_drawn_in_the_same_classes():
+    table = safe((*SHARES, 0.5, 0.75, 1.0), CODES * 2, stage=["before"] * 3 + ["after"] * 3)
+    shared = [maps.draw_coverage_map(table, boundaries=boundaries(), stage=one, shared="stage") for one in STAGES]
+    colours = [{t.text.split("<br>")[1].split()[1]: t.fillcolor for t in regions_of(chart)} for chart in shared]
+    assert colours[0]["50.0%"] == colours[1]["50.0%"]
+    assert colours[0]["100.0%"] == colours[1]["100.0%"]
+    legends = [[trace.name for trace in chart.figure.data if trace.type == "bar"] for chart in shared]
+    assert legends[0] == ["25.0%（1个）", "50.0%（1个）", "75.0%（0个）", "100.0%（1个）"]
+    assert legends[1] == ["25.0%（0个）", "50.0%（1个）", "75.0%（1个）", "100.0%（1个）"]
+    alone = maps.draw_coverage_map(table, boundaries=boundaries(), stage="before")
+    assert [trace.name for trace in alone.figure.data if trace.type == "bar"][-1] == "100.0%（1个）"
+
+
+def test_units_of_a_district_have_tiles_that_keep_their_order_and_show_no_point():
+    towns = [f"32061200{number}" for number in range(1, 9)]
+    places = [Point(1000 * (number % 3), -1000 * (number // 3)) for number in range(8)]
+    units = gpd.GeoDataFrame({"town": towns, "name": towns}, geometry=places, crs=coverage.METRES)
+    shapes = maps.regions(boundaries(codes=CODES[:1]), units, layout="tiles").set_index("code").geometry.centroid
+    for one in range(8):
+        for other in range(8):
+            if places[one].x < places[other].x and places[one].y == places[other].y:
+                assert shapes[towns[one]].x < shapes[towns[other]].x
+    assert len({(round(place.x), round(place.y)) for place in shapes}) == 8
+    chart = maps.draw_coverage_map(safe(), boundaries=maps.regions(boundaries(), layout="tiles"), stations=stations())
+    assert [trace.mode for trace in chart.figure.data if trace.type == "scatter"] == ["lines"] * 3
+    assert STAMP not in texts_of(chart.svg)
+    assert any("不标点位" in note for note in chart.notes)
+    with pytest.raises(ParameterError, match="did you mean 'tiles'"):
+        maps.regions(boundaries(), layout="tile")
+
+
+def test_the_stamp_stands_on_top_of_everything_and_inside_the_frame():
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries())
+    named = [one.text for one in chart.figure.layout.annotations if not one.name]
+    assert named[-1] == STAMP
+    order = [node.text for node in ElementTree.fromstring(chart.svg).iter(f"{SVG}text")]
+    assert order.index(STAMP) > order.index("崇川区")
+
+
 def test_classes_hold_every_value_once_and_name_their_ends():
     values = pd.Series([*np.random.default_rng(7).uniform(0, 1, 40), np.nan])
     for scheme in ("fisher_jenks", "quantiles", "equal"):
@@ -335,6 +423,11 @@ def test_labels_are_moved_apart_until_none_covers_another():
                 -(labels[one].y - labels[other].y) / 50 + labels[one].dy - labels[other].dy,
             )
             assert abs(x) >= 4 * 13.2 * size / 13 or abs(y) >= 2 * size * 1.3
+    around = [tuple(place) for place in rng.uniform(0, 30_000, (26, 2))]
+    for label in place_labels([("崇川街道", "50.0%")] * 26, places, metres_a_pixel=50, around=around):
+        for x, y in around:
+            beside = abs((x - label.x) / 50 - label.dx) >= label.box[0] / 2
+            assert beside or abs(-(y - label.y) / 50 - label.dy) >= label.box[1] / 2
     assert place_labels([("a", "1")] * 61, [(0.0, 0.0)] * 61, metres_a_pixel=50) == ()
 
 

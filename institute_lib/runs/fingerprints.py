@@ -199,7 +199,11 @@ def catalogues_named(cells: Iterable[str]) -> frozenset[str]:
 
 def library_of(notebook: Path) -> str:
     """Hash of the part of the library, code and words, that a notebook uses."""
-    cells = code_cells(notebook)
+    return _library_of(code_cells(notebook))
+
+
+@cache
+def _library_of(cells: tuple[str, ...]) -> str:
     return library_hash(imported_rooms(cells), catalogues_named(cells))
 
 

@@ -1,0 +1,121 @@
+"""Safe HTML: a text that a register or a researcher wrote is data wherever a brief shows it; nothing in it runs."""
+
+import json
+import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+
+import nbformat
+import pandas as pd
+import pytest
+
+from institute_lib import areas, brief, charts, disclosure
+
+NEW = nbformat.v4
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "<a href='javascript:alert(1)'>x</a>",
+    "<iframe srcdoc='<script>alert(1)</script>'>",
+    "{{7*7}}{% raw %}",
+    "</style><style>*{display:none}",
+    "<!-- <script>alert(1)//",
+    "<math><mi xlink:href='javascript:alert(1)'>",
+    "\u2028alert(1)",
+)
+ACTIVE = (
+    "script",
+    "iframe",
+    "object",
+    "embed",
+    "link",
+    "form",
+    "base",
+    "img",
+    "math",
+    "video",
+    "audio",
+    "foreignobject",
+)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict]] = []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append((tag, dict(attrs)))
+
+
+def made(text: str) -> str:
+    """A brief with one text in every place where a text can stand."""
+    study = SimpleNamespace(area=areas.get("320613"), quarter="2025Q4", language="zh", as_of="2025-12-31")
+    frame = pd.DataFrame({text: [text, "b"], "n": [20, 30]})
+    safe = disclosure.protect(frame, rows=text, value="n", title=text, source=text, labels={text: text, "n": text})
+    wide = disclosure.protect(
+        pd.DataFrame({"level": ["a", "b"] * 2, text: [text, text, "y", "y"], "n": 20}),
+        rows="level",
+        columns=text,
+        value="n",
+        title=text,
+    )
+    shown = [
+        brief.opening(study, title=text, findings=[text], question=text, demo=False),
+        safe,
+        wide,
+        charts.draw_bars(safe, language="zh", title=text),
+        brief.methods(text),
+        brief.sources([{"title": text, "publisher": text, "url": "javascript:alert(1)"}, text]),
+    ]
+    cells = [
+        NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data=one._repr_mimebundle_())]) for one in shown
+    ]
+    cells.append(NEW.new_markdown_cell(text))
+    cells.append(NEW.new_code_cell(f"name = {text!r}", metadata={"tags": ["injected-parameters"]}))
+    style = pd.DataFrame({"a": [text]}).style.set_caption(text).to_html()
+    for mime in ("text/html", "image/svg+xml", "application/javascript", "text/markdown", "text/latex"):
+        cells.append(NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data={mime: style + text})]))
+    return NEW.new_notebook(cells=cells)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("briefs")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_text_in_every_place_of_a_brief_is_shown_and_never_runs(folder, text):
+    path = brief.export(made(text), folder / "brief.html", provenance={text: text}, shared="plotly.min.js")
+    page = path.read_text(encoding="utf-8")
+    tags = _Tags()
+    tags.feed(page)
+    assert not [attrs for _, attrs in tags.seen for name in attrs if name.startswith("on")]
+    assert not [
+        v for _, attrs in tags.seen for n, v in attrs.items() if n in ("href", "src") and "javascript" in v.lower()
+    ]
+    assert {tag for tag, _ in tags.seen if tag in ACTIVE} <= {"script"}
+    scripts = [attrs for tag, attrs in tags.seen if tag == "script"]
+    assert [one for one in scripts if one.get("type") != "application/json"] == [{}, {"src": "plotly.min.js"}, {}]
+    assert sum(tag == "style" for tag, _ in tags.seen) == 2  # the brief's own, and the one where no script runs
+    for block in re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', page, flags=re.DOTALL):
+        json.loads(block)
+    (policy,) = [attrs["content"] for tag, attrs in tags.seen if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-")
+    assert "unsafe-eval" not in policy
+    assert "script-src 'unsafe-inline'" not in policy
+
+
+def test_the_same_text_runs_in_what_jupyter_shows_by_itself():
+    styled = pd.DataFrame({"a": [HOSTILE[1]]}).style.to_html()
+    assert HOSTILE[1] in styled  # the attack that the brief leaves behind
+
+
+def test_nothing_of_a_charts_drawing_options_comes_from_data():
+    safe = disclosure.protect(pd.DataFrame({"level": [HOSTILE[1], "b"], "n": [20, 30]}), rows="level", value="n")
+    shown = charts.draw_bars(safe, language="zh", title=HOSTILE[1])._repr_mimebundle_()
+    config = shown["application/vnd.plotly.v1+json"]["config"]
+    assert HOSTILE[1] not in json.dumps(config)

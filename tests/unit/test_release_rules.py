@@ -1,0 +1,128 @@
+"""Each rule is needed: switch it off, and something leaves that should not."""
+
+import hashlib
+import json
+
+import pandas as pd
+import pytest
+
+from institute_lib import disclosure, registers, release, terms
+from institute_lib.disclosure.types import NOTED
+from institute_lib.registers import digests
+from institute_lib.release import names
+
+NUMBER = "999999199003070012"
+POINTS = {"type": "scatter", "mode": "markers", "x": [(i * 37) % 101 for i in range(120)], "y": list(range(120))}
+
+
+def figure(*traces: dict) -> str:
+    return json.dumps({"data": list(traces), "layout": {}})
+
+
+# For each rule a file that only this rule holds back.
+ALONE = {
+    "identity": ("a.html", f"<p>{NUMBER}</p>"),
+    "identity_mangled": ("a.html", "<p>999999199003070000</p>"),
+    "identity_masked": ("a.html", "<p>320613********0012</p>"),
+    "identity_hash": ("a.html", f"<p>SHA-256: {hashlib.sha256(NUMBER.encode()).hexdigest()}</p>"),
+    "name": ("a.html", "<p>社工甄无名负责</p>"),
+    "phone": ("a.html", "<p>138-0013-8000</p>"),
+    "phone_masked": ("a.html", "<p>138****8000</p>"),
+    "path": ("a.html", "<p>/home/lisi/x</p>"),
+    "hash": ("a.html", f"<p>{hashlib.sha256(b'another').hexdigest()}</p>"),
+    "person_field": ("a.html", "<p>操作人：李四</p>"),
+    "person_column": ("a.csv", "姓名,区\n甲,乙\n"),
+    "person_values": ("a.json", figure({"type": "box", "y": [5300, 7100, 99000]})),
+    "person_cloud": ("a.json", figure(POINTS)),
+    "person_labels": ("a.json", figure({"type": "scatter", "x": [1, 2], "y": [2, 1], "ids": ["w001", "w002"]})),
+    "traceback": ("a.html", "<pre>Traceback (most recent call last):</pre>"),
+    "formula": ("a.csv", "a,b\nx,=1+1\n"),
+}
+# For each that only warns a file that warns by it alone.
+DOUBTS = {
+    "identity_unchecked": ("a.html", "<p>32061319900307001</p>"),
+    "identity_old": ("a.html", "<p>320613900307001</p>"),
+    "path_local": ("a.html", "<p>D:\\名册\\a.xlsx</p>"),
+    "style_calls": ("a.html", "<style>@import 'x'</style>"),
+}
+
+
+@pytest.fixture
+def register(tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
+    registers.new_key()
+    digests.keep(digests.lines(registers.load_key(), ["甄无名"], [NUMBER]))
+    names.known.cache_clear()
+    yield
+    names.known.cache_clear()
+
+
+@pytest.mark.parametrize("rule", ALONE)
+def test_without_its_rule_a_leak_would_leave(register, tmp_path, rule):
+    name, content = ALONE[rule]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert {one.rule for one in release.scan(tmp_path / name) if one.severity == "refuse"} == {rule}
+
+
+@pytest.mark.parametrize("rule", DOUBTS)
+def test_without_its_rule_a_doubt_would_leave_unasked(tmp_path, rule):
+    name, content = DOUBTS[rule]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert {(one.severity, one.rule) for one in release.scan(tmp_path / name)} == {("warn", rule)}
+
+
+def test_every_rule_of_the_scan_has_its_example():
+    listed = {key.removeprefix("rule_") for key in terms.catalogue("release") if key.startswith("rule_")}
+    scanned = {rule for rule in listed if not rule.startswith("audit_")}
+    assert scanned == set(ALONE) | set(DOUBTS)
+
+
+# disclosure control: the table that only one rule hides a cell of
+
+
+def people(**counts: int) -> pd.DataFrame:
+    return pd.DataFrame({"level": list(counts), "n": list(counts.values())})
+
+
+def money(*amounts: float) -> pd.DataFrame:
+    return pd.DataFrame({"field": "x", "firm": [f"f{i}" for i in range(len(amounts))], "amount": amounts})
+
+
+def made(reason: str) -> disclosure.SafeTable:
+    """A table of which one cell is hidden for this reason and would be shown without it."""
+    grid = pd.DataFrame({"district": ["a", "a", "b", "b"], "level": ["x", "y", "x", "y"], "n": [40, 0, 30, 50]})
+    tables = {
+        "few_persons": lambda: disclosure.protect(people(a=9, b=10), rows="level", value="n"),
+        "few_employers": lambda: disclosure.protect(
+            people(a=50, b=60).assign(firms=[2, 3]), rows="level", value="n", employers="firms"
+        ),
+        "dominance": lambda: disclosure.protect(
+            money(400, 300, *[7] * 9), rows="field", value="amount", contributors="firm", p_percent=0.01, threshold=5
+        ),
+        "p_percent": lambda: disclosure.protect(
+            money(600, 420, *[5] * 10), rows="field", value="amount", contributors="firm", dominance=(2, 0.99)
+        ),
+        "extreme": lambda: disclosure.protect(
+            people(a=500).assign(max_pay=9000.0), rows="level", value="max_pay", contributors="n"
+        ),
+        "small_share": lambda: disclosure.protect(
+            people(a=100).assign(share=0.04), rows="level", value="share", contributors="n"
+        ),
+        "all_in_one": lambda: disclosure.protect(grid, rows="district", columns="level", value="n"),
+        "linked": lambda: disclosure.protect(people(a=60, b=80), rows="level", value="n", linked=[made_small()]),
+        "complement": lambda: disclosure.protect(people(a=4, b=50, c=60, total=114), rows="level", value="n"),
+    }
+    return tables[reason]()
+
+
+def made_small() -> disclosure.SafeTable:
+    return disclosure.protect(people(a=5, b=80), rows="level", value="n")
+
+
+@pytest.mark.parametrize("reason", NOTED)
+def test_without_its_rule_a_cell_would_be_shown(reason):
+    safe = made(reason)
+    found = safe.to_frame()
+    assert set(found["reason"]) - {"", "complement"} == {"few_persons" if reason == "complement" else reason}
+    assert found.loc[found["reason"] == reason, "status"].isin(["primary", "secondary"]).all()
+    assert terms.text(f"disclosure.reason_{reason}", "zh", threshold=safe.threshold) in safe.notes("zh")

@@ -180,6 +180,8 @@ def _suppress(tables: Sequence[_Judged], known: Sequence[SafeTable], threshold: 
     size, places = len(union.figures), union.places[: len(tables)]
     distances = []
     for one, at in zip(tables, places, strict=True):
+        if not len(one.cells):  # a table without rows hides nothing
+            continue
         if not len(at):
             raise DisclosureError("protect: a linked table shows other figures in the cells it shares with this one")
         lines = equations(one.keys, one.cells[PERSONS].to_numpy(float))

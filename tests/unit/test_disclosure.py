@@ -361,3 +361,10 @@ def test_a_path_of_too_few_persons_is_refused_and_an_unchecked_one_says_so():
 def test_a_result_of_another_kind_is_refused():
     with pytest.raises(ParameterError, match="DataFrame"):
         disclosure.protect_result(pd.DataFrame())
+
+
+def test_a_table_without_rows_is_an_empty_safe_table():
+    table = pd.DataFrame({"year": [], "rate": [], "persons": []})
+    safe = disclosure.protect(table, rows="year", value=["rate", "persons"], contributors="persons", source="x")
+    assert safe.frame.empty
+    assert safe.hidden == 0

@@ -7,6 +7,7 @@ from institute_lib.retention.intervals import wilson
 from institute_lib.talent.bayes import Prior, posterior, shrink
 from institute_lib.talent.community import (
     CostEffectiveness,
+    against_norm,
     certified_share,
     cost_effectiveness,
     density,
@@ -24,31 +25,37 @@ from institute_lib.talent.control import (
     p_limits,
     tail_probability,
 )
+from institute_lib.talent.courses import Courses, holder_courses, targets, worker_courses
 from institute_lib.talent.examinations import Funnel, Growth, changes_in_rate, funnel, growth, pass_rate
 from institute_lib.talent.fieller import Ratio, fieller
 from institute_lib.talent.indicators import register_indicators
 from institute_lib.talent.intervals import poisson_ratio
 from institute_lib.talent.ladder import Ladder, Rise, ladder, time_to_supervisor
-from institute_lib.talent.projection import Projection, Target, project
+from institute_lib.talent.overview import INDICATORS, Indicator, Overview, between, overview
+from institute_lib.talent.projection import Projection, Target, project, scenario_name
 from institute_lib.talent.purchase import Floor, Purchase, floors, purchase
 from institute_lib.talent.questions import QUESTIONS, Questions, questions
 from institute_lib.talent.reaching import Reaching, reaching
 from institute_lib.talent.services import Outcomes, cohorts, control, outcomes, schools, signals
 from institute_lib.talent.training import TrainingNeeds, required_hours, subjects_failed, training_needs
-from institute_lib.talent.yardstick import Yardstick, milestones, yardstick
+from institute_lib.talent.yardstick import Yardstick, milestones, published_figures, yardstick
 
 __all__ = [
     "ALARM",
+    "INDICATORS",
     "QUESTIONS",
     "WARNING",
     "ControlChart",
     "CostEffectiveness",
+    "Courses",
     "Floor",
     "Funnel",
     "FunnelPlot",
     "Growth",
+    "Indicator",
     "Ladder",
     "Outcomes",
+    "Overview",
     "Prior",
     "Projection",
     "Purchase",
@@ -59,6 +66,8 @@ __all__ = [
     "Target",
     "TrainingNeeds",
     "Yardstick",
+    "against_norm",
+    "between",
     "certified_share",
     "changes_in_rate",
     "cohorts",
@@ -72,28 +81,34 @@ __all__ = [
     "funnel",
     "funnel_plot",
     "growth",
+    "holder_courses",
     "ladder",
     "milestones",
     "outcomes",
+    "overview",
     "p_chart",
     "p_limits",
     "pass_rate",
     "poisson_ratio",
     "posterior",
     "project",
+    "published_figures",
     "purchase",
     "questions",
     "reaching",
     "register_indicators",
     "required_hours",
+    "scenario_name",
     "schools",
     "shrink",
     "signals",
     "subjects_failed",
     "subsidy_bill",
     "tail_probability",
+    "targets",
     "time_to_supervisor",
     "training_needs",
     "wilson",
+    "worker_courses",
     "yardstick",
 ]

@@ -40,7 +40,7 @@ def shrink(successes: pd.Series, trials: pd.Series) -> Prior:
         EstimationError: no group has a trial.
     """
     from scipy.optimize import minimize
-    from scipy.special import betaln
+    from scipy.special import betaln, psi
 
     counted = np.asarray(successes, dtype=float)
     total = np.asarray(trials, dtype=float)
@@ -51,14 +51,20 @@ def shrink(successes: pd.Series, trials: pd.Series) -> Prior:
     if pooled in (0.0, 1.0):
         return Prior(float((counted.sum() + 0.5) / (total.sum() + 1)), float(total.sum() + 1))
 
-    def loss(point: np.ndarray) -> float:
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log-likelihood at (logit mean, log precision), and its gradient."""
         mean, precision = 1 / (1 + np.exp(-point[0])), np.exp(point[1])
         alpha, below = mean * precision, (1 - mean) * precision
-        return -float(np.sum(betaln(counted + alpha, total - counted + below) - betaln(alpha, below)))
+        value = np.sum(betaln(counted + alpha, total - counted + below) - betaln(alpha, below))
+        both = psi(precision) - psi(total + precision)
+        by_alpha = np.sum(psi(counted + alpha) - psi(alpha) + both)
+        by_below = np.sum(psi(total - counted + below) - psi(below) + both)
+        slope = [precision * mean * (1 - mean) * (by_alpha - by_below), alpha * by_alpha + below * by_below]
+        return -float(value), -np.array(slope)
 
     start = np.array([np.log(pooled / (1 - pooled)), np.log(20.0)])
     bounds = [(-12.0, 12.0), (-3.0, np.log(LARGEST_PRECISION))]
-    found = minimize(loss, start, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-8})
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-8})
     return Prior(float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1])))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import areas, terms
+from institute_lib.areas.reference import CENSUS
 from institute_lib.errors import EstimationError
 from institute_lib.results import Result
 from institute_lib.tables.contracts import CERTIFICATES, EXAM_LEVELS, KINDS
@@ -204,6 +205,30 @@ def _cost_row(outcome: str, cost: float, headcount: float, effect: Any, ratio: R
         "kind": ratio.kind,
         "bounded": ratio.bounded,
     }
+
+
+def against_norm(
+    workers: pd.DataFrame, *, at: str, area: str, norm: float, census: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Community workers of an area per 10,000 urban residents, beside the norm that is stated so.
+
+    Args:
+        workers: the contract's table, of the area.
+        norm: per 10,000 urban residents (`targets()["community_workers"]`).
+        census: `areas.reference("population_2020")`; None reads it. Only some areas have an urban row.
+
+    Returns:
+        one row: area, community_workers, urban_residents and per_10000 (missing where they are not published), norm.
+    """
+    census = areas.reference("population_2020") if census is None else census
+    urban = census[(census["code"] == area) & census["unit"].str.endswith(terms.text("talent.urban_unit", "zh"))]
+    residents = float(urban[CENSUS].iloc[0]) if len(urban) else math.nan
+    day = pd.Timestamp(at)
+    here = workers[(workers["entered"] <= day) & ~(workers["left"] <= day) & (workers["kind"] == COMMUNITY)]
+    per = density(workers, at=at, urban_residents=residents) if residents > 0 else math.nan
+    count = float(here["worker_id"].nunique())
+    row = {"area": area, "community_workers": count, "urban_residents": residents, "per_10000": per, "norm": norm}
+    return pd.DataFrame([row])
 
 
 def density(workers: pd.DataFrame, *, at: str, urban_residents: float | None) -> float:

@@ -96,7 +96,8 @@ class FunnelPlot(Result):
         """One sentence: how many units lie outside the limits of chance."""
         outside = {name: int((self.frame["signal"] == name).sum()) for name in ("warning", "alarm")}
         target = terms.percent(self.target, language)
-        return terms.text("talent.funnel_plot", language, units=len(self.frame), target=target, **outside)
+        key = "talent.funnel_plot_spread" if self.warnings else "talent.funnel_plot"
+        return terms.text(key, language, units=len(self.frame), target=target, **outside)
 
 
 def funnel_plot(
@@ -232,7 +233,7 @@ def p_chart(
     return ControlChart(made.assign(lower=lower, upper=upper, signal=outside, run=_runs(rate - centre)), period, centre)
 
 
-def p_limits(centre: float, sizes: ArrayLike, *, sigmas: float = SIGMAS) -> tuple[ArrayLike, ArrayLike]:
+def p_limits(centre: ArrayLike, sizes: ArrayLike, *, sigmas: float = SIGMAS) -> tuple[ArrayLike, ArrayLike]:
     """The limits of a p-chart (Montgomery, section 7.2): centre ± sigmas × standard error, within 0 to 1.
 
     Args:

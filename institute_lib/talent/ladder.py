@@ -20,11 +20,13 @@ class Ladder(Result):
 
     `frame`: district, rung (a certificate level or a title), persons.
     `per_hundred`: supervisors and trainees per 100 certified, None where nobody is certified.
+    `per_hundred_in_post`: likewise per 100 certified workers in post, None where their number was not given.
     """
 
     frame: pd.DataFrame
     at: str
     per_hundred: float | None
+    per_hundred_in_post: float | None = None
     warnings: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
@@ -45,16 +47,18 @@ class Ladder(Result):
     def summary(self, language: str = "zh") -> str:
         """One sentence: the certified, and supervisors per hundred of them."""
         certified = self.totals().reindex(list(LEVELS)).sum()
+        in_post = self.per_hundred_in_post is not None
         return terms.text(
-            "talent.ladder",
+            "talent.ladder_in_post" if in_post else "talent.ladder",
             language,
+            in_post=terms.number(self.per_hundred_in_post, language, 1),
             date=terms.date(self.at, language),
             certified=terms.count(float(certified), language),
             ratio=terms.number(self.per_hundred, language, 1),
         )
 
 
-def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
+def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str, in_post: float | None = None) -> Ladder:
     """Persons on each rung by district at the end of a day.
 
     A candidate stands on the highest level passed by then, in the district of that pass; a title counts each holder
@@ -64,6 +68,7 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
         talent: person_id, title, district, awarded.
         exams: candidate_id, exam_date, district, level, passed.
         at: an ISO day.
+        in_post: certified workers in post on that day, for supervisors per hundred of them.
 
     Raises:
         DataError: a column is missing, or a level or a title that does not exist.
@@ -85,7 +90,8 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
     )
     supervisors = held.loc[held["title"].isin(SUPERVISORS), "person_id"].nunique()
     per_hundred = 100 * supervisors / len(highest) if len(highest) else None
-    return Ladder(frame, day.date().isoformat(), per_hundred)
+    by_post = 100 * supervisors / in_post if in_post else None
+    return Ladder(frame, day.date().isoformat(), per_hundred, by_post)
 
 
 def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:

@@ -25,6 +25,26 @@ class Questions(Result):
     def to_frame(self) -> pd.DataFrame:
         return self.frame.copy()
 
+    def labels(self, language: str = "zh") -> dict[str, str]:
+        """The words for the questions and indicators of `frame`."""
+        keys = [f"question_{name}" for name in QUESTIONS] + [f"indicator_{name}" for name in self.frame["indicator"]]
+        return {key.partition("_")[2]: terms.text(f"talent.{key}", language) for key in keys}
+
+    def numbers(self, **earlier: "Questions | None") -> dict[str, float | None]:
+        """Each share under its indicator's name, with its limits, and the same share of earlier quarters.
+
+        Args:
+            earlier: last_quarter and last_year; None where that quarter is not on record.
+        """
+        found: dict[str, float | None] = {}
+        for row in self.frame.to_dict("records"):
+            name = row["indicator"]
+            found |= {name: row["share"], f"{name}_low": row["share_low"], f"{name}_high": row["share_high"]}
+            for when, past in earlier.items():
+                known = None if past is None else past.frame.set_index("indicator")["share"].get(name)
+                found[f"{name}_{when}"] = None if known is None or pd.isna(known) else float(known)
+        return found
+
     def summary(self, language: str = "zh") -> str:
         """One sentence: the first indicator of each question."""
         first = self.frame.drop_duplicates("question").set_index("question")["share"]
@@ -33,7 +53,13 @@ class Questions(Result):
 
 
 def questions(
-    workers: pd.DataFrame, changes: pd.DataFrame, exams: pd.DataFrame, services: pd.DataFrame, *, quarter: str
+    workers: pd.DataFrame,
+    changes: pd.DataFrame,
+    exams: pd.DataFrame,
+    services: pd.DataFrame,
+    *,
+    quarter: str,
+    since: str | None = None,
 ) -> Questions:
     """Whether they stay, are placed, and achieve, at the end of a quarter.
 
@@ -45,6 +71,7 @@ def questions(
     Args:
         workers, changes, exams, services: the contract's tables `workers`, `worker_changes`, `exams`, `services`.
         quarter: such as 2025Q4.
+        since: the register's first quarter; a stability over four quarters that begin before it is missing.
 
     Raises:
         DataError: a column is missing, or spells that cannot be.
@@ -59,8 +86,10 @@ def questions(
     recent = exams[exams["passed"].astype(bool) & ~exams["stock"].astype(bool) & (exams["exam_date"] <= end)]
     passed = _latest(recent, "candidate_id", "exam_date")
     achieved = service_outcomes.outcomes(services, quarter=quarter, by=()).frame.iloc[0]
+    young = since is not None and pd.Period(quarter, freq="Q") - 3 < pd.Period(since, freq="Q")
+    stayers, start = (float("nan"),) * 2 if young else (stability["stayers"], stability["headcount_start"])
     rows = [
-        ("stay", "stability", stability["stayers"], stability["headcount_start"]),
+        ("stay", "stability", stayers, start),
         ("placed", "certified_in_post", state["certificate"].isin(CERTIFIED).sum(), len(state)),
         ("placed", "passed_in_post", passed["worker_id"].isin(here).sum(), len(passed)),
         ("effective", "outcome_reached", achieved["outcome_numerator"], achieved["outcome_denominator"]),
@@ -69,6 +98,7 @@ def questions(
     frame[["numerator", "denominator"]] = frame[["numerator", "denominator"]].astype(float)
     unknown = len(here) - len(state)
     warnings = (f"the certificate of {unknown} of {len(here)} employed workers is not recorded",) if unknown else ()
+    warnings += (f"the register begins in {since}: too late for a year's stability by {quarter}",) if young else ()
     return Questions(
         with_share(frame, numerator="numerator", denominator="denominator", name="share"), quarter, warnings
     )

@@ -23,6 +23,7 @@ class Reaching(Result):
     frame: pd.DataFrame
     target: Target
     horizon: int
+    start: int
     warnings: tuple[str, ...] = ()
 
     def to_frame(self) -> pd.DataFrame:
@@ -32,8 +33,9 @@ class Reaching(Result):
         """One sentence of the first scenario: when it gets there, and what would be needed."""
         row = self.frame.iloc[0]
         never = pd.isna(row["reached_in"])
+        already = row["reached_in"] == self.start
         return terms.text(
-            "talent.reaching_not" if never else "talent.reaching",
+            "talent.reaching_not" if never else "talent.reaching_already" if already else "talent.reaching",
             language,
             scenario=scenario_name(row["scenario"], language),
             target=terms.number(row["target"], language),
@@ -72,7 +74,7 @@ def reaching(projection: Projection, target: Target, *, population: float | None
         _row(projection, scenario, path.set_index("year")["expected"], persons, horizon)
         for scenario, path in totals.groupby("scenario", sort=False)
     ]
-    return Reaching(pd.DataFrame(rows), target, horizon)
+    return Reaching(pd.DataFrame(rows), target, horizon, projection.start)
 
 
 def _row(

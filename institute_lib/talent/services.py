@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.errors import ParameterError, nearest
 from institute_lib.results import Result
 from institute_lib.retention.intervals import wilson
 from institute_lib.tables.contracts import FIELDS
 from institute_lib.talent.bayes import posterior, shrink
 from institute_lib.talent.checks import above, check_by, not_numbers, refuse, require, unknown_levels
-from institute_lib.talent.control import ControlChart, p_chart
+from institute_lib.talent.control import ControlChart, p_chart, p_limits
 from institute_lib.talent.intervals import with_share
 
 KEYS = ("district", "quarter", "field")
@@ -135,7 +135,10 @@ def control(
 
 
 def signals(services: pd.DataFrame, *, quarter: str | None = None) -> pd.DataFrame:
-    """Every point beyond its control limits, by district and field: district, field, quarter, rate, lower, upper.
+    """Every point beyond its control limits, by district and field.
+
+    Returns:
+        district, field, quarter, outcome_denominator, rate, centre, lower, upper; the last quarter first.
 
     Args:
         quarter: only points of that quarter; None for all.
@@ -145,12 +148,13 @@ def signals(services: pd.DataFrame, *, quarter: str | None = None) -> pd.DataFra
     """
     check_services(services)
     known = services[(services["outcome_denominator"] > 0) & services["outcome_numerator"].notna()]
-    found = []
-    for (district, field), own in known.groupby(["district", "field"], observed=True):
-        chart = p_chart(own).frame
-        found.append(chart[chart["signal"]].assign(district=district, field=field))
-    columns = ["district", "field", "quarter", "rate", "centre", "lower", "upper"]
-    every = pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+    sums = known.groupby(["district", "field"], observed=True)[list(NUMBERS[1:])].transform("sum")
+    centre = sums["outcome_numerator"] / sums["outcome_denominator"]
+    lower, upper = p_limits(centre, known["outcome_denominator"])
+    rate = known["outcome_numerator"] / known["outcome_denominator"]
+    every = known[["district", "field", "quarter", "outcome_denominator"]]
+    every = every.assign(rate=rate, centre=centre, lower=lower, upper=upper)[(rate < lower) | (rate > upper)]
+    every = every.sort_values(["quarter", "district", "field"], ascending=[False, True, True], ignore_index=True)
     return every if quarter is None else every[every["quarter"] == quarter].reset_index(drop=True)
 
 
@@ -168,25 +172,24 @@ def cohorts(services: pd.DataFrame, *, field: str = "drug", years: int = 3, roll
         rolling: whether the quarters' windows overlap.
 
     Returns:
-        entered (year), quarters (how many were assessed), outcome_numerator, outcome_denominator, rate, rate_low,
-        rate_high; complete: whether all four quarters of the year were assessed.
+        entry_year, quarters (how many were assessed), outcome_numerator, outcome_denominator, rate, rate_low,
+        rate_high; complete: whether all four quarters of the year were assessed. Empty where nothing was.
 
     Raises:
         DataError, ParameterError: as `control`.
-        EstimationError: nothing was assessed.
     """
     check_services(services)
     own = services[(services["field"] == _field(field)) & services["outcome_numerator"].notna()]
-    if own.empty:
-        raise EstimationError(f"field {field!r}: no outcome is on record")
     by_quarter = own.groupby("quarter", as_index=False)[list(NUMBERS[1:])].sum()
     number = pd.PeriodIndex(by_quarter["quarter"], freq="Q").astype("int64")
     if rolling:
         kept = (number.max() - number) % (4 * years) == 0
         by_quarter, number = by_quarter[kept], number[kept]
     # Quarter number 0 is the first of 1970.
-    entered = 1970 + (np.asarray(number) - 4 * years) // 4
-    grouped = by_quarter.assign(entered=entered, quarters=1).drop(columns="quarter").groupby("entered", as_index=False)
+    entry = 1970 + (np.asarray(number) - 4 * years) // 4
+    grouped = (
+        by_quarter.assign(entry_year=entry, quarters=1).drop(columns="quarter").groupby("entry_year", as_index=False)
+    )
     rated = with_share(grouped.sum(), numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
     return rated.assign(complete=(rated["quarters"] == 4) | rolling)
 

@@ -110,7 +110,19 @@ def milestones(published: pd.DataFrame, language: str = "zh") -> pd.DataFrame:
     """
     _check(published)
     cities = published["area"].isin([HERE, THERE])
-    rest = published[~cities | published["unit"].isin(NOT_COMPARED)]
+    return published_figures(published[~cities | published["unit"].isin(NOT_COMPARED)], language)
+
+
+def published_figures(published: pd.DataFrame, language: str = "zh") -> pd.DataFrame:
+    """Every published figure in words, as the bound it is.
+
+    Returns:
+        area, period, indicator, stated (empty for an event), source: one row a row of `published`.
+
+    Raises:
+        DataError: as `yardstick`.
+    """
+    _check(published)
     rows = [
         {
             "area": row["area"],
@@ -119,7 +131,7 @@ def milestones(published: pd.DataFrame, language: str = "zh") -> pd.DataFrame:
             "stated": "" if row["unit"] in NOT_COMPARED else _stated(row["value"], row["bound"], row["unit"], language),
             "source": row["source"],
         }
-        for row in rest.to_dict("records")
+        for row in published.to_dict("records")
     ]
     return pd.DataFrame(rows, columns=["area", "period", "indicator", "stated", "source"])
 

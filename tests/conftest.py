@@ -193,5 +193,6 @@ def quarter_en(workshop, demo_home) -> Run:
 def chinese_names(demo_home) -> re.Pattern[str]:
     """What stays Chinese on an English page: names of towns, villages and stations, and titles of sources."""
     names = {*divisions.towns("320600")["name"], *divisions.villages("320600")["name"]}
-    names |= {*divisions.reference("published_facts")["source"], *tables.load("stations", root=demo_home)["name"]}
+    names |= {*divisions.reference("published_facts")["source"], *divisions.reference("other_facts")["source"]}
+    names |= {*tables.load("stations", root=demo_home)["name"], *tables.load("procurement", root=demo_home)["provider"]}
     return re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))))

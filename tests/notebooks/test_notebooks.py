@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from institute_lib import areas, demo, policy, tables, terms
+from institute_lib import areas, demo, policy, tables, talent, terms
 from institute_lib.runs.places import intact_manifest
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -142,6 +142,35 @@ def test_the_table_of_examinations_shows_the_published_passes_of_2024(run, demo_
     assert funnel.loc["2024", terms.label("sat", run.language)] == terms.number(of_2024["sat"].sum(), run.language)
 
 
+@each_area
+def test_every_number_of_the_overviews_first_paragraph_stands_in_a_table_below_it(run, area):
+    number = re.compile(r"\d[\d,.]*\d|\d")
+    paragraph = run.findings("06_quarterly_overview", area)[0]
+    title = terms.text(
+        "notebooks.three_questions",
+        run.language,
+        area=areas.get(area).name(run.language),
+        quarter=terms.quarter(QUARTER, run.language),
+    )
+    table = run.tables("06_quarterly_overview", area)[title]
+    below = set(number.findall(f"{title} {' '.join(table.astype(str).to_numpy().ravel())}"))
+    stated = number.findall(paragraph)
+    assert len(stated) > 6
+    assert [one for one in stated if one not in below] == []
+
+
+@pytest.mark.parametrize("notebook", [EXAMINATIONS, "06_quarterly_overview"])
+def test_every_published_figure_stands_in_the_brief_as_the_bound_it_is(run, notebook):
+    text = run.page(notebook, CITY).get_text()
+    figures = talent.published_figures(areas.reference("published_facts"), run.language)
+    lacking = [
+        row["indicator"]
+        for row in figures.to_dict("records")
+        if not all(part in text for part in (row["indicator"], row["stated"], row["source"], row["period"]))
+    ]
+    assert lacking == []
+
+
 # --- the policy notebook ----------------------------------------------------------------------------------------------
 
 
@@ -222,11 +251,17 @@ def test_no_table_gives_the_missing_district_a_figure(run, notebook):
     name = areas.get(RUDONG).name(run.language)
     figures = []
     for caption, table in run.tables(notebook, CITY).items():
-        if notebook == EXAMINATIONS and terms.label("pass_rate", run.language) in table:
+        if notebook == EXAMINATIONS and rests_on_examinations(caption, table, run.language):
             continue
         rows = table[table.iloc[:, 0] == name].to_numpy()
         figures += [(caption, *row) for row in rows if any(re.search(r"\d", cell) for cell in row)]
     assert figures == []
+
+
+def rests_on_examinations(caption: str, table: pd.DataFrame, language: str) -> bool:
+    """Results of examinations come from their own register, whoever has reported."""
+    columns = [terms.label(name, language) for name in ("pass_rate", "growth")]
+    return any(column in table for column in columns) or caption == terms.text("notebooks.subjects_district", language)
 
 
 def test_the_index_names_the_district_and_links_every_brief(run):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +17,8 @@ POLICY, RETENTION, COVERAGE, TALENT = (
     "05_talent_pipeline",
 )
 CITY, CHONGCHUAN, RUDONG = "320600", "320613", "320623"
+SUZHOU, TAICANG, OVERVIEW = "320500", "320585", "06_quarterly_overview"
+PROJECT = Path(__file__).parents[2]
 PLAN = """
 areas = ["320600"]
 [notebooks.02_policy_evaluation.parameters]
@@ -115,6 +118,12 @@ def alter(demo: Path) -> None:
     stations.loc[stations.index[single][0], "closed"] = pd.Timestamp("2025-12-15")
     stations.to_parquet(demo / "stations.parquet")
 
+    # A copy of the published figures in which one passes more.
+    shutil.copytree(PROJECT / "data" / "reference", demo.parent / "reference")
+    facts = demo.parent / "reference" / "published_facts.csv"
+    text = facts.read_text(encoding="utf-8")
+    facts.write_text(text.replace("320600,2024,exam_passed,3671,", "320600,2024,exam_passed,3672,"), encoding="utf-8")
+
     panel = pd.read_parquet(demo / "district_panel.parquet")
     last = (panel["district"] == CHONGCHUAN) & (panel["quarter"] == "2025Q4")
     panel.loc[last, "certified_share"] += 0.05
@@ -128,6 +137,15 @@ def test_one_more_leaver_raises_turnover_by_what_one_leaver_is_worth(altered, qu
     leavers = before["turnover"] * before["average_headcount"]
     assert after["turnover"] == pytest.approx((leavers + 1) / after["average_headcount"])
     assert terms.percent(after["turnover"], "zh") in altered.findings(RETENTION, CHONGCHUAN)[0]
+
+
+def test_one_more_in_a_published_figure_is_one_more_in_the_brief(altered, quarter_zh):
+    """Nantong's published passes of 2024, in the row beside Suzhou's, and the gap that follows from them."""
+    title = terms.text("notebooks.yardstick_table", "zh")
+    rows = [run.tables(TALENT, CHONGCHUAN)[title].iloc[0] for run in (quarter_zh, altered)]
+    here, gap = terms.label("here", "zh"), terms.label("gap", "zh")
+    assert [row[here] for row in rows] == ["3,671", "3,672"]
+    assert [row[gap] for row in rows] == ["1,421", "1,420"]
 
 
 def test_one_more_pass_is_one_more_in_the_brief(altered, quarter_zh):
@@ -148,6 +166,28 @@ def test_five_points_in_one_of_four_quarters_move_the_effect_by_a_quarter_of_the
     before, after = (run.result(POLICY, CHONGCHUAN)["numbers"]["pilot_effect"] for run in (quarter_zh, altered))
     assert after - before == pytest.approx(0.05 / 4, abs=1e-9)  # the weights rest on what came before
     assert terms.points(after, "zh") in altered.findings(POLICY, CHONGCHUAN)[0]
+
+
+# --- the other city ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def suzhou(workshop):
+    """The talent notebook and the overview for Suzhou and one of its districts."""
+    home = workshop.home("suzhou")
+    plan = home / "papermill_runs" / "suzhou.toml"
+    whole = (home / "papermill_runs" / "quarterly.toml").read_text(encoding="utf-8")
+    plan.write_text(re.sub(r"areas = \[[^]]*\]", f'areas = ["{SUZHOU}", "{TAICANG}"]', whole), encoding="utf-8")
+    return workshop.run(home, areas=(SUZHOU, TAICANG), notebooks=(TALENT, OVERVIEW), plan=plan)
+
+
+@pytest.mark.parametrize("area", [SUZHOU, TAICANG])
+def test_suzhou_is_described_as_nantong_is(suzhou, area):
+    name = areas.get(area).name("zh")
+    assert name in suzhou.findings(OVERVIEW, area)[0]
+    numbers = suzhou.result(TALENT, area)["numbers"]
+    assert {"stability", "certified_in_post", "outcome_reached", "exam_passed"} <= set(numbers)
+    assert numbers["exam_passed"] > 0
 
 
 # --- a panel that is not ours -----------------------------------------------------------------------------------------

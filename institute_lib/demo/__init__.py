@@ -6,6 +6,7 @@ studies that meet no published figure. Planted are the effects of policies, from
 coefficients of the hazard of leaving; `truth()` reads them back.
 """
 
+from institute_lib.demo.exercises import EXERCISES, Verdict, check
 from institute_lib.demo.files import VERSION, Manifest, truth, write
 from institute_lib.demo.hazard import DRIVERS, INTERCEPT, NULL_DRIVERS, Driver
 from institute_lib.demo.registers import SEED, Registers, draw
@@ -13,6 +14,7 @@ from institute_lib.demo.studies import draw_panel, draw_person_quarters
 
 __all__ = [
     "DRIVERS",
+    "EXERCISES",
     "INTERCEPT",
     "NULL_DRIVERS",
     "SEED",
@@ -20,6 +22,8 @@ __all__ = [
     "Driver",
     "Manifest",
     "Registers",
+    "Verdict",
+    "check",
     "draw",
     "draw_panel",
     "draw_person_quarters",

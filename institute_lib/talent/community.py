@@ -145,7 +145,7 @@ class CostEffectiveness(Result):
         """One sentence an outcome; where the cost has no upper limit, it says so."""
         return tuple(
             terms.text(
-                f"talent.cost_{row['kind']}",
+                "talent.cost_negative" if row["estimate"] < 0 else f"talent.cost_{row['kind']}",
                 language,
                 what=terms.text(f"talent.one_more_{row['outcome']}", language),
                 cost=terms.number(row["estimate"], language),

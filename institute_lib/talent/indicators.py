@@ -62,7 +62,7 @@ def _here(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _coverage(stations: pd.DataFrame, at: str) -> dict[str, float]:
-    rates = coverage.rates(stations, at=at, by="district", denominators=coverage.denominators(HERE))
+    rates = coverage.rates(stations, at=at, by="district", denominators=coverage.denominators(HERE, include=["zones"]))
     sums = rates.groupby("level", observed=True)[["covered", "units"]].sum()
     return {
         f"{level}_coverage": 100 * float(sums.loc[level, "covered"] / sums.loc[level, "units"])

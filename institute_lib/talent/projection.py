@@ -57,12 +57,13 @@ class Projection(Result):
 
     `frame`: unit, scenario, year, expected (of the rates as stated), low, high (95 % of the simulated courses). Years
     begin with the opening stock. `cohorts`: unit, scenario, year, years_since, persons (expected). `draws`: unit,
-    scenario, year by simulated course, for chances.
+    scenario, year by simulated course, for chances. `rates`: as they were given.
     """
 
     frame: pd.DataFrame
     cohorts: pd.DataFrame
     draws: pd.DataFrame
+    rates: pd.DataFrame
     of: str
     start: int
     warnings: tuple[str, ...] = ()
@@ -146,7 +147,12 @@ def project(
         cohorts.append(_long(path, key, start))
         simulated.append(pd.DataFrame(courses, index=_index(key, years)))
     return Projection(
-        pd.concat(frames, ignore_index=True), pd.concat(cohorts, ignore_index=True), pd.concat(simulated), of, start
+        frame=pd.concat(frames, ignore_index=True),
+        cohorts=pd.concat(cohorts, ignore_index=True),
+        draws=pd.concat(simulated),
+        rates=rates.copy(),
+        of=of,
+        start=start,
     )
 
 

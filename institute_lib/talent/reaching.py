@@ -16,8 +16,9 @@ class Reaching(Result):
     """One row a scenario.
 
     `frame`: scenario, target (persons), expected (at the horizon), reached_in (first year at or above the target; NaN
-    where none up to the horizon is), chance (share of simulated courses at or above it at the horizon), passes_needed
-    (a year, of persons who join the stock, from the first year on, for the target at the horizon).
+    where none up to the horizon is), chance (share of simulated courses at or above it at the horizon), joining_needed
+    (persons a year who join the stock, from the first year on, for the target at the horizon), passes_needed (passes a
+    year that bring so many, at the scenario's placement).
     """
 
     frame: pd.DataFrame
@@ -82,14 +83,24 @@ def _row(
 ) -> dict[str, object]:
     reached = expected.index[expected >= persons]
     courses = projection.draws.xs((scenario, horizon), level=("scenario", "year")).sum().to_numpy()
+    joining = _needed(projection, scenario, persons, horizon)
     return {
         "scenario": scenario,
         "target": persons,
         "expected": expected[horizon],
         "reached_in": float(reached[0]) if len(reached) else float("nan"),
         "chance": float(np.mean(courses >= persons)),
-        "passes_needed": _needed(projection, scenario, persons, horizon),
+        "joining_needed": joining,
+        "passes_needed": joining / _placed(projection.rates, scenario),
     }
+
+
+def _placed(rates: pd.DataFrame, scenario: object) -> float:
+    """Of a scenario's passes, the share that joins the stock, all units together; NaN where nobody would pass."""
+    own = rates[rates["scenario"] == scenario]
+    passes = own["candidates"] * own["pass_rate"]
+    share = float((passes * own["placed"]).sum() / passes.sum()) if passes.sum() > 0 else 0.0
+    return share if share > 0 else float("nan")
 
 
 def _needed(projection: Projection, scenario: object, persons: float, horizon: int) -> float:

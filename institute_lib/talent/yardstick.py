@@ -27,7 +27,7 @@ class Yardstick(Result):
     `frame`: indicator, unit; for `here` (Nantong) and `there` (Suzhou) each value, bound, period, status, source and
     per_10000 (by residents of the 2020 census; of a bound it is the same bound); gap (there - here), years_behind,
     comparable. Statuses: "published", "register", "demo" or "unpublished". Gap and years stand only where both are
-    published and exact.
+    published, exact and in one unit.
     """
 
     frame: pd.DataFrame
@@ -93,7 +93,8 @@ def yardstick(
         row = {"indicator": indicator, "unit": next(iter(found.values()))["unit"]}
         row |= _side("here", found.get(HERE), kept) | _side("there", found.get(THERE), (None, "", ""))
         row |= _per_10000(row, residents)
-        rows.append(row | _comparison(row, growth.get(indicator)))
+        units = {fact["unit"] for fact in found.values()}
+        rows.append(row | _comparison(row, growth.get(indicator), same_unit=len(units) == 1))
     frame = pd.DataFrame(rows, columns=None if rows else ["indicator", "comparable"])
     order = frame.sort_values("comparable", ascending=False, kind="stable")
     return Yardstick(order.reset_index(drop=True), _other_periods(frame))
@@ -195,9 +196,9 @@ def _per_10000(row: Mapping[str, object], residents: Mapping[str, float]) -> dic
     }
 
 
-def _comparison(row: Mapping[str, object], growth: float | None) -> dict[str, object]:
+def _comparison(row: Mapping[str, object], growth: float | None, *, same_unit: bool) -> dict[str, object]:
     here, there = row["here_value"], row["there_value"]
-    comparable = all(
+    comparable = same_unit and all(
         row[f"{side}_status"] == "published" and row[f"{side}_bound"] == EXACT for side in ("here", "there")
     )
     gap = there - here if comparable else float("nan")

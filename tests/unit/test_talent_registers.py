@@ -212,6 +212,12 @@ def test_an_effect_that_may_be_zero_leaves_the_cost_without_a_limit_and_says_so(
     assert "no upper limit" in found.summary("en")
 
 
+def test_a_negative_effect_has_no_cost_of_one_more():
+    effect = Effect(-0.10, 0.01, (-0.12, -0.08))
+    found = talent.cost_effectiveness(1_000_000, {"certified_share": effect}, headcount=1000)
+    assert "效应为负" in found.summary("zh")
+
+
 def test_a_quarterly_stay_rate_counts_four_times_a_year():
     found = talent.cost_effectiveness(1000, {"stay_rate": Effect(0.01, 0.001, (0, 0))}, headcount=1000)
     assert found.frame["additional"].iloc[0] == 40
@@ -491,3 +497,9 @@ def test_a_growth_that_is_a_bound_tells_no_years():
 def test_years_behind_are_those_of_the_published_pace():
     found = talent.yardstick(PUBLISHED).frame.set_index("indicator").loc["exam_passed"]
     assert found["years_behind"] == pytest.approx(math.log(5092 / 3671) / math.log(1.40))
+
+
+def test_figures_in_different_units_are_not_compared():
+    changed = PUBLISHED.copy()
+    changed.loc[(changed["area"] == "320500") & (changed["indicator"] == "exam_passed"), "unit"] = "percent"
+    assert not talent.yardstick(changed).frame.set_index("indicator").loc["exam_passed", "comparable"]

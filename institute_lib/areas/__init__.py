@@ -5,7 +5,7 @@ from a package in GCJ-02, or from an approved file put into `data/boundaries/`, 
 """
 
 from institute_lib.areas.boundaries import boundaries, projected_crs
-from institute_lib.areas.divisions import Area, cities, city_of, districts, get, host, peers
+from institute_lib.areas.divisions import Area, cities, city_of, districts, get, host, is_known, peers
 from institute_lib.areas.gcj02 import gcj02_to_wgs84, wgs84_to_gcj02
 from institute_lib.areas.reference import FILES, population, reference, stated, towns, villages
 
@@ -19,6 +19,7 @@ __all__ = [
     "gcj02_to_wgs84",
     "get",
     "host",
+    "is_known",
     "peers",
     "population",
     "projected_crs",

@@ -40,6 +40,12 @@ def get(code_or_name: str, *, on: str | date | None = None, on_retired: str = "r
     return _one(register, valid, code_or_name).area
 
 
+def is_known(code_or_name: str) -> bool:
+    """Whether any area, of today or before, is written so; without `get`'s search for what was probably meant."""
+    register = load()
+    return register.speller.key(code_or_name) in register.index
+
+
 def cities() -> tuple[Area, ...]:
     """The thirteen cities of the province, by code."""
     return tuple(area for area in load().current.values() if area.level == "city")

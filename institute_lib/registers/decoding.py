@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from institute_lib.registers import vocabulary
 from institute_lib.registers.refusal import Refused
+from institute_lib.registers.workbook import MAX_CELLS
 
-MAX_CELLS = 4_000_000
 DELIMITERS = ",\t;|"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

@@ -53,24 +53,26 @@ def _today(cell: Any) -> Value:
     text, remarks = values.tidy(values.written(cell))
     if vocabulary.is_missing(text):
         return MISSING
+    if not areas.is_known(text):
+        return Value(fault="district_unknown")
     try:
         area = areas.get(text)
     except ParameterError as refused:
         candidates = "、".join(_CANDIDATE.findall(str(refused)))
-        return Value(fault=_why_not(text, candidates), detail=candidates)
+        return Value(fault=_why_not(text), detail=candidates)
     if area.level not in ("district", "zone"):
         return Value(fault="district_level")
     return Value(area.code, remarks=remarks)
 
 
-def _why_not(text: str, candidates: str) -> str:
+def _why_not(text: str) -> str:
     from institute_lib import areas
     from institute_lib.errors import ParameterError
 
     try:
         areas.get(text, on_retired="map")
     except ParameterError:
-        return "district_unclear" if candidates else "district_unknown"
+        return "district_unclear"
     return "district_retired"
 
 

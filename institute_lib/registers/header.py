@@ -7,8 +7,9 @@ from institute_lib.registers import vocabulary
 from institute_lib.registers.decoding import looks_misdecoded
 from institute_lib.registers.reading import Sheet
 from institute_lib.registers.refusal import Refused
+from institute_lib.registers.workbook import WIDEST
 
-WITHIN = 30
+WITHIN, LONGEST = 30, 200  # rows that may hold the header, characters of one
 NAMING = {"name", "identity", "station_id", "contract_id"}
 
 
@@ -78,6 +79,8 @@ def _best(sheet: Sheet, table: str) -> tuple[int, dict[str, list[int]]]:
     """The first row with the most declared headers; on a tie the lower row of a merged header, which names the rest."""
     best: tuple[int, dict[str, list[int]]] = (0, {})
     for at in range(min(len(sheet.rows), WITHIN)):
+        if len(sheet.rows[at]) > WIDEST:
+            raise Refused("stray_cell", sheet=sheet.name, row=at + 1)
         found: dict[str, list[int]] = {}
         for index, _ in enumerate(sheet.rows[at]):
             name = vocabulary.column_of(table, _text(sheet, at, index, table))
@@ -98,7 +101,7 @@ def _refuse_missing(sheet: Sheet, table: str, missing: set[str]) -> None:
     if not missing:
         return
     lacking = [column.headers[0] for column in vocabulary.columns(table) if column.name in missing]
-    texts = [part for row in sheet.rows[:WITHIN] for part in row if isinstance(part, str)]
+    texts = [part[:LONGEST] for row in sheet.rows[:WITHIN] for part in row if isinstance(part, str)]
     rule = "headers_misdecoded" if looks_misdecoded(texts, table) else "headers_missing"
     raise Refused(rule, sheet=sheet.name, detail="、".join(lacking))
 
@@ -115,12 +118,13 @@ def _text(sheet: Sheet, at: int, index: int, table: str) -> str:
 def _own_text(sheet: Sheet, at: int, index: int) -> str:
     """Where a header is merged downwards, its text stands in the row above."""
     own = cell(sheet.rows[at], index)
-    return str(own if _is_filled(own) or at == 0 else cell(sheet.rows[at - 1], index))
+    return str(own if _is_filled(own) or at == 0 else cell(sheet.rows[at - 1], index))[:LONGEST]
 
 
 def _heading(row: list[Any], index: int) -> str:
     """The heading over a column; where it is merged over several, it stands over the first of them."""
-    return next((str(row[left]) for left in range(min(index, len(row) - 1), -1, -1) if _is_filled(row[left])), "")
+    over = (part for part in reversed(row[: index + 1]) if _is_filled(part))
+    return str(next(over, ""))[:LONGEST]
 
 
 def cell(row: list[Any], index: int) -> Any:

@@ -12,7 +12,6 @@ from institute_lib.registers.personal import count_personal
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
 _NEWLINE = re.compile(r"[\r\n\u2028\u2029]")
-_NEWLINES = re.compile(r"\s*[\r\n\u2028\u2029]+\s*")
 _FORMULA = ("=", "+", "-", "@", "\t")
 _IDENTITY = re.compile(r"\d{17}[\dX]", re.ASCII)
 _SCIENTIFIC = re.compile(r"\d+(\.\d+)?[Ee]\+?\d+")
@@ -32,6 +31,7 @@ _AMOUNT = re.compile(
 _BETWEEN = re.compile(r"[;；、,，/\n]")
 _QUARTER = re.compile(r"(\d{4})\s*[年-]?\s*(?:Q|第)?\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
 FIRST_YEAR = 1950
+LONGEST = 200  # characters of a name or a text
 PLACES = 4  # 0.57 times 10,000 is 5,699.999999999999
 
 
@@ -58,7 +58,7 @@ def tidy(cell: str) -> tuple[str, tuple[str, ...]]:
         remarks.append("control_characters")
     cell = _INVISIBLE.sub("", cell)
     if _NEWLINE.search(cell.strip()):
-        cell = _NEWLINES.sub(" ", cell.strip())
+        cell = " ".join(line.strip() for line in _NEWLINE.split(cell) if line.strip())
         remarks.append("newline_in_cell")
     return cell.strip(), tuple(remarks)
 
@@ -79,6 +79,8 @@ def parse_text(cell: Any) -> Value:
     text, remarks = tidy(cell)
     if vocabulary.is_missing(text):
         return Value(None, remarks=remarks)
+    if len(text) > LONGEST:
+        return Value(fault="text_long")
     if count_personal(text):
         return Value(fault="text_personal")
     if decoding.is_mojibake(text):
@@ -93,7 +95,7 @@ def parse_name(cell: Any) -> Value:
     text, remarks = tidy(cell)
     if vocabulary.is_missing(text):
         return Value(None, remarks=remarks)
-    if text.isnumeric() or count_personal(text):
+    if len(text) > LONGEST or text.isnumeric() or count_personal(text):
         return Value(fault="name_form")
     if "\ufffd" in text:
         return Value(fault="text_misdecoded")

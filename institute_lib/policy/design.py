@@ -8,13 +8,26 @@ import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, nearest
 from institute_lib.policy.panel import Panel, listed, read_panel
+from institute_lib.policy.predictors import Predictor, read_predictors
 from institute_lib.policy.synthetic import METHODS
 
 
 class Design:
-    """Matrices of one evaluation: treated and donor outcomes (units by periods), and where the start falls."""
+    """Matrices of one evaluation: treated and donor outcomes (units by periods), and where the start falls.
 
-    def __init__(self, panel: Panel, treated: Sequence[Any], donors: Sequence[Any], start: int, warnings: tuple):
+    `predictors` by units, first the treated unit and then the donors; None where outcomes alone are matched.
+    """
+
+    def __init__(
+        self,
+        panel: Panel,
+        treated: Sequence[Any],
+        donors: Sequence[Any],
+        start: int,
+        *,
+        warnings: tuple,
+        predictors: np.ndarray | None = None,
+    ):
         grid = panel.wide()
         place = {name: row for row, name in enumerate(panel.units)}
         self.panel, self.start, self.warnings = panel, start, warnings
@@ -23,6 +36,14 @@ class Design:
         self.donors = grid[[place[one] for one in donors]]
         self.n_pre = int((panel.periods < start).sum())
         self.periods = panel.calendar.labels(panel.periods)
+        order = [place[one] for one in (*treated, *donors)]
+        self.predictors = None if predictors is None else predictors[:, order]
+
+    def traits(self, unit: int, pool: Sequence[int]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Predictors of one unit and of a pool, by donors' positions; -1 is the treated unit."""
+        if self.predictors is None:
+            return None
+        return self.predictors[:, unit + 1], self.predictors[:, [row + 1 for row in pool]]
 
 
 def read_design(
@@ -36,10 +57,13 @@ def read_design(
     method: str,
     donors: Sequence[Any] | None,
     incomplete: str = "refuse",
+    predictors: Sequence[Predictor] = (),
 ) -> Design:
     """The checked matrices of a design with one start."""
     if method not in METHODS:
         raise ParameterError(f"method {method!r}: {nearest(method, METHODS)}")
+    if predictors and method != "synthetic_control":
+        raise ParameterError(f"predictors: only method='synthetic_control' matches on them, not {method!r}")
     if incomplete not in ("refuse", "drop"):
         raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
     if not treated_units:
@@ -56,7 +80,8 @@ def read_design(
     at = _start(chosen, start)
     pool, warnings = _complete(chosen, treated_units, pool, incomplete)
     _refuse_constant_donors(chosen, pool, outcome)
-    return Design(chosen, treated_units, pool, at, warnings)
+    traits = read_predictors(part, chosen, predictors, unit=unit, period=period, start=at) if predictors else None
+    return Design(chosen, treated_units, pool, at, warnings=warnings, predictors=traits)
 
 
 def _as_written(one: Any, units: tuple[Any, ...]) -> Any:

@@ -84,8 +84,10 @@ def _conformal(design: Design, own: Fit, method: str) -> pd.DataFrame:
 def _leave_one_out(design: Design, own: Fit, method: str) -> pd.DataFrame:
     """The estimate without each donor that carries weight."""
     rows = [row for row in np.flatnonzero(own.unit_weights > 0) if len(design.donors) >= PAIRS]
+    pools = [[one for one in range(len(design.donors)) if one != row] for row in rows]
     fits = [
-        fit_unit(design.treated[0], np.delete(design.donors, row, axis=0), design.n_pre, method=method) for row in rows
+        fit_unit(design.treated[0], design.donors[pool], design.n_pre, method=method, traits=design.traits(-1, pool))
+        for pool in pools
     ]
     return pd.DataFrame(
         {

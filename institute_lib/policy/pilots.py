@@ -12,6 +12,7 @@ from institute_lib.policy.conformal import conformal_test
 from institute_lib.policy.design import Design, read_design
 from institute_lib.policy.panel import names_of
 from institute_lib.policy.pilot_tables import PAIRS, tables_of
+from institute_lib.policy.predictors import Predictor
 from institute_lib.policy.results import LEVEL, DetectableEffect, PilotEffect
 from institute_lib.policy.synthetic import Fit, Method, fit_unit
 
@@ -30,6 +31,7 @@ def pilot(
     method: Method = "synthetic_did",
     donors: Sequence[Any] | None = None,
     incomplete: str = "refuse",
+    predictors: Sequence[Predictor] = (),
     seed: int = 0,
 ) -> PilotEffect:
     """The effect of a policy on the one unit that has it.
@@ -41,6 +43,9 @@ def pilot(
         method: synthetic difference-in-differences, synthetic control on outcomes, or the plain difference.
         donors: units to compare with; None: every other unit of the panel. Leave out units with a policy of their own.
         incomplete: "refuse" a panel with gaps, or "drop" the donors that have them, with a warning.
+        predictors: for synthetic control, columns to match on: a name (its mean before the start) or a name with
+            periods, ("cigsale", [1975, 1980, 1988]); none matches on all outcomes before the start. Conformal tests and
+            starts moved back match on outcomes in any case.
         seed: kept for a common signature; nothing here is random.
 
     Raises:
@@ -61,6 +66,7 @@ def pilot(
         method=method,
         donors=donors,
         incomplete=incomplete,
+        predictors=predictors,
     )
     found = judge(design, method)
     lasting = conformal_test(design.treated[0], design.donors, design.n_pre, found.own.att, method=method)
@@ -143,8 +149,17 @@ def detectable_effect(
 
 def judge(design: Design, method: str) -> ranks.Placebos:
     """The treated unit's estimate among its donors' placebos."""
-    own = fit_unit(design.treated[0], design.donors, design.n_pre, method=method)
-    return ranks.Placebos(own, placebo_fits(design.donors, design.n_pre, method))
+    everyone = range(len(design.donors))
+    traits = design.traits(-1, everyone)
+    own = fit_unit(design.treated[0], design.donors, design.n_pre, method=method, traits=traits)
+    if traits is None or len(everyone) < PAIRS:
+        return ranks.Placebos(own, placebo_fits(design.donors, design.n_pre, method))
+    others = [[row for row in everyone if row != one] for one in everyone]
+    fits = [
+        fit_unit(design.donors[one], design.donors[pool], design.n_pre, method=method, traits=design.traits(one, pool))
+        for one, pool in zip(everyone, others, strict=True)
+    ]
+    return ranks.Placebos(own, tuple(fits))
 
 
 def headline(found: ranks.Placebos) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from institute_lib.policy.predictors import predictor_weights
 from institute_lib.policy.simplex import simplex_weights
 
 Method = Literal["synthetic_did", "synthetic_control", "did"]
@@ -26,19 +27,26 @@ class Fit:
     pre_rmspe: float
 
 
-def fit_unit(own: np.ndarray, donors: np.ndarray, n_pre: int, *, method: str) -> Fit:
+def fit_unit(
+    own: np.ndarray, donors: np.ndarray, n_pre: int, *, method: str, traits: tuple[np.ndarray, np.ndarray] | None = None
+) -> Fit:
     """The effect on one unit.
 
     Args:
         own: the unit's outcomes, one a period.
         donors: donors by periods, no gaps.
         n_pre: how many periods come before the start.
+        traits: the unit's predictors, and predictors by donors, for synthetic control; None matches on outcomes.
 
     Source: Arkhangelsky et al. (2021), eq. 2.1–2.3 and algorithm 1. The regularisation of the unit weights is
     ζ = (number of treated unit-periods)^¼ · σ̂, σ̂ the standard deviation of the donors' first differences before the
     start; that of the time weights is 10⁻⁶ σ̂. Synthetic control: Abadie, Diamond and Hainmueller (2010) on outcomes.
     """
-    unit_weights, time_weights = _weights(own, donors, n_pre, method)
+    if traits is None:
+        unit_weights, time_weights = _weights(own, donors, n_pre, method)
+    else:
+        unit_weights = predictor_weights(*traits, donors[:, :n_pre].T, own[:n_pre])
+        time_weights = np.zeros(n_pre)
     raw = own - unit_weights @ donors
     gap = raw - time_weights @ raw[:n_pre]
     return Fit(

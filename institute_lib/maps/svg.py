@@ -1,4 +1,7 @@
-"""The static map: an SVG written straight from the geometry, for print and for pages where no script runs."""
+"""The static map: an SVG written straight from the geometry, for print and for pages where no script runs.
+
+It uses only what a brief lets through: plain shapes, text and transforms; no pattern, no style, no reference.
+"""
 
 import html
 import re
@@ -7,11 +10,12 @@ from hashlib import sha256
 import numpy as np
 
 from institute_lib import terms
-from institute_lib.maps.drawing import STATE_COLOUR, Drawing, stamp_size
+from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
 from institute_lib.maps.figure import EDGE, STAMP_COLOUR, fill
 from institute_lib.maps.marks import SITE, STYLES
 
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
+HATCH_STEP = 8.0
 # Characters that no XML document may hold, even escaped.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -25,14 +29,13 @@ def svg(drawing: Drawing) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
         f'aria-labelledby="t{mark} d{mark}" font-family="{escape(terms.FONT_STACK)}" font-size="13">',
         f'<title id="t{mark}">{escape(drawing.title)}</title><desc id="d{mark}">{escape(drawing.alt)}</desc>',
-        f"<defs>{_hatch(f'hidden{mark}', cross=True)}{_hatch(f'missing{mark}', cross=False)}</defs>",
         f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
         _text(8, 26, drawing.title, size=17, weight="bold"),
-        *(_region(region, drawing, scale, mark) for region in drawing.regions),
+        *(_region(region, drawing, scale) for region in drawing.regions),
         *_marks(drawing, scale),
         *_labels(drawing, scale),
         *_stamp(drawing, scale),
-        *_legend(drawing, mark),
+        *_legend(drawing),
         *_foot(drawing, height),
         "</svg>",
     ]
@@ -56,15 +59,31 @@ class _Scale:
         return self.factor * (x - self.left), HEAD + self.factor * (self.top - y)
 
 
-def _region(region, drawing: Drawing, scale: _Scale, mark: str) -> str:
-    path = ""
-    for ring in region.rings:
-        x, y = scale(ring[:-1, 0], ring[:-1, 1])
-        path += "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y, strict=True)) + "Z"
-    paint = fill(region.of, drawing) if region.of >= 0 else f"url(#{region.state}{mark})"
+def _region(region: Region, drawing: Drawing, scale: _Scale) -> str:
+    outline = [np.column_stack(scale(ring[:, 0], ring[:, 1])) for ring in region.rings]
+    path = "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring[:-1]) + "Z" for ring in outline)
     hover = escape(region.hover).replace("\n", "&#10;")
-    edge = f'stroke="{EDGE}" stroke-width="0.9" stroke-linejoin="round"'
-    return f'<path class="region" d="{path}" fill="{paint}" fill-rule="evenodd" {edge}><title>{hover}</title></path>'
+    edge = f'stroke="{EDGE}" stroke-width="0.9"'
+    ground = f'<path class="region" d="{path}" fill="{fill(region.of, drawing)}" fill-rule="evenodd" {edge}>'
+    return f"{ground}<title>{hover}</title></path>" + (hatch(outline, region.state) if region.of < 0 else "")
+
+
+def hatch(outline: list[np.ndarray], state: str) -> str:
+    """Slanting lines cut to a shape, crossed where figures are hidden: drawn as they are, for a page that takes the
+    picture in lets no pattern through."""
+    import shapely
+
+    shape = shapely.build_area(shapely.multilinestrings([shapely.linestrings(ring) for ring in outline]))
+    left, top, right, bottom = shape.bounds
+    high = bottom - top
+    starts = np.arange(left - high, right, HATCH_STEP)
+    lines = [[(x, bottom), (x + high, top)] for x in starts]
+    if state == "hidden":
+        lines += [[(x, top), (x + high, bottom)] for x in starts]
+    cut = shapely.get_parts(shapely.intersection(shapely.linestrings(lines), shape))
+    ends = [shapely.get_coordinates(part) for part in cut if part.geom_type == "LineString" and not part.is_empty]
+    path = "".join(f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for (a, b), (c, d) in (end[[0, -1]] for end in ends))
+    return f'<path class="hatch" d="{path}" fill="none" stroke="{STATE_COLOUR}" stroke-width="1.2"/>' if path else ""
 
 
 def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
@@ -107,7 +126,7 @@ def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
     return drawn
 
 
-def _legend(drawing: Drawing, mark: str) -> list[str]:
+def _legend(drawing: Drawing) -> list[str]:
     left, top = WIDTH - LEGEND + 14, HEAD + 6
     lines = drawing.legend_title.split("\n")
     drawn = [
@@ -116,8 +135,11 @@ def _legend(drawing: Drawing, mark: str) -> list[str]:
     ]
     top += LINE * len(lines) - 6
     for key, words in drawing.legend:
-        paint = key if key.startswith("#") else f"url(#{key}{mark})"
+        paint = key if key.startswith("#") else "#ffffff"
         drawn.append(f'<rect x="{left}" y="{top}" width="18" height="13" fill="{paint}" stroke="{EDGE}"/>')
+        if not key.startswith("#"):
+            box = [(left, top), (left + 18, top), (left + 18, top + 13), (left, top + 13), (left, top)]
+            drawn.append(hatch([np.array(box, float)], key))
         drawn.append(_text(left + 26, top + 11, words, size=12))
         top += LINE
     for station in drawing.marks:
@@ -154,17 +176,11 @@ def _foot(drawing: Drawing, height: float) -> list[str]:
 
 
 def _text(x: float, y: float, words: str, *, size: float, halo: bool = False, more: str = "", **style: str) -> str:
+    """A line of text; with a halo, the same in white and thick below it."""
     if not words:
         return ""
     style = {"weight": "normal", "anchor": "start", "colour": "#111111"} | style
-    outline = ' stroke="#ffffff" stroke-width="3" stroke-opacity="0.85" paint-order="stroke"' if halo else ""
     font = f'font-size="{size:g}" font-weight="{style["weight"]}" text-anchor="{style["anchor"]}"'
-    return f'<text x="{x:.1f}" y="{y:.1f}" {font} fill="{style["colour"]}"{outline} {more}>{escape(words)}</text>'
-
-
-def _hatch(name: str, *, cross: bool) -> str:
-    line = f'stroke="{STATE_COLOUR}" stroke-width="1.4"'
-    second = f'<path d="M0 0L7 7" {line}/>' if cross else ""
-    ground = '<rect width="7" height="7" fill="#ffffff"/>'
-    box = 'width="7" height="7" patternUnits="userSpaceOnUse"'
-    return f'<pattern id="{name}" {box}>{ground}<path d="M0 7L7 0" {line}/>{second}</pattern>'
+    place = f'x="{x:.1f}" y="{y:.1f}" {font} {more}'
+    below = f'<text {place} fill="#ffffff" stroke="#ffffff" stroke-width="3">{escape(words)}</text>' if halo else ""
+    return f'{below}<text {place} fill="{style["colour"]}">{escape(words)}</text>'

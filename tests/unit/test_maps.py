@@ -10,6 +10,7 @@ import pytest
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from institute_lib import areas, coverage, disclosure, maps, terms
+from institute_lib.brief import page
 from institute_lib.errors import DataError, DisclosureError, ParameterError
 from institute_lib.maps.classes import SEQUENCE, classify
 from institute_lib.maps.labels import place_labels
@@ -209,6 +210,38 @@ def test_the_static_picture_says_itself_and_keeps_its_shapes():
     ]
     assert len(numbers) == 3 * 4
     assert all(0 <= x <= width and 0 <= y <= height for x, y in numbers)
+
+
+def test_a_brief_lets_the_static_picture_through_whole():
+    table = safe(shares=(0.25, None, 1.0))
+    chart = maps.draw_coverage_map(table, boundaries=boundaries(), stations=stations(), sites=stations().points)
+    kept = ElementTree.fromstring(page.picture(chart.svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '))
+    given = ElementTree.fromstring(chart.svg)
+    assert [node.tag for node in kept.iter()] == [node.tag for node in given.iter()]
+    dropped = {
+        name for one, other in zip(given.iter(), kept.iter(), strict=True) for name in {*one.keys()} - {*other.keys()}
+    }
+    assert dropped <= {"class", "id", "aria-labelledby"}
+    assert "url(" not in chart.svg
+
+
+def test_hatching_stays_inside_its_region():
+    hidden, missing = (
+        maps.draw_coverage_map(one, boundaries=boundaries()) for one in (protected(), safe((0.1, None, 1)))
+    )
+    for chart, regions, directions in ((hidden, 2, 2), (missing, 1, 1)):
+        root = ElementTree.fromstring(chart.svg)
+        drawn = root.findall(f".//{SVG}path[@class='hatch']")
+        assert len(drawn) == regions + 1  # and the legend's
+        lines = np.array(re.findall(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", drawn[0].get("d")), float)
+        assert len({np.sign((d - b) / (c - a)) for a, b, c, d in lines}) == directions
+        shapes = [path.get("d") for path in root.findall(f".//{SVG}path[@class='region']")]
+        corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", shapes[1]), float)
+        x, y = lines[:, [0, 2]], lines[:, [1, 3]]
+        assert (x >= corners[:, 0].min() - 0.2).all()
+        assert (x <= corners[:, 0].max() + 0.2).all()
+        assert (y >= corners[:, 1].min() - 0.2).all()
+        assert (y <= corners[:, 1].max() + 0.2).all()
 
 
 def test_a_hole_stays_open_whatever_the_fill_rule():

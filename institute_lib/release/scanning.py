@@ -20,6 +20,7 @@ KINDS = (
     *(".html", ".htm", ".xhtml", ".svg", ".xml", ".mht", ".json", ".ipynb", ".txt", ".csv", ".tsv", ".md", ".toml"),
     *(".log", ".css", ".js", ".xlsx", ".xls", ".docx", ".pptx", ".ods", ".zip", ".gz", ".bz2", ".xz", ".tar", ".pdf"),
     *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".tif", ".tiff", ".parquet", ".feather", ".yaml", ".yml", ".geojson"),
+    *(".jsonl", ".ndjson", ".ini", ".cfg", ".rst", ".tex", ".py", ".r", ".sql", ".mjs", ".rtf", ".eml"),
 )
 
 

@@ -119,3 +119,15 @@ def test_nothing_of_a_charts_drawing_options_comes_from_data():
     shown = charts.draw_bars(safe, language="zh", title=HOSTILE[1])._repr_mimebundle_()
     config = shown["application/vnd.plotly.v1+json"]["config"]
     assert HOSTILE[1] not in json.dumps(config)
+
+
+def test_an_unprotected_table_is_marked_on_the_screen_and_stays_out_of_a_brief(folder):
+    table = disclosure.internal(pd.DataFrame({"level": [HOSTILE[1]], "n": [3]}), title=HOSTILE[0])
+    html = table._repr_html_()
+    assert "内部" in html
+    assert HOSTILE[0] not in html
+    assert HOSTILE[1] not in html
+    cell = NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data={"text/html": html})])
+    path = brief.export(NEW.new_notebook(cells=[cell]), folder / "internal.html")
+    assert "<td>3</td>" in html
+    assert "<td>3</td>" not in path.read_text(encoding="utf-8")

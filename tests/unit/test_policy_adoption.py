@@ -211,3 +211,47 @@ def test_few_treated_units_are_told_what_placebos_could_reach(panel):
     never = few.loc[few["start"].isna(), "unit"].nunique()
     assert f"{never} units are never treated" in found
     assert f"can reach is {1 / (never + 1):.3g}" in found
+
+
+def test_a_person_panel_with_gaps_is_clustered_by_district():
+    """Workers come and go; their district adopts; the planted effect is a half."""
+    rng = np.random.default_rng(3)
+    persons, districts = 600, 30
+    home = rng.integers(0, districts, persons)
+    begin, end = rng.integers(0, 6, persons), rng.integers(9, 16, persons)
+    rows = pd.DataFrame([(f"w{one}", when) for one in range(persons) for when in range(16)], columns=["unit", "period"])
+    who = rows["unit"].str[1:].astype(int)
+    rows["district"] = home[who]
+    rows["start"] = np.select([rows["district"] < 8, rows["district"] < 15], [6, 9], np.nan)
+    rows["treated"] = (rows["period"] >= rows["start"]).astype(int)
+    rows["y"] = (
+        rng.normal(size=persons)[who] + 0.05 * rows["period"] + 0.5 * rows["treated"] + rng.normal(size=len(who))
+    )
+    seen = rows[(rows["period"] >= begin[who]) & (rows["period"] <= end[who])]
+    for found in (
+        policy.staggered(seen, **NAMES, treated_from="start", cluster="district"),
+        policy.imputation(seen, **NAMES, treated_from="start", cluster="district"),
+        policy.two_way(seen, **NAMES, treated="treated", cluster="district"),
+        policy.two_way(seen, **NAMES | {"unit": "district"}, treated="treated", repeated=True),
+    ):
+        assert abs(found.att - 0.5) < 3 * found.se
+        assert found.n_clusters == districts
+        assert found.decomposition is None
+
+
+def test_three_roads_are_shown_side_by_side(panel, effect):
+    roads = policy.cross_check(panel, **NAMES, treated_from="start")
+    two_way = policy.two_way(panel, **NAMES, treated="treated")
+    assert roads.to_frame()["att"].tolist() == pytest.approx([effect.att, roads.beside.att, two_way.att])
+    contrasts = roads.comparisons
+    assert contrasts["share"].sum() == pytest.approx(1)
+    assert (contrasts["share"] * contrasts["att"]).sum() == pytest.approx(two_way.att)
+    assert "had already adopted" in roads.summary("en")
+    assert "百分点" in roads.summary("zh", measure="share")
+
+
+def test_the_breakdown_is_said_in_words(effect):
+    table = policy.sensitivity(effect, m=(1,))
+    assert f"{table.attrs['breakdown']:.2f}" in policy.breakdown_words(table, "en")
+    table.attrs["breakdown"] = 0.0
+    assert "holds zero" in policy.breakdown_words(table, "en")

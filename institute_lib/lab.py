@@ -39,8 +39,15 @@ def start(options: Sequence[str] = ()) -> int:
 
 
 def strip_outputs() -> bool:
-    """Have git strip the outputs of notebooks on commit; returns whether this is a git checkout in which it could."""
+    """Have git strip the outputs of notebooks on commit; returns whether this is a git checkout in which it could.
+
+    Cell ids stay: renumbered ids would show every cell as changed.
+    """
     if not (paths.root() / ".git").exists():
         return False
-    command = [sys.executable, "-m", "nbstripout", "--install"]
-    return subprocess.run(command, cwd=paths.root(), check=False, capture_output=True).returncode == 0
+    filtered = f'"{sys.executable}" -m nbstripout --keep-id'
+    install = [sys.executable, "-m", "nbstripout", "--install"]
+    steps = (install, ["git", "config", "filter.nbstripout.clean", filtered])
+    return all(
+        subprocess.run(step, cwd=paths.root(), check=False, capture_output=True).returncode == 0 for step in steps
+    )

@@ -5,11 +5,12 @@ import shutil
 import subprocess
 import sys
 
+import nbformat
 import openpyxl
 import pandas as pd
 import pytest
 
-from institute_lib import cli, paths
+from institute_lib import charts, cli, disclosure, paths
 from institute_lib.errors import DataError
 from institute_lib.registers import identity
 from institute_lib.runs import places
@@ -270,3 +271,17 @@ def test_asking_for_help_imports_no_heavy_library():
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     assert "status" in finished.stdout
+
+
+def test_a_brief_beside_a_quarters_plotly_shares_it_unless_it_shall_go_alone(tmp_path):
+    table = disclosure.exempt(pd.DataFrame({"level": ["a"], "n": [9]}), reason="not_personal", source="S")
+    shown = charts.draw_bars(table)._repr_mimebundle_()
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=shown)])
+    place = tmp_path / "2025Q4" / "01_first" / "320613"
+    place.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), place / "executed.ipynb")
+    (tmp_path / "2025Q4" / "plotly.min.js").touch()
+    for options, alone in (([], False), (["--single"], True)):
+        assert cli.main(["brief", str(place / "executed.ipynb"), *options]) == 0
+        page = (place / "executed.html").read_text(encoding="utf-8")
+        assert ('src="../../plotly.min.js"' not in page) == alone == (len(page) > 4_000_000)

@@ -117,7 +117,7 @@ def test_no_text_of_a_chart_is_cut_at_its_edge(drawn):
 
 def test_nothing_is_logged_and_nothing_but_the_file_is_asked_for(drawn):
     assert drawn.console == []
-    assert requested(drawn) == [drawn.path.as_uri()]
+    assert requested(drawn) == [drawn.path.as_uri(), (drawn.path.parents[2] / brief.SHARED_NAME).as_uri()]
 
 
 def test_the_page_says_its_language_and_has_one_title(drawn, job):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MOST = 60
 CROWDED = 14
 LONG = 8
-MOST_POINTS = 300  # above this many points, labels cannot but cover some
+MOST_POINTS = 60  # above this many points, labels cannot but cover some
 REACHES = (25.0, 40.0, 60.0, 90.0)  # how far a label may move, in pixels
 COVERED, DISTANT = 6.0, 4.0  # what a covered point and a move of the full reach cost, in square pixels of overlap
 _PASSES = 25

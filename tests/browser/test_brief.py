@@ -164,7 +164,7 @@ def test_it_prints_to_pages_of_a4_with_charts_uncut(opened):
     assert page.locator("details.methods").evaluate("fold => fold.open")
 
 
-def test_a_static_picture_shows_where_no_script_runs(browser, tmp_path, make_notebook):
+def test_a_static_picture_shows_where_no_script_runs_and_on_paper(browser, tmp_path, make_notebook):
     table = disclosure.exempt(_stations(), reason="not_personal", source="S")
     drawn = charts.draw_bars(table, language="en")
     picture = (
@@ -173,11 +173,13 @@ def test_a_static_picture_shows_where_no_script_runs(browser, tmp_path, make_not
     chart = charts.Chart(drawn.figure, table, title="Map", alt="A map.", svg=picture, language="en")
     path = brief.export(make_notebook([chart], "en"), tmp_path / "map.html", language="en")
     assert "alert(5)" not in path.read_text(encoding="utf-8")
-    for scripts, visible in ((False, 1), (True, 0)):
+    for scripts, media, still in ((False, "screen", True), (True, "screen", False), (True, "print", True)):
         context = browser.new_context(offline=True, java_script_enabled=scripts)
         page = context.new_page()
+        page.emulate_media(media=media)
         page.goto(path.as_uri())
-        assert page.locator(".static svg path").count() == visible
+        assert page.locator(".static svg path").is_visible() == still
+        assert page.locator(".plot").is_visible() != still
         context.close()
 
 

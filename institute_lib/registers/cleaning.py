@@ -80,8 +80,11 @@ def _parser(type_name: str, records: Records, name: str, today: date) -> Parser:
 
 
 def _parse_all(cells: list[Any], parse: Parser) -> list[Value]:
-    seen = {key: parse(key[1]) for key in dict.fromkeys((cell.__class__, cell) for cell in cells)}
-    return [seen[cell.__class__, cell] for cell in cells]
+    """Each different cell once. True equals 1, so where truth values stand among numbers their kinds are told apart."""
+    if bool in set(map(type, cells)):
+        return [parse(cell) for cell in cells]
+    seen = {cell: parse(cell) for cell in dict.fromkeys(cells)}
+    return [seen[cell] for cell in cells]
 
 
 def _problems(records: Records, parsed: dict[str, list[Value]], required: set[str]) -> Iterator[tuple[str, Problem]]:

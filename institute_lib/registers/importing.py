@@ -1,6 +1,7 @@
 """Reading a register, and keeping it as a dated snapshot."""
 
 import gc
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +12,7 @@ import pandas as pd
 
 from institute_lib import paths, tables, terms
 from institute_lib.errors import DataError, ParameterError
-from institute_lib.registers import contract, digests, snapshots
+from institute_lib.registers import contract, digests, snapshots, vocabulary
 from institute_lib.registers.comparison import Comparison, against_last
 from institute_lib.registers.gathering import gather, listed
 from institute_lib.registers.identity import Key, load_key
@@ -103,8 +104,12 @@ def read(
 
 def _read(files: dict[str, Path], table: str, day: date) -> tuple[Imported, pd.DataFrame, Key | None]:
     """A register, its rows with their persons still in them, and the key that took their place."""
+    vocabulary.columns(table)
     with _collecting_later():
+        loading = threading.Thread(target=tables.columns, args=(table,))
+        loading.start()  # the contracts take half a second to load, and reading a workbook mostly waits
         frame, report = gather(files, table, day)
+        loading.join()
         report.refuse_faults()
         key = load_key() if "identity" in frame else None
         return _in_contract(frame, replace(report, key_id=key.id if key else None), key), frame, key

@@ -38,6 +38,7 @@ def draw_forest(
     *,
     language: str = "zh",
     ratio: bool | None = None,
+    unit: str = "",
     frame: str = "coefficients",
     title: str = "",
     source: str = "",
@@ -48,6 +49,8 @@ def draw_forest(
         safe: a hazard or Cox result, or a table with estimate, ci_low, ci_high and keys (term, level); `n_rows` is
             shown when it is there. For ratios the estimates are logarithms, as models give them.
         ratio: whether to show exp(estimate) on a logarithmic scale; by default for hazard and Cox results.
+        unit: "share" when the estimates are shares (by default those of marginal effects), "people" when they are
+            people in a hundred already; both are shown as people in a hundred.
         frame: which frame of the result, e.g. "marginal_effects".
 
     Raises:
@@ -61,12 +64,14 @@ def draw_forest(
         rows = rows[rows["term"] != INTERCEPT]
     names = _row_names(rows, safe, language)
     figures = rows[["estimate", "ci_low", "ci_high"]].astype(float)
-    figures = figures.map(_exp) if ratio else figures
+    unit = unit or ("share" if frame == "marginal_effects" and not ratio else "number")
+    figures = figures.map(_exp) if ratio else figures * (100 if unit == "share" else 1)
     words = [_estimate(record, language) for record in figures.itertuples(index=False)]
     sizes = next((rows[name] for name in ("rows", "n_rows") if name in rows), None)
     side = words if sizes is None else [f"{word}　{_size(n, language)}" for word, n in zip(words, sizes, strict=True)]
     canvas = _forest(figures, names, side, neutral=1.0 if ratio else 0.0)
-    _forest_axis(canvas, figures, ratio=ratio, language=language)
+    label = "ratio" if ratio else "estimate" if unit == "number" else "people_per_hundred"
+    _forest_axis(canvas, figures, ratio=ratio, title=terms.text(f"charts.{label}", language))
     title = title or safe.title or terms.text("charts.forest_title", language)
     notes = [terms.text("charts.interval_note", language)]
     if sizes is not None:
@@ -156,10 +161,9 @@ def _estimate(record: Sequence[float], language: str) -> str:
     return f"{estimate} [{low}, {high}]"
 
 
-def _forest_axis(canvas: Canvas, figures: pd.DataFrame, *, ratio: bool, language: str) -> None:
+def _forest_axis(canvas: Canvas, figures: pd.DataFrame, *, ratio: bool, title: str) -> None:
     """Ratios on a logarithmic axis with plain ticks, estimates on a linear one."""
-    label = terms.text("charts.ratio" if ratio else "charts.estimate", language)
-    canvas.x_axis(title=label, showgrid=True, gridcolor=FAINT)
+    canvas.x_axis(title=title, showgrid=True, gridcolor=FAINT)
     finite = figures.replace([math.inf, 0.0], math.nan)
     if not ratio or finite.isna().all(axis=None):
         return

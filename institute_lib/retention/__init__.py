@@ -2,8 +2,8 @@
 
 Describe: `person_quarters`, `rates`, `vacancies`, `survival`, `life_table`, `cumulative_incidence`.
 Explain: `hazard` (discrete time, exact on counted cells) and `cox` (continuous time, drivers that change).
-Prepare: `band`, `tenure_spells`, `usable_drivers`, `dependence`. Judge: `judge`, on quarters the model has not seen.
-Use: `change` (what a change in a lever goes with), `pooled` (small districts lean on the city).
+Prepare: `band`, `tenure_spells`, `usable_drivers`, `dependence`. Use: `change` (what a change in a lever goes with).
+Small districts: `pooled`, `local`. Judge: `judge` and `out_of_time`, on quarters that the model has not seen.
 """
 
 from institute_lib.retention.cells import CellCounts, cells
@@ -12,9 +12,10 @@ from institute_lib.retention.dependence import Dependence, dependence
 from institute_lib.retention.drivers import usable_drivers
 from institute_lib.retention.hazard import HazardModel, hazard
 from institute_lib.retention.incidence import IncidenceCurves, cumulative_incidence
-from institute_lib.retention.judgement import Judgement, judge
+from institute_lib.retention.judgement import Judgement, judge, out_of_time
 from institute_lib.retention.levers import LeverChanges, change
 from institute_lib.retention.life_table import LifeTable, life_table
+from institute_lib.retention.local import LocalModel, local
 from institute_lib.retention.pooling import PooledModels, pooled
 from institute_lib.retention.quarters import band, person_quarters, tenure_spells
 from institute_lib.retention.rates import rates, vacancies
@@ -29,6 +30,7 @@ __all__ = [
     "Judgement",
     "LeverChanges",
     "LifeTable",
+    "LocalModel",
     "PooledModels",
     "SurvivalCurves",
     "band",
@@ -40,6 +42,8 @@ __all__ = [
     "hazard",
     "judge",
     "life_table",
+    "local",
+    "out_of_time",
     "person_quarters",
     "pooled",
     "rates",

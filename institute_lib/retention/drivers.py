@@ -102,7 +102,12 @@ def _atom(text: str) -> tuple[str, int]:
 
 
 def usable_drivers(
-    data: pd.DataFrame, *, event: str, drivers: Sequence[str], language: str = "zh"
+    data: pd.DataFrame,
+    *,
+    event: str,
+    drivers: Sequence[str],
+    within: pd.DataFrame | None = None,
+    language: str = "zh",
 ) -> tuple[tuple[str, ...], dict[str, str]]:
     """The drivers that a model of these rows can speak about, and why each other one is left out.
 
@@ -111,6 +116,8 @@ def usable_drivers(
 
     Parameters:
         data: rows; event: 0/1 column; drivers: plain column names, in order of importance.
+        within: the wider rows (of the city) that a pooled model leans on: levels, gaps and ties are then judged there,
+            and of `data` only whether a driver varies.
         language: of the reasons.
 
     Returns:
@@ -119,11 +126,13 @@ def usable_drivers(
     Raises:
         ParameterError: unknown column.
     """
+    wider = data if within is None else within
     require_columns(data, [event, *drivers], table="data")
+    require_columns(wider, [event, *drivers], table="within")
     kept: list[str] = []
     reasons: dict[str, str] = {}
     for driver in drivers:
-        reason = _why_not(data, event, driver, kept, language)
+        reason = _constant(data, driver, language) or _why_not(wider, event, driver, kept, language)
         if reason:
             reasons[driver] = reason
         else:
@@ -131,18 +140,19 @@ def usable_drivers(
     return tuple(kept), reasons
 
 
+def _constant(data: pd.DataFrame, driver: str, language: str) -> str | None:
+    values = data[driver]
+    if values.isna().any() or values.nunique() != 1:
+        return None
+    words = {"driver": driver_word(driver, language), "value": driver_word(values.iloc[0], language)}
+    return terms.text("retention.driver_constant", language, **words)
+
+
 def _why_not(data: pd.DataFrame, event: str, driver: str, kept: list[str], language: str) -> str | None:
     values = data[driver]
     missing = int(values.isna().sum())
     if missing:
         return terms.text("retention.driver_missing", language, driver=driver_word(driver, language))
-    if values.nunique() == 1:
-        return terms.text(
-            "retention.driver_constant",
-            language,
-            driver=driver_word(driver, language),
-            value=driver_word(values.iloc[0], language),
-        )
     if is_number(values):
         return None
     by_level = data.groupby(driver, observed=True)[event].agg(["size", "sum"])
@@ -154,8 +164,11 @@ def _why_not(data: pd.DataFrame, event: str, driver: str, kept: list[str], langu
             driver=driver_word(driver, language),
             level=driver_word(one_sided.index[0], language),
         )
+    code, _ = pd.factorize(values)
     for earlier in kept:
-        if data.groupby(earlier, observed=True)[driver].nunique().max() == 1:
+        other, names = pd.factorize(data[earlier])
+        pairs = np.bincount(other * (code.max() + 1) + code)
+        if np.count_nonzero(pairs) == len(names):
             return terms.text(
                 "retention.driver_decided",
                 language,

@@ -49,6 +49,21 @@ class IncidenceCurves(Result):
             )
         return ("" if language == "zh" else " ").join(parts)
 
+    def at(self, years: float) -> pd.DataFrame:
+        """group, reason, incidence, ci_low, ci_high after so many years of tenure, and `leavers`: those seen by then.
+
+        Missing where nobody is observed for so long.
+        """
+        rows = []
+        for (group, reason), curve in self.table.groupby(["group", "reason"], sort=False):
+            by_then = curve[curve["time"] <= years]
+            seen = curve["time"].max() >= years
+            blank = {"incidence": 0.0, "ci_low": 0.0, "ci_high": 0.0}
+            last = by_then.iloc[-1][list(blank)].to_dict() if len(by_then) else blank
+            values = last if seen else dict.fromkeys(blank, float("nan"))
+            rows.append({"group": group, "reason": reason, **values, "leavers": int(by_then["events"].sum())})
+        return pd.DataFrame(rows)
+
     def to_frame(self) -> pd.DataFrame:
         """The curves as a copy of `table`."""
         return self.table.copy()

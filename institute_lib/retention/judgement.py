@@ -1,6 +1,7 @@
 """How a hazard model does on quarters it has not seen: does it rank, and does it mean what it says."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,8 @@ from institute_lib import terms
 from institute_lib.errors import DataError
 from institute_lib.results import Result
 from institute_lib.retention.counting import event_faults, refuse_faults
-from institute_lib.retention.hazard import HazardModel
+from institute_lib.retention.drivers import as_levels, is_number, usable_drivers
+from institute_lib.retention.hazard import HazardModel, hazard
 from institute_lib.retention.intervals import wilson
 from institute_lib.retention.spells import require_columns
 
@@ -20,7 +22,7 @@ BINS = 10
 class Judgement(Result):
     """auc: the chance that a leaver was given a higher hazard than a stayer. intercept and slope: of the recalibration
     logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated. brier: mean squared error.
-    `calibration`: bin, rows, expected, observed, low, high by tenths of predicted hazard (Wilson).
+    `calibration`: bin, rows, expected, observed, ci_low, ci_high by tenths of predicted hazard (Wilson).
     """
 
     auc: float
@@ -84,6 +86,35 @@ def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
     )
 
 
+def out_of_time(
+    data: pd.DataFrame, *, event: str, drivers: Sequence[str], quarter: str = "quarter", last: int = 4
+) -> Judgement:
+    """Train to `last` quarters before the end, and judge on those quarters.
+
+    Parameters:
+        data: person-quarters; quarter: the column that orders them ("2024Q4").
+        drivers: plain column names. Those that the earlier quarters cannot speak about (constant, a level with nobody
+            leaving, or levels that only came later) are left out, which the warnings say.
+
+    Raises:
+        DataError: too few quarters, or as `judge`. As `hazard` otherwise.
+    """
+    require_columns(data, [quarter, event, *drivers], table="data")
+    quarters = sorted(data[quarter].unique())
+    if len(quarters) <= last:
+        raise DataError(f"judging on the last {last} quarters needs earlier ones; the rows hold {len(quarters)} in all")
+    late = data[quarter].isin(quarters[-last:])
+    train, test = data[~late], data[late]
+    kept, reasons = usable_drivers(train, event=event, drivers=drivers, language="en")
+    new = {name: set(as_levels(test[name])[1]) - set(as_levels(train[name])[1]) for name in kept}
+    new = {name: levels for name, levels in new.items() if levels and not is_number(train[name])}
+    model = hazard(train, event=event, drivers=[name for name in kept if name not in new])
+    notes = [
+        f"{name} is left out: {sorted(levels)[0]!r} first occurs in the last quarters" for name, levels in new.items()
+    ]
+    return replace(judge(model, test), warnings=(*reasons.values(), *notes))
+
+
 def _auc(p: np.ndarray, y: np.ndarray) -> float:
     from scipy.stats import rankdata
 
@@ -114,4 +145,4 @@ def _calibration(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     frame = pd.DataFrame({"bin": np.searchsorted(edges, p, side="left"), "p": p, "y": y})
     table = frame.groupby("bin").agg(rows=("y", "size"), expected=("p", "mean"), observed=("y", "mean"), k=("y", "sum"))
     low, high = wilson(table["k"], table["rows"])
-    return table.drop(columns="k").assign(low=low, high=high).reset_index()
+    return table.drop(columns="k").assign(ci_low=low, ci_high=high).reset_index()

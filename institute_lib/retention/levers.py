@@ -18,7 +18,8 @@ from institute_lib.retention.hazard import HazardModel, driver_label
 @dataclass(frozen=True)
 class LeverChanges(Result):
     """`table`: term, before, after, rate_before, rate_after (leavers in a hundred), estimate (their difference: people
-    in a hundred; below zero fewer leave), se, ci_low, ci_high, p_value. Within `quarters` quarters.
+    in a hundred; below zero fewer leave), se, ci_low, ci_high, p_value, rows (those at the rarer of the two levels; all
+    rows for a number). Within `quarters` quarters.
     """
 
     table: pd.DataFrame
@@ -47,6 +48,21 @@ class LeverChanges(Result):
         ]
         space = "" if language == "zh" else " "
         return space.join([*said, terms.text("retention.association", language)])
+
+    def labelled(self, language: str = "zh") -> pd.DataFrame:
+        """The table with a column `lever` in words: caseload: 40 → 30."""
+        return self.table.assign(
+            lever=[
+                terms.text(
+                    "retention.lever_name",
+                    language,
+                    driver=driver_label(row.term, "", language),
+                    before=_written(row.before, language),
+                    after=_written(row.after, language),
+                )
+                for row in self.table.itertuples()
+            ]
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """The table as a copy."""
@@ -88,10 +104,12 @@ def change(model: HazardModel, levers: Mapping[str, tuple[object, object]], *, q
         notes += _beyond(variable, (before, after))
         means = [mean_hazard(model.problem, beta, {driver: one}, eta, periods=int(quarters)) for one in (before, after)]
         found.append(difference(means[1], means[0]))
-        rows.append((driver, before, after, 100 * means[0][0], 100 * means[1][0]))
+        rows.append(
+            (driver, before, after, 100 * means[0][0], 100 * means[1][0], _rows(model, driver, (before, after)))
+        )
     effects = with_errors(found, model.covariance)
     scaled = effects.assign(**{name: 100 * effects[name] for name in ("estimate", "se", "ci_low", "ci_high")})
-    table = pd.DataFrame(rows, columns=["term", "before", "after", "rate_before", "rate_after"])
+    table = pd.DataFrame(rows, columns=["term", "before", "after", "rate_before", "rate_after", "rows"])
     return LeverChanges(pd.concat([table, scaled], axis=1), int(quarters), model.n_rows, (*model.warnings, *notes))
 
 
@@ -119,6 +137,13 @@ def _value(variable: Variable, value: object) -> object:
     if level not in variable.levels:
         raise ParameterError(f"change: {variable.name!r} has no level {level!r}: {nearest(level, variable.levels)}")
     return level
+
+
+def _rows(model: HazardModel, driver: str, values: tuple[object, object]) -> int:
+    if model.problem.design.variables[driver].kind == "number":
+        return model.n_rows
+    own = model.levels[model.levels["term"].isin([driver]) & model.levels["level"].isin(values)]
+    return int(own["rows"].min()) if len(own) else model.n_rows
 
 
 def _beyond(variable: Variable, values: tuple[object, object]) -> list[str]:

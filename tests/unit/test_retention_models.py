@@ -498,3 +498,23 @@ def test_duckdb_counts_the_cells_that_numpy_counts(rows, monkeypatch, weighted):
     few = retention.cells(data, **options).to_frame()
     monkeypatch.setattr(grouping, "SMALL", 10)
     pd.testing.assert_frame_equal(retention.cells(data, **options).to_frame(), few)
+
+
+def test_a_model_is_judged_on_the_last_four_quarters_by_what_came_before(rows):
+    quarters = [f"20{year}Q{q}" for year in (23, 24) for q in range(1, 5)]
+    data = rows.assign(quarter=np.array(quarters)[np.arange(len(rows)) % 8], late="no")
+    data.loc[data["quarter"].str.startswith("2024") & (data["station"] < 9), "late"] = "yes"
+    judged = retention.out_of_time(data, event="left", drivers=[*DRIVERS, "late"])
+    early, late = data[data["quarter"] < "2024"], data[data["quarter"] >= "2024"]
+    by_hand = retention.judge(retention.hazard(early, event="left", drivers=DRIVERS), late)
+    assert (judged.n_rows, judged.auc, judged.slope) == (len(late), by_hand.auc, by_hand.slope)
+    assert any("Late" in note or "late" in note for note in judged.warnings)
+    with pytest.raises(DataError, match="the rows hold 4 in all"):
+        retention.out_of_time(late, event="left", drivers=DRIVERS)
+
+
+def test_a_judgement_names_rows_without_an_event(rows):
+    model = retention.hazard(rows, event="left", drivers=DRIVERS)
+    later = rows.head(50).assign(left=rows["left"].where(rows.index != 7))
+    with pytest.raises(DataError, match="row 7, column left"):
+        retention.judge(model, later)

@@ -109,3 +109,33 @@ def test_too_few_districts_and_unknown_ones_are_refused(pooled):
         fit(rows)
     with pytest.raises(ParameterError, match="'320699'"):
         pooled.model("320699")
+
+
+def test_an_area_shows_the_model_that_its_data_can_bear():
+    rows = simulate(1, 0.5)[0]
+    bases = {
+        name: retention.local(rows, area=name, event="left", drivers=["certificate", "band"]) for name in DISTRICTS
+    }
+    assert bases[DISTRICTS[0]].basis == "own"
+    assert bases[DISTRICTS[0]].model.n_rows == (rows["district"] == DISTRICTS[0]).sum()
+    assert bases[DISTRICTS[-1]].basis == "city"
+    assert bases[DISTRICTS[-1]].model.n_rows == len(rows)
+    middle = next(one for one in bases.values() if one.basis == "pooled")
+    assert middle.n_events < middle.needed
+    assert "向全市借力" in middle.summary()
+    assert "partial pooling" in bases[DISTRICTS[-1]].summary("en")
+    everywhere = retention.local(rows, area=DISTRICTS, event="left", drivers=["certificate", "band"])
+    assert everywhere.basis == "own"
+    pd.testing.assert_frame_equal(
+        everywhere.to_frame(), retention.hazard(rows, event="left", drivers=["certificate", "band"]).coefficients
+    )
+
+
+def test_drivers_of_a_small_area_are_judged_where_its_model_leans():
+    rows = simulate(4, 0.3)[0].assign(subsidy=lambda frame: np.where(frame["district"] == DISTRICTS[0], "yes", "no"))
+    here = rows[rows["district"] == DISTRICTS[-1]].assign(left=0)
+    alone, _ = retention.usable_drivers(here, event="left", drivers=["band", "subsidy"])
+    leaning, why = retention.usable_drivers(here, event="left", drivers=["band", "subsidy"], within=rows)
+    assert alone == ()
+    assert leaning == ("band",)
+    assert set(why) == {"subsidy"}

@@ -326,3 +326,14 @@ def test_life_table_passes_over_periods_that_nobody_stands_for():
     table = retention.life_table(rows, tenure="year", weights="people", origin=1).table
     assert table["tenure"].tolist() == [1, 2]
     assert table["hazard"].tolist() == [0.4, 0.5]
+
+
+def test_incidences_at_a_time_are_missing_where_nobody_is_seen_for_so_long():
+    workers = spells(*[(f"w{i}", "2020-01-01", f"202{1 + i % 3}-01-01") for i in range(30)])
+    workers["leave_reason"] = ["retired" if i % 2 else "left_field" for i in range(30)]
+    curves = retention.cumulative_incidence(workers, until="2024Q4")
+    at_two = curves.at(2.5).set_index("reason")
+    assert at_two["leavers"].tolist() == [10, 10]
+    np.testing.assert_allclose(at_two["incidence"], 1 / 3)
+    assert curves.at(0.5)["incidence"].tolist() == [0, 0]
+    assert curves.at(9)["incidence"].isna().all()

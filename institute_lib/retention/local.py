@@ -31,7 +31,7 @@ class LocalModel(Result):
         return terms.text(
             f"retention.basis_{self.basis}",
             language,
-            events=terms.count(self.n_events, language),
+            events=terms.count(self.n_events, language) if self.n_events >= FEW_EVENTS else f"<{FEW_EVENTS}",
             needed=terms.count(self.needed, language),
             level=terms.number(self.level, language, 2),
         )

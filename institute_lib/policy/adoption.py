@@ -17,7 +17,12 @@ from institute_lib.policy.aggregation import (
     with_bands,
     with_interval,
 )
-from institute_lib.policy.fixed_effects import few_treated_warning, positive_weights, refuse_no_contrast
+from institute_lib.policy.fixed_effects import (
+    few_clusters_warning,
+    few_treated_warning,
+    positive_weights,
+    refuse_no_contrast,
+)
 from institute_lib.policy.panel import Panel, constant_by_unit, listed, names_of, read_panel
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
 from institute_lib.sharing import once_a_run
@@ -312,6 +317,7 @@ def _levels(data: Panel, table: pd.DataFrame) -> pd.Series:
 
 def _warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
     notes = list(few_treated_warning(int(np.isfinite(start).sum()), len(start)))
+    notes += few_clusters_warning(len(start) if cells.cluster is None else int(cells.cluster.max()) + 1)
     holes = data.gaps()
     if holes:
         notes.append(

@@ -16,6 +16,7 @@ from institute_lib.policy.results import FEW_TREATED, LEVEL, EventEstimates, Pol
 EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
 CELL_COLUMNS = ("group", "period", "estimate", "se", "ci_low", "ci_high")
 COLLINEAR = 1e-9
+FEW_CLUSTERS = 30
 AGGREGATE_COLUMNS = ("kind", "level", "estimate", "se", "ci_low", "ci_high")
 
 
@@ -84,7 +85,11 @@ def two_way(
         n_clusters=fit.n_clusters,
         decomposition=_decomposition(data, start) if exact else None,
         for_sensitivity=study,
-        warnings=(*data.warnings, *few_treated_warning(n_treated, len(data.units))),
+        warnings=(
+            *data.warnings,
+            *few_treated_warning(n_treated, len(data.units)),
+            *(few_clusters_warning(fit.n_clusters) if errors == "cluster" else ()),
+        ),
     )
 
 
@@ -98,6 +103,13 @@ def few_treated_warning(n_treated: int, n_units: int) -> tuple[str, ...]:
         f"headline; {n_units - n_treated} units are never treated, and the smallest p that placebos among them can "
         f"reach is {1 / comb(n_units, n_treated):.3g}; for one treated unit use policy.pilot",
     )
+
+
+def few_clusters_warning(n_clusters: int) -> tuple[str, ...]:
+    """That the large-sample theory behind such errors wants more groups (Cameron, Gelbach and Miller 2008)."""
+    if n_clusters >= FEW_CLUSTERS:
+        return ()
+    return (f"{n_clusters} clusters: with fewer than {FEW_CLUSTERS}, errors by cluster tend to be too small",)
 
 
 def _starts(data: Panel, treated: str) -> np.ndarray:

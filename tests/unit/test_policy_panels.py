@@ -275,3 +275,11 @@ def test_small_groups_with_covariates_are_estimated_with_one_warning(panel):
     effect = policy.staggered(near, **STAGGERED, covariates=["x"])
     assert np.isfinite(effect.att)
     assert sum("poor overlap" in one for one in effect.warnings) == 1
+
+
+def test_few_clusters_are_warned_of(panel):
+    for found in (policy.two_way(panel, **TWO_WAY), policy.staggered(panel, **STAGGERED)):
+        assert any(one.startswith("10 clusters") for one in found.warnings)
+    wide = pd.concat([panel.assign(district=panel["district"] + str(copy)) for copy in range(3)])
+    noisy = wide.assign(share=wide["share"] + np.random.default_rng(1).normal(size=len(wide)))
+    assert not any("clusters" in one for one in policy.two_way(noisy, **TWO_WAY).warnings)

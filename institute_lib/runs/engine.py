@@ -10,7 +10,7 @@ from typing import Any
 from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 NAME = "institute"
-SAVE_SECONDS = 5.0
+SAVE_SECONDS = 30.0
 
 
 class SparingEngine(NBClientEngine):

@@ -33,8 +33,9 @@ class Ladder(Result):
         return self.frame.copy()
 
     def totals(self) -> pd.Series:
-        """Persons on each rung, all districts together."""
-        return self.frame.groupby("rung", sort=False)["persons"].sum()
+        """Persons on each rung, all districts together, from the lowest certificate up."""
+        summed = self.frame.groupby("rung", sort=False)["persons"].sum()
+        return summed.reindex([rung for rung in (*LEVELS, *TITLES) if rung in summed.index])
 
     def by_district(self) -> pd.DataFrame:
         """district, certified, supervisors (trainees included), per_hundred: where supervisors are short."""

@@ -248,9 +248,8 @@ def _in_words(row: Mapping[str, object], language: str) -> dict[str, str]:
         per, bound = row[f"{side}_per_10000"], row[f"{side}_bound"]
         known = not pd.isna(per) and bound != "missing"
         digits = 2 if not known or per < 100 else 0
-        shown[f"{side}_per_10000"] = (
-            areas.stated(terms.number(per, language, digits), bound, language) if known else terms.MISSING[language]
-        )
+        stated = areas.stated(terms.number(per, language, digits), bound, language) if known else ""
+        shown[f"{side}_per_10000"] = _marked(stated, row[f"{side}_status"], language) or terms.MISSING[language]
     shown["gap"] = _gap(row, language)
     shown["years_behind"] = terms.number(row["years_behind"], language, 1)
     shown["source"] = "; ".join(dict.fromkeys(filter(None, (row["here_source"], row["there_source"]))))
@@ -262,7 +261,12 @@ def _figure(row: Mapping[str, object], side: str, language: str) -> str:
     if status == "unpublished":
         return terms.text("talent.unpublished", language)
     stated = _stated(row[f"{side}_value"], row[f"{side}_bound"], row["unit"], language)
-    known = f"status_{status}" in terms.catalogue("talent")
+    return _marked(stated, status, language)
+
+
+def _marked(stated: str, status: str, language: str) -> str:
+    """A register's or a demo's figure says so; a published one stands as it is."""
+    known = stated and f"status_{status}" in terms.catalogue("talent")
     return terms.text(f"talent.status_{status}", language, value=stated) if known else stated
 
 

@@ -503,3 +503,10 @@ def test_figures_in_different_units_are_not_compared():
     changed = PUBLISHED.copy()
     changed.loc[(changed["area"] == "320500") & (changed["indicator"] == "exam_passed"), "unit"] = "percent"
     assert not talent.yardstick(changed).frame.set_index("indicator").loc["exam_passed", "comparable"]
+
+
+def test_a_demo_figure_says_so_per_resident_too():
+    found = talent.yardstick(PUBLISHED, registers={"lecturers": 12.0}, population=areas.population())
+    row = found.shown("zh").set_index("indicator").loc["社工讲师"]
+    assert row["here_per_10000"].endswith("（演示）")
+    assert not row["there_per_10000"].endswith("（演示）")

@@ -84,7 +84,7 @@ class Equity(Result):
 
     def deciles(self) -> pd.DataFrame:
         """The Lorenz curve at every tenth of the people, the least provided first: people, value (shares)."""
-        tenths = np.linspace(0, 1, 11)
+        tenths = np.arange(11) / 10
         return pd.DataFrame({"people": tenths, "value": np.interp(tenths, self.lorenz["people"], self.lorenz["value"])})
 
     def to_frame(self) -> pd.DataFrame:

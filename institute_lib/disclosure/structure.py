@@ -75,7 +75,7 @@ def equations(keys: pd.DataFrame, figures: np.ndarray | None = None) -> list[Lin
     found: dict[tuple, list[int]] = {}
     for axis, name in enumerate(keys.columns):
         values = list(dict.fromkeys(keys[name]))
-        above = parents(values) or _sums(position, axis, values, figures)
+        above = parents(values) or ({} if name in TIMES else _sums(position, axis, values, figures))
         for record, i in position.items():
             parent = above.get(record[axis])
             whole = (*record[:axis], parent, *record[axis + 1 :])

@@ -160,7 +160,10 @@ def release(
         own = _concerning(given_away, one) if one in ready else ()
         findings = (*one.findings, *own)
         held = _holding(one.reasons, findings, accept)
-        digest = "" if held else _copy(one, folder / RELEASED)
+        copy = folder / RELEASED / one.notebook / one.area / BRIEF
+        digest = "" if held else _copy(one, copy)
+        if held:
+            copy.unlink(missing_ok=True)  # what passed once and does not now may leave no longer
         accepted = tuple(sorted({finding.rule for finding in findings if finding.rule in accept}))
         items.append(Item(one.notebook, one.area, not held, one.reasons, findings, accepted, digest))
         leaving += [] if held else [one.figures]
@@ -253,9 +256,8 @@ def _shown(executed: Path, language: str) -> Iterator[tuple[bool, dict[str, Any]
                 yield False, data[TABLE_MIME][language]
 
 
-def _copy(one: _Candidate, released: Path) -> str:
+def _copy(one: _Candidate, target: Path) -> str:
     """Write the brief, whole or not at all, and return its hash."""
-    target = released / one.notebook / one.area / BRIEF
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{BRIEF}.{os.getpid()}.part")
     partial.write_text(one.page, encoding="utf-8", newline="\n")

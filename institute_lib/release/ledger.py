@@ -27,7 +27,7 @@ COUNTS = re.compile(
     r"^(n|counts?|headcount|persons?|people|workers|heads|stock|employed|contributors|sat|rows)$|_count$"
 )
 STEPS = {"share": 0.001, "count": 1.0, "yuan": 1.0, "integer": 1.0}
-Figures = pd.DataFrame | SafeTable | Path | str | Iterable[Any]
+Figures = pd.DataFrame | SafeTable | Path | str | Iterable[Any] | None
 
 
 def place() -> Path:
@@ -107,6 +107,8 @@ def rows_of(figures: Figures, *, table: str = "", **context: Any) -> pd.DataFram
         table: the name of the table, for findings; by default its title.
         context: fields that all rows share, such as district and quarter.
     """
+    if figures is None:
+        return _frame([])
     if isinstance(figures, SafeTable):
         listed = show.figures(figures)
         return from_records(listed["records"], table=table or figures.title, method=listed["method"], **context)

@@ -62,6 +62,11 @@ def test_a_total_under_any_name_is_known_because_it_adds_up():
     assert safe.hidden == 4
 
 
+def test_a_quarter_is_never_the_total_of_the_others():
+    table = pd.DataFrame({"quarter": ["2025Q1", "2025Q2", "2025Q3", "2025Q4"], "n": [4, 20, 30, 54]})
+    assert list(disclosure.protect(table, rows="quarter", value="n").status) == ["primary", "shown", "shown", "shown"]
+
+
 def test_districts_given_by_name_add_up_to_their_city():
     table = pd.DataFrame({"district": ["南通市", "崇川区", "海门区", "通州区"], "n": [120, 8, 52, 60]})
     assert list(disclosure.protect(table, rows="district", value="n").status) == [

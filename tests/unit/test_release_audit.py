@@ -50,7 +50,7 @@ def test_a_blank_that_another_release_of_the_quarter_fills_is_found():
     before = figures("headcount", "2025Q4", {"320600": 374}, table="city", release="a")
     values = {**NANTONG, "320685": None}
     del values["320600"]
-    assert release.audit([], figures("headcount", "2025Q4", values)) == []  # alone it gives nothing away
+    assert release.audit(None, figures("headcount", "2025Q4", values)) == []  # alone it gives nothing away
     (found,) = release.audit(before, figures("headcount", "2025Q4", values, table="districts", release="b"))
     assert (found.rule, found.what) == ("audit_margins", str(374 - 370))
     assert found.tables == ("a city", "b districts")

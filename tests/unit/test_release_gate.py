@@ -192,6 +192,16 @@ def test_an_earlier_release_counts(home):
     assert later == {"03_x": True, "05_x": False}
 
 
+def test_what_passed_once_and_does_not_now_is_taken_back_from_the_folder(home):
+    place = job(home)
+    record = release.release("2025Q4", by="a")
+    copy = record.path.parent / "released" / "03_x" / "320613" / "brief.html"
+    assert copy.is_file()
+    (place / "failure.json").write_text("{}")
+    assert not only(release.release("2025Q4", by="a")).released
+    assert not copy.exists()
+
+
 def test_nobody_releases_without_a_name_and_nothing_without_a_run(home):
     with pytest.raises(ParameterError, match="by="):
         release.release("2025Q4", by=" ")

@@ -159,7 +159,8 @@ def _pair(frame: pd.DataFrame, row: int) -> str | None:
     pair = [frame["x"][row], frame["y"][row]]
     if all(map(pd.isna, pair)):
         return None
-    return ", ".join("missing" if pd.isna(one) else f"{one:.5f}" if isinstance(one, float) else str(one) for one in pair)
+    words = ["missing" if pd.isna(one) else f"{one:.5f}" if isinstance(one, float) else str(one) for one in pair]
+    return ", ".join(words)
 
 
 def _named(frame: pd.DataFrame, row: int, identifier: str) -> tuple[str, str]:

@@ -16,13 +16,15 @@ from institute_lib.retention.intervals import wilson
 from institute_lib.retention.spells import require_columns
 
 BINS = 10
+LEAVERS_A_BIN = 20
 
 
 @dataclass(frozen=True)
 class Judgement(Result):
     """auc: the chance that a leaver was given a higher hazard than a stayer. intercept and slope: of the recalibration
     logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated. brier: mean squared error.
-    `calibration`: bin, rows, expected, observed, ci_low, ci_high by tenths of predicted hazard (Wilson).
+    `calibration`: bin, rows, expected, observed, ci_low, ci_high by tenths of predicted hazard, or
+    fewer groups where a tenth would hold under 20 leavers (Wilson's intervals).
     """
 
     auc: float
@@ -141,7 +143,8 @@ def _recalibrate(p: np.ndarray, y: np.ndarray) -> tuple[float, float]:
 
 
 def _calibration(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:
-    edges = np.unique(np.quantile(p, np.linspace(0, 1, BINS + 1)[1:-1]))
+    bins = int(np.clip(y.sum() // LEAVERS_A_BIN, 2, BINS))
+    edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)[1:-1]))
     frame = pd.DataFrame({"bin": np.searchsorted(edges, p, side="left"), "p": p, "y": y})
     table = frame.groupby("bin").agg(rows=("y", "size"), expected=("p", "mean"), observed=("y", "mean"), k=("y", "sum"))
     low, high = wilson(table["k"], table["rows"])

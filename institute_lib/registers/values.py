@@ -92,6 +92,8 @@ def parse_name(cell: Any) -> Value:
     """A person's name, to tell people apart by; it is kept nowhere. Names may be written in any script."""
     if not isinstance(cell, str):
         return Value(fault="name_form")
+    if cell.isalpha() and len(cell) <= LONGEST and not vocabulary.is_missing(cell):
+        return Value(cell)  # letters alone break none of the rules below, and nearly all names are that
     text, remarks = tidy(cell)
     if vocabulary.is_missing(text):
         return Value(None, remarks=remarks)

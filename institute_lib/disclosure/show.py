@@ -18,6 +18,7 @@ from institute_lib.errors import DataError, ParameterError
 HIDDEN = "＊"
 SHARES = re.compile(r"(^|_)(share|rate|stay_rate|percent)$")
 QUARTERS = ("quarter", "period", "treated_from", "partial_quarter", "start", "group")
+PATHS = ("unit", "period")  # the keys of a result's paths of many units
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
@@ -103,13 +104,19 @@ def unit(name: str, column: pd.Series, units: Mapping[str, str]) -> str:
 def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", frame: str | None = None) -> dict[str, Any]:
     """The table as text: `caption`, `columns` (label, numeric), `rows`, `csv` (no live formula), `notes`.
 
-    A table with column keys and one figure is shown wide, one column a key; others as they stand.
+    A table with column keys and one figure is shown wide, one column a key; so are the paths of many units of a
+    result; others as they stand.
     """
     if isinstance(safe, SafeResult):
-        table = safe.tables[frame] if frame else safe.to_frame()
-        columns, rows = _long(table, _Style(language, safe.names))
+        table, style = safe.tables[frame] if frame else safe.to_frame(), _Style(language, safe.names)
+        shown = pd.Series("shown", index=table.index)
+        paths = tuple(table)[:2] == PATHS and len(table.columns) == 3
+        columns, rows = _wide(table, PATHS[:1], PATHS[1], shown, style) if paths else _long(table, style)
     elif len(safe.columns) == 1 and len(safe.values) == 1:
-        columns, rows = _wide(safe, _Style(language, safe.labels, safe.units))
+        style = _Style(language, safe.labels, safe.units)
+        columns, rows = _wide(
+            safe.data[[*safe.rows, *safe.columns, safe.value]], safe.rows, *safe.columns, safe.states, style
+        )
     else:
         keys = (*safe.rows, *safe.columns)
         style = _Style(language, safe.labels, {**safe.units, **dict.fromkeys(keys, "text")})
@@ -196,20 +203,20 @@ def _long(frame: pd.DataFrame, style: _Style, hidden: tuple[Sequence[str], pd.Se
     return columns, rows
 
 
-def _wide(safe: SafeTable, style: _Style) -> Table:
-    """One row a row key, one column a column key, in order of appearance."""
-    (across,), value, frame = safe.columns, safe.value, safe.data
+def _wide(frame: pd.DataFrame, keys: Sequence[str], across: str, states: pd.Series, style: _Style) -> Table:
+    """One row a row key, one column a column key, in order of appearance; the figure is the last column."""
+    value = frame.columns[-1]
     kind = unit(value, frame[value], style.units)
     heads = list(dict.fromkeys(frame[across]))
-    columns = [{"key": name, "label": style.label(name), "numeric": False} for name in safe.rows] + [
+    columns = [{"key": name, "label": style.label(name), "numeric": False} for name in keys] + [
         {"key": str(head), "label": style.cell(across, head, "text"), "numeric": True} for head in heads
     ]
     cells: dict[tuple, dict[object, str]] = {}
-    records = frame[list(safe.rows)].itertuples(index=False, name=None)
-    for record, head, figure, state in zip(records, frame[across], frame[value], safe.states, strict=True):
+    records = frame[list(keys)].itertuples(index=False, name=None)
+    for record, head, figure, state in zip(records, frame[across], frame[value], states, strict=True):
         cells.setdefault(record, {})[head] = style.cell(value, figure, kind, state)
     rows = [
-        [style.cell(name, part, "text") for name, part in zip(safe.rows, record, strict=True)]
+        [style.cell(name, part, "text") for name, part in zip(keys, record, strict=True)]
         + [line.get(head, terms.MISSING[style.language]) for head in heads]
         for record, line in cells.items()
     ]

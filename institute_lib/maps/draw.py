@@ -10,7 +10,7 @@ from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable
 from institute_lib.errors import ParameterError
 from institute_lib.maps.drawing import Drawing, compose, restate
-from institute_lib.maps.figure import HATCH, TITLE, canvas, fill, markup, opacity
+from institute_lib.maps.figure import HATCH, LABEL, TITLE, canvas, fill, hatch, markup, opacity
 from institute_lib.maps.marks import marks_at
 from institute_lib.maps.order import Order
 from institute_lib.maps.regions import tiles
@@ -131,7 +131,7 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
     notes = (*((drawing.stamp,) if drawing.stamp else ()), *drawing.notes)
     words = {"language": drawing.language, "title": drawing.title, "alt": drawing.alt, "notes": notes}
     chart = look.finish(canvas(drawing), safe, **words)
-    chart.figure.update_layout(title=TITLE)
+    chart.figure.update_layout(title=TITLE, template={"layout": {"annotationdefaults": LABEL}})
     # Beside the title: on a map the right end belongs to the legend.
     chart.figure.update_annotations({"x": 0, "xanchor": "left"}, selector={"name": look.DEMO})
     return replace(chart, svg=svg(drawing))
@@ -146,8 +146,10 @@ def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
     modes = {index: trace.mode for index, trace in enumerate(picture.data) if trace.type == "scatter"}
     of_regions = [index for index, mode in modes.items() if mode == "lines"]
     of_marks = [index for index, mode in modes.items() if mode == "markers"]
+    for index, region in zip(of_regions, drawings[-1].regions, strict=True):
+        picture.data[index].fillpattern = hatch(region.state)  # a step changes the shape alone
     for index in of_marks:
-        picture.data[index].update(hoverinfo="skip", hovertext=None)
+        picture.data[index].update(hoverinfo="skip", hovertemplate=None, customdata=None, text=None)
     without = [None] * len(of_marks)
     steps = []
     for drawing, quarter in zip(drawings, quarters, strict=True):

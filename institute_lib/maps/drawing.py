@@ -15,7 +15,7 @@ from institute_lib.maps.classes import Classes
 from institute_lib.maps.labels import Label, clear_place, place_labels
 from institute_lib.maps.marks import Mark, marks_of
 from institute_lib.maps.order import Order
-from institute_lib.maps.regions import TILE, in_map_metres, label_place, rings
+from institute_lib.maps.regions import TILE, in_map_metres, label_place, rings, to_screen
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # The map's nominal size in pixels: labels are moved apart for it.
 MAP_WIDTH, MAP_HEIGHT = 470, (260, 640)
 TILE_HEIGHT = 96
+FINEST = 1.5  # pixels: bends smaller than this are not drawn
 STAMP_SIZE, STAMP_SHARE = 23, 0.85  # of the stamp's letters in pixels, and of the map's width that it may take
 # Colour and pattern of a region without a figure: hatched, so that it differs from every class in grey as well.
 STATE_COLOUR = "#8a8a8a"
@@ -88,6 +89,7 @@ def compose(
         raise DataError(f"no shape for {', '.join(sorted(strange))}; the boundaries have {', '.join(shapes['code'])}")
     classes, language = order.classes(), order.language
     shapes = in_map_metres(shapes)
+    shapes = to_screen(shapes, FINEST * _metres_a_pixel(shapes))
     regions = _regions(order, cells, shapes, classes)
     approval = shapes.attrs.get("approval") or ""
     free = bool(shapes.attrs.get("tiles"))
@@ -119,6 +121,11 @@ def compose(
         approval=terms.text("maps.approval", language, number=approval) if approval else "",
         notes=_notes(shapes, stations, language),
     )
+
+
+def _metres_a_pixel(shapes: "gpd.GeoDataFrame") -> float:
+    left, bottom, right, top = shapes.total_bounds
+    return max((right - left) / MAP_WIDTH, (top - bottom) / MAP_HEIGHT[1])
 
 
 def stamp_size(stamp: str) -> float:

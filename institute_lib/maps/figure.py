@@ -5,6 +5,7 @@ and needs a stub script in every page. Polygons on cartesian axes with one scale
 the metres of the analysis, take hatches for hidden regions, and print as they stand on the screen.
 """
 
+from os.path import commonprefix
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,8 +22,19 @@ HATCH = {"hidden": "x", "missing": "/"}
 EDGE = "#4d4d4d"
 STAMP_COLOUR = "#b3261e"
 HEAD, FOOT = 52, 64
+PLACE = np.float32  # whole metres up to 16,000 km, in half the bytes
 
 
+# What all labels of a map have in common, said once.
+LABEL = {
+    "showarrow": False,
+    "arrowhead": 0,
+    "arrowwidth": 0.8,
+    "arrowcolor": EDGE,
+    "font": {"color": "#111111"},
+    "bgcolor": "rgba(255,255,255,0.78)",
+    "borderpad": 1,
+}
 TITLE = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 10}}
 
 
@@ -60,19 +72,23 @@ def markup(text: str) -> str:
     return look.plain(text).replace("\n", "<br>")
 
 
+def hatch(state: str) -> dict:
+    """The pattern over a region whose figure is hidden or missing; of any other region, none."""
+    return {"shape": HATCH.get(state, ""), "fgcolor": STATE_COLOUR, "size": 7}
+
+
 def _region(region: Region, drawing: Drawing) -> "go.Scatter":
     import plotly.graph_objects as go
 
     gap = np.array([[np.nan, np.nan]])
-    line = np.concatenate([part for ring in region.rings for part in (ring, gap)])[:-1].round(0)
-    hatch = {"shape": HATCH.get(region.state, ""), "fgcolor": STATE_COLOUR, "size": 7}
+    line = np.concatenate([part for ring in region.rings for part in (ring, gap)])[:-1].round(0).astype(PLACE)
     return go.Scatter(
         x=line[:, 0],
         y=line[:, 1],
         mode="lines",
         fill="toself",
         fillcolor=fill(region.of, drawing),
-        fillpattern=hatch,
+        fillpattern=hatch(region.state) if region.state in HATCH else None,
         line={"color": EDGE, "width": 1},
         hoveron="fills",
         hoverinfo="text",
@@ -107,16 +123,33 @@ def _marks(drawing: Drawing) -> list["go.Scatter"]:
         edge = {"color": "white", "width": 1 if size > 4 else 0}
         marks.append(
             go.Scatter(
-                x=mark.x.round(0),
-                y=mark.y.round(0),
+                x=mark.x.round(0).astype(PLACE),
+                y=mark.y.round(0).astype(PLACE),
                 mode="markers",
                 marker={"symbol": symbol, "size": size, "color": colour, "line": edge, "opacity": opacity(mark)},
-                hovertext=[markup(words) for words in mark.hover],
-                hoverinfo="text",
                 name=markup(mark.label),
+                **_hover(mark),
             )
         )
     return marks
+
+
+def _hover(mark: Mark) -> dict:
+    """Names and numbers apart, and what all names end with once: a village map has thousands of points."""
+    names = [markup(name) for name in mark.names]
+    backwards = [name[::-1] for name in names]
+    ending = commonprefix(backwards)[::-1] if len(names) > 1 else ""  # noqa: RUF071 (letter by letter is what is meant)
+    parts = [f"%{{customdata[{index}]:,}}" for index in range(mark.figures.shape[1])]
+    detail = "<br>" + markup(mark.detail).format(*parts) if mark.detail else ""
+    figures = {"customdata": _smallest(mark.figures)} if parts else {}
+    text = [name[: len(name) - len(ending)] for name in names]
+    return figures | {"text": text, "hovertemplate": f"%{{text}}{ending}{detail}<extra></extra>"}
+
+
+def _smallest(figures: np.ndarray) -> np.ndarray:
+    """Counts in as few bytes each as the largest of them needs."""
+    whole = figures.size and np.isfinite(figures).all() and (figures == figures.round()).all()
+    return figures.astype(np.result_type(np.int8, np.min_scalar_type(int(figures.max())))) if whole else figures
 
 
 def _legend_box(drawing: Drawing) -> dict:
@@ -133,20 +166,11 @@ def _legend_box(drawing: Drawing) -> dict:
 
 
 def _label(label: Label) -> dict:
-    """A name and a figure at a region, with a thin line to it where it had to move away."""
-    moved = (
-        {"showarrow": True, "ax": label.dx, "ay": label.dy, "arrowhead": 0, "arrowwidth": 0.8, "arrowcolor": EDGE}
-        if label.led
-        else {"showarrow": False, "xshift": label.dx, "yshift": -label.dy}
-    )
-    return moved | {
-        "x": label.x,
-        "y": label.y,
-        "text": "<br>".join(map(markup, label.lines)),
-        "font": {"size": label.size, "color": "#111111"},
-        "bgcolor": "rgba(255,255,255,0.78)",
-        "borderpad": 1,
-    }
+    """A name and a figure at a region, with a thin line to it where it had to move away; the rest says `LABEL`."""
+    dx, dy = round(label.dx), round(label.dy)
+    moved = {"showarrow": True, "ax": dx, "ay": dy} if label.led else {"xshift": dx, "yshift": -dy}
+    words = "<br>".join(map(markup, label.lines))
+    return moved | {"x": round(label.x), "y": round(label.y), "text": words, "font": {"size": label.size}}
 
 
 def _stamp(drawing: Drawing) -> list[dict]:

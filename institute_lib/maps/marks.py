@@ -23,18 +23,38 @@ STYLES = {
     "village": ("#c8501e", 4, "circle"),
     SITE: ("#111111", 11, "x"),
 }
+ROUND = ("town", "village")
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Points of one level: places in metres, hover, the legend's line, and which are shown (one truth value each)."""
+    """Points of one level.
+
+    Attributes:
+        x, y: places in metres.
+        names: of each point; its hover's first line.
+        detail: the hover's second line, with {0}, {1} … for a point's `figures`; empty for none.
+        figures: one row a point.
+        label: the legend's line.
+        shown: which are shown, one truth value each.
+    """
 
     level: str
     x: np.ndarray
     y: np.ndarray
-    hover: tuple[str, ...]
+    names: tuple[str, ...]
+    detail: str
+    figures: np.ndarray
     label: str
     shown: np.ndarray
+
+    @property
+    def hover(self) -> tuple[str, ...]:
+        """Each point's name and figures, in words."""
+        if not self.detail:
+            return self.names
+        lines = (self.detail.format(*(f"{figure:,g}" for figure in row)) for row in self.figures)
+        return tuple(f"{name}\n{line}" for name, line in zip(self.names, lines, strict=True))
 
 
 def marks_of(
@@ -55,10 +75,7 @@ def marks_of(
                 found.append(_station_mark(points[own], shown[own], level, language))
     if sites is not None and len(sites):
         places = in_map_metres(sites.assign(code=sites.index.astype("str")))
-        label = terms.text("maps.site", language, size=terms.number(len(places), language))
-        everywhere = np.ones(len(places), bool)
-        x, y = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
-        found.append(Mark(SITE, x, y, _site_hover(sites, language), label, everywhere))
+        found.append(_sites(places, sites, language))
     return tuple(found)
 
 
@@ -87,7 +104,7 @@ def _works(points: "gpd.GeoDataFrame", at: str | None) -> np.ndarray:
 def _station_mark(points: "gpd.GeoDataFrame", shown: np.ndarray, level: str, language: str) -> Mark:
     label = _label(level, int(shown.sum()), points["point_kind"], language)
     x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
-    return Mark(level, x, y, _station_hover(points, language), label, shown)
+    return Mark(level, x, y, tuple(points["name"]), *_posts(points, language), label, shown)
 
 
 def _label(level: str, size: int, kinds: pd.Series, language: str) -> str:
@@ -96,26 +113,27 @@ def _label(level: str, size: int, kinds: pd.Series, language: str) -> str:
     return counted + terms.text(f"maps.point_{kind}", language)
 
 
-def _station_hover(points: "gpd.GeoDataFrame", language: str) -> tuple[str, ...]:
-    """Each station's name, and its posts where the table has them."""
-    if not {"posts", "posts_filled"} <= set(points):
-        return tuple(points["name"])
-    posts = zip(points["name"], points["posts_filled"], points["posts"], strict=True)
-    return tuple(
-        f"{name}\n{terms.text('maps.posts', language, filled=filled, posts=whole)}"
-        for name, filled, whole in (
-            (name, terms.number(filled, language), terms.number(whole, language)) for name, filled, whole in posts
-        )
-    )
+def _posts(points: "gpd.GeoDataFrame", language: str) -> tuple[str, np.ndarray]:
+    """The line on a station's posts, and their numbers, where the table has them."""
+    columns = ["posts_filled", "posts"]
+    if not set(columns) <= set(points):
+        return "", np.empty((len(points), 0))
+    return terms.text("maps.posts", language, filled="{0}", posts="{1}"), points[columns].to_numpy(float)
 
 
-def _site_hover(sites: "gpd.GeoDataFrame", language: str) -> tuple[str, ...]:
+def _sites(places: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", language: str) -> Mark:
     names = sites["name"] if "name" in sites else [""] * len(sites)
-    added = sites["people_added"] if "people_added" in sites else [None] * len(sites)
-    lines = []
-    for rank, (name, people) in enumerate(zip(names, added, strict=True), 1):
-        line = terms.text("maps.site_rank", language, rank=rank, name=name).strip()
-        if people is not None:
-            line += "\n" + terms.text("maps.site_people", language, people=terms.number(people, language))
-        lines.append(line)
-    return tuple(lines)
+    ranked = tuple(
+        terms.text("maps.site_rank", language, rank=rank, name=name).strip() for rank, name in enumerate(names, 1)
+    )
+    counted = "people_added" in sites
+    return Mark(
+        level=SITE,
+        x=places.geometry.x.to_numpy(),
+        y=places.geometry.y.to_numpy(),
+        names=ranked,
+        detail=terms.text("maps.site_people", language, people="{0}") if counted else "",
+        figures=sites[["people_added"] if counted else []].to_numpy(float),
+        label=terms.text("maps.site", language, size=terms.number(len(places), language)),
+        shown=np.ones(len(places), bool),
+    )

@@ -12,9 +12,10 @@ import numpy as np
 from institute_lib import terms
 from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
 from institute_lib.maps.figure import EDGE, STAMP_COLOUR, fill
-from institute_lib.maps.marks import SITE, STYLES
+from institute_lib.maps.marks import ROUND, SITE, STYLES
 
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
+MANY = 60  # points of one level; more are drawn as one shape, which cannot say each one's name
 HATCH_STEP = 8.0
 # Characters that no XML document may hold, even escaped.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -31,7 +32,9 @@ def svg(drawing: Drawing) -> str:
         f'<title id="t{mark}">{escape(drawing.title)}</title><desc id="d{mark}">{escape(drawing.alt)}</desc>',
         f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
         _text(8, 26, drawing.title, size=17, weight="bold"),
+        f'<g fill-rule="evenodd" stroke="{EDGE}" stroke-width="0.9">',
         *(_region(region, drawing, scale) for region in drawing.regions),
+        "</g>",
         *_marks(drawing, scale),
         *_labels(drawing, scale),
         *_stamp(drawing, scale),
@@ -61,11 +64,19 @@ class _Scale:
 
 def _region(region: Region, drawing: Drawing, scale: _Scale) -> str:
     outline = [np.column_stack(scale(ring[:, 0], ring[:, 1])) for ring in region.rings]
-    path = "".join("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in ring[:-1]) + "Z" for ring in outline)
+    path = "".join(f"{trail(ring[:-1])}Z" for ring in outline)
     hover = escape(region.hover).replace("\n", "&#10;")
-    edge = f'stroke="{EDGE}" stroke-width="0.9"'
-    ground = f'<path class="region" d="{path}" fill="{fill(region.of, drawing)}" fill-rule="evenodd" {edge}>'
+    ground = f'<path class="region" d="{path}" fill="{fill(region.of, drawing)}">'
     return f"{ground}<title>{hover}</title></path>" + (hatch(outline, region.state) if region.of < 0 else "")
+
+
+def trail(places: np.ndarray) -> str:
+    """A line through places in pixels, to a tenth, each step from the one before: half the bytes of places in full."""
+    tenths = np.round(places * 10).astype(int)
+    steps = np.diff(tenths, axis=0)
+    steps = steps[steps.any(axis=1)]
+    first = f"M{tenths[0, 0] / 10:g} {tenths[0, 1] / 10:g}"
+    return first + "".join(f"l{x / 10:g}{'' if y < 0 else ' '}{y / 10:g}" for x, y in steps)
 
 
 def hatch(outline: list[np.ndarray], state: str) -> str:
@@ -82,13 +93,16 @@ def hatch(outline: list[np.ndarray], state: str) -> str:
         lines += [[(x, top), (x + high, bottom)] for x in starts]
     cut = shapely.get_parts(shapely.intersection(shapely.linestrings(lines), shape))
     ends = [shapely.get_coordinates(part) for part in cut if part.geom_type == "LineString" and not part.is_empty]
-    path = "".join(f"M{a:.1f} {b:.1f}L{c:.1f} {d:.1f}" for (a, b), (c, d) in (end[[0, -1]] for end in ends))
+    path = "".join(trail(end[[0, -1]]) for end in ends)
     return f'<path class="hatch" d="{path}" fill="none" stroke="{STATE_COLOUR}" stroke-width="1.2"/>' if path else ""
 
 
 def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
     drawn = []
     for mark in drawing.marks:
+        if mark.level in ROUND and mark.shown.sum() > MANY:
+            drawn.append(_dots(np.column_stack(scale(mark.x[mark.shown], mark.y[mark.shown])), mark.level))
+            continue
         places = zip(*scale(mark.x, mark.y), mark.hover, mark.shown, strict=True)
         drawn += [
             _mark(x, y, mark.level, f"<title>{escape(hover).replace(chr(10), '&#10;')}</title>")
@@ -98,12 +112,21 @@ def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
     return drawn
 
 
+def _dots(places: np.ndarray, level: str) -> str:
+    """Many points as one line of strokes without length, whose round ends are the dots; on white ones a bit larger."""
+    colour, size, _ = STYLES[level]
+    path = trail(places[np.lexsort(places.round().T)]).replace("l", "m").replace("m", "h0m") + "h0"
+    line = f'd="{path}" fill="none" stroke-linecap="round"'
+    edge = f'<path {line} stroke="#ffffff" stroke-width="{size + 1.6:g}"/>' if size > 4 else ""
+    return f'{edge}<path class="stations" {line} stroke="{colour}" stroke-width="{size:g}"/>'
+
+
 def _mark(x: float, y: float, level: str, title: str = "") -> str:
     """A dot for towns and villages, a diamond above them, a cross for a new site: told apart without colour."""
     colour, size, _ = STYLES[level]
     half = size / 2
     paint = f'class="station" fill="{colour}" stroke="#ffffff" stroke-width="{0.8 if half > 2 else 0}"'
-    if level in ("town", "village"):
+    if level in ROUND:
         return f'<circle {paint} cx="{x:.1f}" cy="{y:.1f}" r="{half:g}">{title}</circle>'
     if level == SITE:
         bars = f"M{x - half:.1f} {y - half:.1f}l{size:g} {size:g}m0 {-size:g}l{-size:g} {size:g}"
@@ -113,17 +136,25 @@ def _mark(x: float, y: float, level: str, title: str = "") -> str:
 
 
 def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
-    drawn = []
+    """The labels, first in thick white, then in ink: a page lets the order of paint through for no letter."""
+    if not drawing.labels:
+        return []
+    lines, words, usual = [], [], drawing.labels[0].size
     for label in drawing.labels:
         x, y = scale(label.x, label.y)
         left, top = x + label.dx, y + label.dy - label.size * 1.2 * (len(label.lines) - 1) / 2 + label.size * 0.35
         if label.led:
-            ends = f'x1="{x:.1f}" y1="{y:.1f}" x2="{left:.1f}" y2="{y + label.dy:.1f}"'
-            drawn.append(f'<line {ends} stroke="{EDGE}" stroke-width="0.8"/>')
+            lines.append(trail(np.array([[x, y], [left, y + label.dy]])))
         for index, line in enumerate(label.lines):
-            below = top + index * label.size * 1.2
-            drawn.append(_text(left, below, line, size=label.size, anchor="middle", halo=True))
-    return drawn
+            size = "" if label.size == usual else f' font-size="{label.size:g}"'
+            place = f'x="{left:.0f}" y="{top + index * label.size * 1.2:.0f}"{size}'
+            words.append(f"<text {place}>{escape(line)}</text>")
+    letters, style = "".join(words), f'text-anchor="middle" font-size="{usual:g}"'
+    return [
+        f'<path d="{"".join(lines)}" fill="none" stroke="{EDGE}" stroke-width="0.8"/>' if lines else "",
+        f'<g {style} fill="#ffffff" stroke="#ffffff" stroke-width="3">{letters}</g>',
+        f'<g {style} fill="#111111">{letters}</g>',
+    ]
 
 
 def _legend(drawing: Drawing) -> list[str]:

@@ -7,6 +7,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from institute_lib import areas, coverage, disclosure, maps, terms
@@ -14,7 +15,8 @@ from institute_lib.brief import page
 from institute_lib.errors import DataError, DisclosureError, ParameterError
 from institute_lib.maps.classes import SEQUENCE, classify
 from institute_lib.maps.labels import place_labels
-from institute_lib.maps.regions import rings
+from institute_lib.maps.regions import rings, to_screen
+from institute_lib.maps.svg import MANY
 
 CODES = ("320612", "320613", "320614")
 SHARES = (0.25, 0.5, 1.0)
@@ -138,11 +140,11 @@ def test_the_tile_grid_has_a_place_for_every_district_of_both_cities(city):
 def test_hidden_and_missing_regions_are_hatched_and_their_figures_are_nowhere():
     chart = maps.draw_coverage_map(protected(), boundaries=boundaries())
     patterns = [trace.fillpattern.shape for trace in regions_of(chart)]
-    assert patterns == ["", "x", "x"]
+    assert patterns == [None, "x", "x"]
     assert "10.0%" not in chart.figure.to_json() + chart.svg
     assert "人数过少，不予显示（2个）" in texts_of(chart.svg)
     missing = maps.draw_coverage_map(safe(shares=(0.25, None, 1.0)), boundaries=boundaries())
-    assert [trace.fillpattern.shape for trace in regions_of(missing)] == ["", "/", ""]
+    assert [trace.fillpattern.shape for trace in regions_of(missing)] == [None, "/", None]
     assert "未报送或无数据（1个）" in texts_of(missing.svg)
 
 
@@ -195,6 +197,22 @@ def test_text_from_data_stays_text():
     assert ElementTree.fromstring(control.svg).find(f"{SVG}title").text == "a\ufffdb\ufffd"
 
 
+def strokes(path: str) -> list[list[tuple[float, float]]]:
+    """The lines of an SVG path that uses M, m, l, h0 and Z: each a list of places."""
+    lines, x, y = [], 0.0, 0.0
+    for letter, numbers in re.findall(r"([MmlhZ])([-\d. ]*)", path):
+        step = [float(number) for number in re.findall(r"-?[\d.]+", numbers)]
+        if letter == "M":
+            x, y = step
+        elif letter in "ml":
+            x, y = x + step[0], y + step[1]
+        if letter in "Mm":
+            lines.append([])
+        if letter in "Mml":
+            lines[-1].append((x, y))
+    return lines
+
+
 def test_the_static_picture_says_itself_and_keeps_its_shapes():
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), language="en")
     root = ElementTree.fromstring(chart.svg)
@@ -204,9 +222,10 @@ def test_the_static_picture_says_itself_and_keeps_its_shapes():
     assert root.find(f"{SVG}desc").text == chart.alt
     width, height = map(float, root.get("viewBox").split()[2:])
     numbers = [
-        tuple(map(float, pair))
+        place
         for path in root.findall(f".//{SVG}path[@class='region']")
-        for pair in re.findall(r"([\d.]+) ([\d.]+)", path.get("d"))
+        for line in strokes(path.get("d"))
+        for place in line
     ]
     assert len(numbers) == 3 * 4
     assert all(0 <= x <= width and 0 <= y <= height for x, y in numbers)
@@ -233,10 +252,10 @@ def test_hatching_stays_inside_its_region():
         root = ElementTree.fromstring(chart.svg)
         drawn = root.findall(f".//{SVG}path[@class='hatch']")
         assert len(drawn) == regions + 1  # and the legend's
-        lines = np.array(re.findall(r"M([\d.]+) ([\d.]+)L([\d.]+) ([\d.]+)", drawn[0].get("d")), float)
+        lines = np.array(strokes(drawn[0].get("d"))).reshape(-1, 4)
         assert len({np.sign((d - b) / (c - a)) for a, b, c, d in lines}) == directions
         shapes = [path.get("d") for path in root.findall(f".//{SVG}path[@class='region']")]
-        corners = np.array(re.findall(r"([\d.]+) ([\d.]+)", shapes[1]), float)
+        corners = np.concatenate(strokes(shapes[1]))
         x, y = lines[:, [0, 2]], lines[:, [1, 3]]
         assert (x >= corners[:, 0].min() - 0.2).all()
         assert (x <= corners[:, 0].max() + 0.2).all()
@@ -348,15 +367,53 @@ def test_proposed_sites_are_crosses_with_their_gain():
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), sites=sites)
     (mark,) = marks_of(chart)
     assert (mark.marker.symbol, mark.name, len(mark.x)) == ("x", "拟新增站点（2个）", 2)
-    assert mark.hovertext[0] == "拟新增第1处 甲<br>新增覆盖居民 1,200人"
+    assert mark.hovertemplate == "%{text}<br>新增覆盖居民 %{customdata[0]:,}人<extra></extra>"
+    assert (list(mark.text), mark.customdata.tolist()) == (["拟新增第1处 甲", "拟新增第2处 乙"], [[1200], [300]])
     assert len(ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='site']")) == 2 + 1  # and the legend's
 
 
 def test_the_hover_of_a_station_says_its_posts():
     posts = stations().points.drop(columns="geometry").assign(posts=[7.0, 30.0], posts_filled=[5.0, 27.0])
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(posts)))
-    hovers = [trace.hovertext[0] for trace in marks_of(chart)]
-    assert "站&lt;1&gt;<br>在岗5人，岗位7个" in hovers
+    hovers = {trace.text[0]: (trace.hovertemplate, trace.customdata[0].tolist()) for trace in marks_of(chart)}
+    assert hovers["站&lt;1&gt;"] == (
+        "%{text}<br>在岗%{customdata[0]:,}人，岗位%{customdata[1]:,}个<extra></extra>",
+        [5, 7],
+    )
+
+
+def test_what_all_points_of_a_level_end_with_is_written_once_and_read_in_every_hover():
+    posts = stations().points.drop(columns="geometry").assign(level="village", name=["甲村社工室", "乙村社工室"])
+    (mark,) = marks_of(
+        maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(posts)))
+    )
+    assert (list(mark.text), mark.hovertemplate) == (["甲", "乙"], "%{text}村社工室<extra></extra>")
+
+
+def test_many_points_are_one_shape_of_dots_that_stand_where_the_points_do():
+    one = stations().points.iloc[[0] * (MANY + 1)].drop(columns="geometry").reset_index(drop=True)
+    many = one.assign(station_id=[f"s{n}" for n in one.index], x=one["x"] + 0.001 * one.index, level="village")
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(many)))
+    few = maps.draw_coverage_map(
+        safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(many.iloc[:MANY]))
+    )
+    (dots,) = ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='stations']")
+    circles = ElementTree.fromstring(few.svg).findall(f".//{SVG}circle")[:MANY]
+    found = sorted(line[0] for line in strokes(dots.get("d")))
+    assert len(found) == MANY + 1
+    drawn = sorted((float(circle.get("cx")), float(circle.get("cy"))) for circle in circles)
+    np.testing.assert_allclose(found[:MANY], drawn, atol=0.1001)
+
+
+def test_bends_too_small_to_be_seen_are_not_drawn_and_neighbours_stay_edge_to_edge():
+    wave = [(5 + 0.001 * (-1) ** n, n / 50) for n in range(51)]
+    left, right = Polygon([(0, 0), *wave, (0, 1)]), Polygon([(10, 0), *wave, (10, 1)])
+    shapes = gpd.GeoDataFrame({"code": ["a", "b"]}, geometry=[left, right], crs=coverage.METRES)
+    drawn = to_screen(shapes, 0.1).geometry
+    assert [len(shape.exterior.coords) for shape in drawn] == [5, 5]
+    assert shapely.coverage_is_valid(drawn.to_numpy())
+    apart = shapes.set_geometry([left, box(4, 0, 10, 1)])
+    assert to_screen(apart, 0.1).geometry.iloc[0].equals(left)
 
 
 def test_before_and_after_are_drawn_in_the_same_classes():

@@ -19,7 +19,7 @@ from institute_lib.registers import identity
 
 CITY, QUARTER, LAST_DAY = "320600", "2025Q4", date(2025, 12, 31)
 HEADERS = ["姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
-PEOPLE, SEED = 420, 20251231
+PEOPLE, SEED = 980, 20251231  # enough that ten and more leave each district in a year: fewer are not shown
 SURNAME, GIVEN = "甄", "珏珩珺琮琰瑭璟璩瓒昉昶晁晗晞煊焱熠燚"  # fictitious people all, of one rare surname
 PERSONAL = tuple(map(re.compile, (f"{SURNAME}[{GIVEN}]{{2}}", r"(?=(\d{17}[\dX]))", r"(?=(1[3-9]\d{9}))")))
 ESCAPE = re.compile(r"\\u([0-9a-f]{4})")
@@ -33,7 +33,7 @@ def a_person(draw: random.Random, serial: int, district: str) -> list[object]:
     entered = date(2019, 1, 1) + timedelta(days=draw.randrange(365 * 6 + 180))
     level = draw.choice(["未持证", "未持证", "助理", "助理", "中级", "高级"])
     pay = draw.randrange(3600, 9600, 100)
-    left = entered + timedelta(days=1 + int(draw.expovariate(1 / (600 + pay / 3))))
+    left = entered + timedelta(days=1 + int(draw.expovariate(1 / (200 + pay / 6))))
     return [
         SURNAME + GIVEN[serial % len(GIVEN)] + GIVEN[serial // len(GIVEN) % len(GIVEN)],
         digits + identity.check_character(digits),

@@ -38,6 +38,8 @@ SVG_ATTRIBUTES = {
         "stroke",
         "stroke-width",
         "stroke-dasharray",
+        "stroke-linecap",
+        "paint-order",
         "opacity",
         "transform",
         "width",

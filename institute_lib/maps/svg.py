@@ -17,6 +17,7 @@ from institute_lib.maps.marks import ROUND, SITE, STYLES
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
 MANY = 60  # points of one level; more are drawn as one shape, which cannot say each one's name
 HATCH_STEP = 8.0
+HALO = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'  # white, under the letters
 # Characters that no XML document may hold, even escaped.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -92,7 +93,7 @@ def hatch(outline: list[np.ndarray], state: str) -> str:
     if state == "hidden":
         lines += [[(x, top), (x + high, bottom)] for x in starts]
     cut = shapely.get_parts(shapely.intersection(shapely.linestrings(lines), shape))
-    ends = [shapely.get_coordinates(part) for part in cut if part.geom_type == "LineString" and not part.is_empty]
+    ends = [shapely.get_coordinates(part) for part in cut if part.geom_type == "LineString" and part.length > 1]
     path = "".join(trail(end[[0, -1]]) for end in ends)
     return f'<path class="hatch" d="{path}" fill="none" stroke="{STATE_COLOUR}" stroke-width="1.2"/>' if path else ""
 
@@ -136,7 +137,7 @@ def _mark(x: float, y: float, level: str, title: str = "") -> str:
 
 
 def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
-    """The labels, first in thick white, then in ink: a page lets the order of paint through for no letter."""
+    """The labels, each with a white halo, and thin lines to those that had to move away."""
     if not drawing.labels:
         return []
     lines, words, usual = [], [], drawing.labels[0].size
@@ -149,11 +150,9 @@ def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
             size = "" if label.size == usual else f' font-size="{label.size:g}"'
             place = f'x="{left:.0f}" y="{top + index * label.size * 1.2:.0f}"{size}'
             words.append(f"<text {place}>{escape(line)}</text>")
-    letters, style = "".join(words), f'text-anchor="middle" font-size="{usual:g}"'
     return [
         f'<path d="{"".join(lines)}" fill="none" stroke="{EDGE}" stroke-width="0.8"/>' if lines else "",
-        f'<g {style} fill="#ffffff" stroke="#ffffff" stroke-width="3">{letters}</g>',
-        f'<g {style} fill="#111111">{letters}</g>',
+        f'<g text-anchor="middle" font-size="{usual:g}" fill="#111111" {HALO}>{"".join(words)}</g>',
     ]
 
 
@@ -207,11 +206,10 @@ def _foot(drawing: Drawing, height: float) -> list[str]:
 
 
 def _text(x: float, y: float, words: str, *, size: float, halo: bool = False, more: str = "", **style: str) -> str:
-    """A line of text; with a halo, the same in white and thick below it."""
+    """A line of text, with a white halo if asked for."""
     if not words:
         return ""
     style = {"weight": "normal", "anchor": "start", "colour": "#111111"} | style
     font = f'font-size="{size:g}" font-weight="{style["weight"]}" text-anchor="{style["anchor"]}"'
     place = f'x="{x:.1f}" y="{y:.1f}" {font} {more}'
-    below = f'<text {place} fill="#ffffff" stroke="#ffffff" stroke-width="3">{escape(words)}</text>' if halo else ""
-    return f'{below}<text {place} fill="{style["colour"]}">{escape(words)}</text>'
+    return f'<text {place} fill="{style["colour"]}"{" " + HALO if halo else ""}>{escape(words)}</text>'

@@ -233,7 +233,9 @@ def test_the_static_picture_says_itself_and_keeps_its_shapes():
 
 def test_a_brief_lets_the_static_picture_through_whole():
     table = safe(shares=(0.25, None, 1.0))
-    chart = maps.draw_coverage_map(table, boundaries=boundaries(), stations=stations(), sites=stations().points)
+    points = coverage.locate(pd.concat([village_rooms(), stations().points.drop(columns="geometry")]))
+    chart = maps.draw_coverage_map(table, boundaries=boundaries(), stations=points, sites=stations().points)
+    assert {"stations", "station", "site", "hatch"} <= set(re.findall(r'class="(\w+)"', chart.svg))
     kept = ElementTree.fromstring(page.picture(chart.svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" '))
     given = ElementTree.fromstring(chart.svg)
     assert [node.tag for node in kept.iter()] == [node.tag for node in given.iter()]
@@ -390,10 +392,17 @@ def test_what_all_points_of_a_level_end_with_is_written_once_and_read_in_every_h
     assert (list(mark.text), mark.hovertemplate) == (["甲", "乙"], "%{text}村社工室<extra></extra>")
 
 
-def test_many_points_are_one_shape_of_dots_that_stand_where_the_points_do():
+def village_rooms() -> pd.DataFrame:
+    """One more than are drawn one by one, in a row."""
     one = stations().points.iloc[[0] * (MANY + 1)].drop(columns="geometry").reset_index(drop=True)
-    many = one.assign(station_id=[f"s{n}" for n in one.index], x=one["x"] + 0.001 * one.index, level="village")
-    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(many)))
+    return pd.DataFrame(
+        one.assign(station_id=[f"s{n}" for n in one.index], x=one["x"] + 0.001 * one.index, level="village")
+    )
+
+
+def test_many_points_are_one_shape_of_dots_that_stand_where_the_points_do():
+    many = village_rooms()
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(many))
     few = maps.draw_coverage_map(
         safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(many.iloc[:MANY]))
     )

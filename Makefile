@@ -24,9 +24,10 @@ setup: $(READY)  ## create or update the environment (.venv)
 report: $(READY)  ## set up, write the demo registers, run the quarterly plan, print where to look
 	@$(BIN)/python -m institute_lib report $(QUARTER)
 
+# Three at once on two processors: much of the time a test waits for a kernel, a browser or a disk.
 test: $(READY)  ## set up and run all tests
 	@$(BIN)/python tests/browser/chromium.py
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 3 --dist loadscope
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m institute_lib lab

@@ -16,6 +16,7 @@ CODE_NAME = re.compile(r"\b[a-z0-9]+(?:_[a-z0-9]+)+\b")  # monthly_pay, 1_to_2, 
 RAW_HEADER = re.compile(r"[a-z][a-z0-9]*(?:[ _-][a-z0-9]+)*")  # a column's own name, underscores shown or not
 ENGLISH_CLAUSE = re.compile(r"(?:\b[a-z][a-z']+[ ,]+){4,}[a-z']+")
 TEXT_KEYS = {"name", "text", "hovertext", "ticktext", "hovertemplate", "legendgroup", "x", "y", "labels"}
+NAME_SLOT, FIGURE_SLOT = "%{text}", re.compile(r"%\{customdata[^}]*\}|<extra></extra>")  # plotly's, in a hover text
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS)
 each_area = pytest.mark.parametrize("area", ["320600", "320613"])
 
@@ -46,6 +47,10 @@ def words(page) -> list[str]:
 def drawn(value: Any, key: str = "") -> Iterator[str]:
     """The texts in a figure: names, hover texts, titles, notes, categories."""
     if isinstance(value, dict):
+        hover = FIGURE_SLOT.sub("", value.get("hovertemplate") or "")
+        if NAME_SLOT in hover:  # a name and what all names end with, put together as the reader sees them
+            yield from (hover.replace(NAME_SLOT, name).replace("<br>", "") for name in value["text"])
+            value = {name: part for name, part in value.items() if name not in ("hovertemplate", "text")}
         for name, part in value.items():
             yield from drawn(part, name)
     elif isinstance(value, list):

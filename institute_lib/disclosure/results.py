@@ -96,7 +96,7 @@ def protect_result(
     return SafeResult(
         MAKER,
         kind=kind,
-        tables=_frames(result, kind),
+        tables=_frames(result, kind, [term for _, term in hidden] if kind in MODELS else []),
         numbers=_numbers(result),
         sentences=_sentences(result, kind, threshold),
         threshold=threshold,
@@ -138,12 +138,8 @@ def _without_small_terms(result: Any, sizes: pd.DataFrame | None, threshold: int
         )
     small = (known[[rows, events]] < threshold).any(axis=1)
     dropped = sorted(set(known.loc[small & ~known["term"].isin(INTERCEPTS), "term"].astype(str)))
-    cleaned = {
-        name: _drop_terms(getattr(result, name), [*dropped, *INTERCEPTS] if dropped else [])
-        for name in ("coefficients", "marginal_effects", "levels")
-        if isinstance(getattr(result, name, None), pd.DataFrame) and _is_field(result, name)
-    }
-    return replace(result, **cleaned), tuple(("coefficients", term) for term in dropped)
+    shown = replace(result, coefficients=_drop_terms(result.coefficients, dropped))
+    return shown, tuple(("coefficients", term) for term in dropped)
 
 
 def _with_reference(coefficients: pd.DataFrame, n_rows: int | None, n_events: int | None) -> pd.DataFrame:
@@ -158,7 +154,9 @@ def _with_reference(coefficients: pd.DataFrame, n_rows: int | None, n_events: in
 
 
 def _drop_terms(frame: pd.DataFrame, dropped: list[str]) -> pd.DataFrame:
-    return frame[~frame["term"].astype(str).isin(dropped)] if "term" in frame else frame
+    """Without these drivers and, once one is gone, without the intercept that was measured beside it."""
+    gone = [*dropped, *INTERCEPTS] if dropped else []
+    return frame[~frame["term"].astype(str).isin(gone)] if "term" in frame else frame
 
 
 def _is_field(result: Any, name: str) -> bool:
@@ -226,10 +224,11 @@ def _check_contributors(contributors: pd.Series, threshold: int) -> None:
         )
 
 
-def _frames(result: Any, kind: str) -> dict[str, pd.DataFrame]:
+def _frames(result: Any, kind: str, dropped: list[str]) -> dict[str, pd.DataFrame]:
+    """Every frame of the result, those it computes when asked for included, without the drivers that were dropped."""
     found = {name: getattr(result, name, None) for name in FRAMES[kind]}
     frames = {name: frame for name, frame in found.items() if isinstance(frame, pd.DataFrame) and len(frame.columns)}
-    return frames or {"result": result.to_frame()}
+    return {name: _drop_terms(frame, dropped) for name, frame in (frames or {"result": result.to_frame()}).items()}
 
 
 def _numbers(result: Any) -> dict[str, float]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from institute_lib import disclosure
+from institute_lib import disclosure, retention
 from institute_lib.disclosure import show
 from institute_lib.disclosure.attack import bounds
 from institute_lib.disclosure.structure import equations
@@ -284,6 +284,17 @@ def test_a_driver_with_one_small_group_leaves_the_model_and_its_sentence(small):
     assert list(safe.frames["coefficients"]["term"]) == ["education"]
     assert "kind" not in safe.summary()
     assert "10" in safe.notes("en")[0]
+
+
+def test_a_driver_that_leaves_a_hazard_leaves_its_effects_in_people_too():
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"kind": rng.choice(["a", "b"], 4000), "certificate": ["none"] * 3995 + ["senior"] * 5})
+    rows["left"] = (rng.random(4000) < 0.1) | (rows.index >= 3998)
+    fitted = retention.hazard(rows, event="left", drivers=["kind", "certificate"])
+    assert "certificate" in set(fitted.marginal_effects["term"])  # the attack: three of five stayed
+    safe = disclosure.protect_result(fitted)
+    for name, frame in safe.frames.items():
+        assert set(frame["term"]) == {"kind"}, name
 
 
 def test_a_one_person_dummy_and_the_intercept_are_that_persons_pay_and_do_not_leave():

@@ -154,30 +154,28 @@ def add_band(
         canvas.add("scatter", x=x, y=bound, fill=fill or "none", **look)
 
 
-def spread(values: Sequence[float], gap: float) -> list[float]:
-    """The values moved apart so that labels do not overlap, each as near its place as a stack allows."""
-    order = sorted(range(len(values)), key=lambda i: values[i])
-    blocks: list[list[float]] = []  # [centre, size] of stacked labels
-    members: list[list[int]] = []
-    for i in order:
-        blocks.append([values[i], 1])
-        members.append([i])
-        while len(blocks) > 1 and blocks[-1][0] - blocks[-2][0] < gap * (blocks[-1][1] + blocks[-2][1]) / 2:
-            (centre, size), (below, other) = blocks.pop(), blocks.pop()
-            blocks.append([(centre * size + below * other) / (size + other), size + other])
-            members[-2:] = [members[-2] + members[-1]]
-    placed = [0.0] * len(values)
-    for (centre, size), group in zip(blocks, members, strict=True):
-        for rank, i in enumerate(group):
-            placed[i] = centre + gap * (rank - (size - 1) / 2)
-    return placed
+def spread(values: Sequence[float], gap: float, span: tuple[float, float]) -> list[float]:
+    """The values moved apart so that labels do not overlap, as near their places as a stack within `span` allows.
+
+    Least squares under an order is isotonic regression of what is left of the values when the gaps are taken off, and
+    with bounds its values cut at them (Barlow et al., 1972).
+    """
+    from scipy.optimize import isotonic_regression
+
+    order = np.argsort(values, kind="stable")
+    steps = gap * np.arange(len(order))
+    lowest, highest = span[0] + gap / 2, span[1] - gap / 2 - gap * (len(order) - 1)
+    placed = np.empty(len(order))
+    near = isotonic_regression(np.asarray(values, float)[order] - steps).x
+    placed[order] = np.clip(near, lowest, max(lowest, highest)) + steps
+    return placed.tolist()
 
 
 def label_ends(canvas: Canvas, ends: Sequence[tuple[float, float, str, str]], span: tuple[float, float]) -> None:
     """Direct labels at the right ends of lines: (x, y, text, colour) each, moved apart within `span` of the y axis."""
     height = canvas.height - canvas.margin["t"] - canvas.margin["b"]
     gap = (span[1] - span[0]) * LINE_HEIGHT / max(height, 1)
-    for (x, _, text, colour), y in zip(ends, spread([end[1] for end in ends], gap), strict=True):
+    for (x, _, text, colour), y in zip(ends, spread([end[1] for end in ends], gap, span), strict=True):
         canvas.note(text, x=x, y=y, xanchor="left", xshift=8, font={"size": 13, "color": darker(colour)})
 
 

@@ -233,7 +233,7 @@ def _slopes(
         )
     for x, anchor, column, texts in zip((0, 1), ("right", "left"), wide, sides, strict=True):
         place = {"x": x, "xanchor": anchor, "xshift": 8 if x else -8}
-        for text, y, colour in zip(texts, spread(list(wide[column]), gap), colours, strict=True):
+        for text, y, colour in zip(texts, spread(list(wide[column]), gap, span), colours, strict=True):
             canvas.note(text, **place, y=y, font={"size": 12.5, "color": colour})
     canvas.y_axis(visible=False, range=span)
     return canvas

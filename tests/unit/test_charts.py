@@ -116,10 +116,18 @@ def test_a_chart_shows_itself_in_jupyter_and_in_a_brief():
 
 
 def test_labels_are_spread_apart_in_their_order():
-    placed = look.spread([1.0, 1.01, 1.02, 5.0], gap=0.5)
+    placed = look.spread([1.0, 1.01, 1.02, 5.0], gap=0.5, span=(0, 6))
     assert placed == sorted(placed)
     assert min(np.diff(placed)) >= 0.5 - 1e-9
     assert placed[3] == 5.0
+    assert placed[1] == pytest.approx(1.01)
+
+
+def test_labels_crowded_at_an_end_of_the_axis_stay_within_it():
+    low = look.spread([0.1, 0.2, 0.3, 9.0], gap=1, span=(0, 10))
+    assert low == pytest.approx([0.5, 1.5, 2.5, 9.0])
+    assert look.spread([9.9, 9.8], gap=1, span=(0, 10)) == pytest.approx([9.5, 8.5])
+    assert look.spread([], gap=1, span=(0, 10)) == []
 
 
 def test_colours_keep_apart_in_grey_and_stand_out_on_white():

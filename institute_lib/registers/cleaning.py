@@ -83,7 +83,9 @@ def _parse_all(cells: list[Any], parse: Parser) -> list[Value]:
     """Each different cell once. True equals 1, so where truth values stand among numbers their kinds are told apart."""
     if bool in set(map(type, cells)):
         return [parse(cell) for cell in cells]
-    seen = {cell: parse(cell) for cell in dict.fromkeys(cells)}
+    different = dict.fromkeys(cells)
+    at_once = values.parse_identities if parse is values.parse_identity else None
+    seen = at_once(different) if at_once else {cell: parse(cell) for cell in different}
     return [seen[cell] for cell in cells]
 
 

@@ -5,7 +5,6 @@ HMAC-SHA256 in hexadecimal: `name 3 …` for a name of three characters, `hash 6
 """
 
 import hashlib
-import hmac
 import os
 import re
 from collections.abc import Iterable
@@ -47,7 +46,7 @@ def plain_name(name: str) -> str:
 
 
 def _keyed(key: Key, text: str) -> str:
-    return hmac.digest(key.secret, f"register {text}".encode(), "sha256").hex()[:32]
+    return key.authenticate(f"register {text}")[:32]
 
 
 _digest = lru_cache(maxsize=1 << 18)(_keyed)  # a scan meets the same words in every brief

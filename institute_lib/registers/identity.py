@@ -9,12 +9,15 @@ import hmac
 import os
 import re
 import secrets
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache, cached_property, lru_cache
 from operator import mul
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from institute_lib import paths
 from institute_lib.errors import DataError
@@ -90,6 +93,37 @@ def parse(text: str) -> Identity:
     raise IdentityFault("identity_form")
 
 
+def are_ordinary(numbers: Sequence[str]) -> np.ndarray:
+    """Whether each number is a resident's in which `parse` finds neither fault nor remark; all at once, which is
+    several times as fast as one by one.
+
+    Args:
+        numbers: of eighteen ASCII characters each.
+
+    Returns:
+        A truth value for each; where it is False, `parse` has to look for itself.
+    """
+    written = np.frombuffer("".join(numbers).encode("ascii"), dtype=np.uint8).reshape(-1, len(WEIGHTS) + 1)
+    digits = written[:, :-1].astype(np.int64) - ord("0")
+    expected = np.frombuffer(CHECK_CHARACTERS.encode("ascii"), dtype=np.uint8)[digits @ WEIGHTS % 11]
+    ordinary = ((digits >= 0) & (digits <= 9)).all(axis=1) & (written[:, -1] == expected)
+    for first, end, holds in ((0, 6, _is_ordinary_area), (6, 14, _is_birth)):
+        at = np.flatnonzero(ordinary)
+        ordinary[at] = _for_each_different(digits[at, first:end], holds)
+    return ordinary
+
+
+def _for_each_different(digits: np.ndarray, holds: Callable[[str], bool]) -> np.ndarray:
+    """Whether something holds of each row of digits, asked once of each different one."""
+    width = digits.shape[1]
+    codes, places = np.unique(digits @ 10 ** np.arange(width)[::-1], return_inverse=True)
+    return np.array([holds(f"{code:0{width}}") for code in codes.tolist()], dtype=bool)[places]
+
+
+def _is_ordinary_area(code: str) -> bool:
+    return _kind(code) == "resident" and _is_known_area(code)
+
+
 def _checked(number: str, remarks: tuple[str, ...]) -> Identity:
     if not _is_birth(number[6:14]):
         raise IdentityFault("identity_birth")
@@ -146,7 +180,26 @@ class Key:
 
     def pseudonym(self, number: str) -> str:
         """HMAC-SHA256 of a normalised identity number, in hexadecimal."""
-        return hmac.digest(self.secret, number.encode(), "sha256").hex()
+        return self.authenticate(number)
+
+    def authenticate(self, text: str) -> str:
+        """HMAC-SHA256 of a text, in hexadecimal.
+
+        By the definition in RFC 2104, from its two padded keys: a register needs half a million of them, and the
+        library's `hmac` sets the key up anew for each, which takes twice as long as the hashing.
+        """
+        inner, outer = self._padded
+        inner, outer = inner.copy(), outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+    @cached_property
+    def _padded(self) -> tuple[Any, Any]:
+        """SHA-256 after the key exclusive-or RFC 2104's `ipad` and `opad`, in one block of 64 bytes."""
+        key = self.secret if len(self.secret) <= 64 else hashlib.sha256(self.secret).digest()
+        block = key.ljust(64, b"\0")
+        return tuple(hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
 
 
 def new_key() -> Path:

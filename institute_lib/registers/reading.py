@@ -8,8 +8,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 from institute_lib.registers import decoding, workbook
 from institute_lib.registers.refusal import Refused
@@ -138,10 +139,13 @@ def _messages(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
 class _Messages(pickle.Unpickler):
     """Plain values, days and times; whatever else a message might hold is not made."""
 
+    made: ClassVar = {("datetime", kind.__name__): kind for kind in (date, datetime, time, timedelta)}
+
     def find_class(self, module: str, name: str) -> Any:
-        if module != "datetime":
-            raise pickle.UnpicklingError(f"{module}.{name}")
-        return super().find_class(module, name)
+        try:
+            return self.made[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"{module}.{name}") from None
 
 
 def _sheet(found: dict[str, Any], **of_the_file: str) -> Sheet:

@@ -2,8 +2,9 @@
 
 import calendar
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
+from itertools import compress
 from typing import Any, NamedTuple
 
 from institute_lib.registers import decoding, identity, vocabulary
@@ -125,6 +126,15 @@ def parse_identity(cell: Any) -> Value:
     except identity.IdentityFault as fault:
         return Value(fault=str(fault))
     return Value(found, remarks=remarks + found.remarks)
+
+
+def parse_identities(cells: Iterable[Any]) -> dict[Any, Value]:
+    """`parse_identity` of many different cells: what is an ordinary number is found for all of them at once."""
+    cells = list(cells)
+    candidates = [cell for cell in cells if isinstance(cell, str) and len(cell) == 18 and cell.isascii()]
+    ordinary = compress(candidates, identity.are_ordinary(candidates))
+    known = {number: Value(identity.Identity(number, "resident")) for number in ordinary}
+    return {cell: known.get(cell) or parse_identity(cell) for cell in cells}
 
 
 def parse_day(*, today: date, epoch_1904: bool = False) -> Parser:

@@ -17,6 +17,8 @@ import string
 import sys
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 
@@ -26,6 +28,7 @@ MAX_CELLS, MAX_SENT = 2_000_000, 100_000_000  # twice the largest register that 
 ROWS_PER_MESSAGE = 5_000
 SPARE_ROWS, WIDEST = 100_000, 702  # rows beyond four times the filled ones, and column ZZ: farther cells are strays
 REFUSED, SHEET, ROWS, END = "refused", "sheet", "rows", "end"
+_BOOK = "xl/workbook.xml"
 _FOREIGN = {"xl/workbook.bin": "xlsb", "word/document.xml": "docx", "ppt/presentation.xml": "pptx", "mimetype": "ods"}
 _TAG = rb"<(?:\w+:)?"
 _CELL = rb"""\br=["']([A-Z]{1,3})(\d{1,7})["']"""
@@ -65,30 +68,34 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
     """
     import python_calamine as calamine
 
-    structure, cells = {}, 0
-    if content.startswith(b"PK"):
-        structure = inspect(content)
+    is_package = content.startswith(b"PK")
+    if is_package:
+        refuse_unsafe(content)
     elif _OLD_ERROR.search(content):
         raise Refusal("old_errors")
+    cells = 0
     try:
-        book = calamine.load_workbook(io.BytesIO(content))
-        for meta in book.sheets_metadata:
-            if meta.typ != calamine.SheetTypeEnum.WorkSheet:
-                continue
-            found = {"name": meta.name, "hidden": meta.visible != calamine.SheetVisibleEnum.Visible}
-            if found["hidden"]:
-                yield SHEET, found
-                continue
-            sheet = book.get_sheet_by_name(meta.name)
-            cells += sheet.total_height * sheet.total_width
-            if cells > MAX_CELLS:
-                raise Refusal("too_large", sheet=meta.name)
-            yield SHEET, found | structure.get(meta.name, {}) | {"merged": _merged_downwards(sheet)}
-            yield from ((ROWS, rows) for rows in _portions(sheet))
+        with ThreadPoolExecutor(1) as beside:  # calamine parses without the interpreter's lock
+            inspection = beside.submit(inspect, content) if is_package else None
+            book = calamine.load_workbook(io.BytesIO(content))
+            for meta in book.sheets_metadata:
+                if meta.typ != calamine.SheetTypeEnum.WorkSheet:
+                    continue
+                found = {"name": meta.name, "hidden": meta.visible != calamine.SheetVisibleEnum.Visible}
+                if found["hidden"]:
+                    yield SHEET, found
+                    continue
+                sheet = book.get_sheet_by_name(meta.name)
+                cells += sheet.total_height * sheet.total_width
+                if cells > MAX_CELLS:
+                    raise Refusal("too_large", sheet=meta.name)
+                structure = inspection.result().get(meta.name, {}) if inspection else {}
+                yield SHEET, found | structure | {"merged": _merged_downwards(sheet)}
+                yield from ((ROWS, rows) for rows in _portions(sheet))
     except calamine.PasswordError:
         raise Refusal("encrypted_or_old") from None
     except calamine.CalamineError as error:
-        raise Refusal("damaged" if structure else "encrypted_or_old", detail=type(error).__name__) from None
+        raise Refusal("damaged" if is_package else "encrypted_or_old", detail=type(error).__name__) from None
 
 
 def _merged_downwards(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -109,12 +116,37 @@ def _portions(sheet: Any) -> Iterator[list[list[Any]]]:
     yield portion
 
 
+def refuse_unsafe(content: bytes) -> None:
+    """What no parser should be given.
+
+    Raises:
+        Refusal: a package that is damaged, encrypted, of another format, or larger than any register; with paths or
+            document types in it; with a stray cell far from the others.
+    """
+    with _package(content) as package:
+        _check_entries(package.infolist())
+        for name in package.namelist():
+            if name.endswith((".xml", ".rels")):
+                _refuse_declarations(package, name)
+        for name, part in _sheets(package):
+            _refuse_strays(package.read(part), name)
+
+
 def inspect(content: bytes) -> dict[str, dict[str, Any]]:
     """A package's structure by sheet: epoch_1904, unstored, errors (row, column), hidden_rows, hidden_columns."""
+    with _package(content) as package:
+        properties = ElementTree.fromstring(package.read(_BOOK)).find("{*}workbookPr")
+        epoch_1904 = properties is not None and properties.get("date1904") in ("1", "true")
+        return {
+            name: {"epoch_1904": epoch_1904} | _inspect_sheet(package.read(part)) for name, part in _sheets(package)
+        }
+
+
+@contextmanager
+def _package(content: bytes) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
-            _check_entries(package.infolist())
-            return _inspect_sheets(package)
+            yield package
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, NotImplementedError, ValueError):
         raise Refusal("damaged") from None
 
@@ -127,28 +159,19 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise Refusal("unsafe_package")
     if any(entry.flag_bits & 1 for entry in entries):
         raise Refusal("encrypted_or_old")
-    if "xl/workbook.xml" not in names:
+    if _BOOK not in names:
         raise Refusal("other_format", detail=next((_FOREIGN[name] for name in names if name in _FOREIGN), "zip"))
     if len(set(names)) < len(names):
         raise Refusal("damaged")
 
 
-def _inspect_sheets(package: zipfile.ZipFile) -> dict[str, dict[str, Any]]:
-    for name in package.namelist():
-        if name.endswith((".xml", ".rels")):
-            _refuse_declarations(package, name)
-    workbook = ElementTree.fromstring(package.read("xl/workbook.xml"))
+def _sheets(package: zipfile.ZipFile) -> Iterator[tuple[str | None, str]]:
+    """Each sheet's name and the part of the package that it is."""
     links = ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))
     targets = {link.get("Id"): link.get("Target", "") for link in links}
-    properties = workbook.find("{*}workbookPr")
-    epoch_1904 = properties is not None and properties.get("date1904") in ("1", "true")
-    found = {}
-    for sheet in workbook.iterfind("{*}sheets/{*}sheet"):
+    for sheet in ElementTree.fromstring(package.read(_BOOK)).iterfind("{*}sheets/{*}sheet"):
         target = targets[next((value for key, value in sheet.attrib.items() if key.endswith("}id")), None)]
-        part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-        name = sheet.get("name")
-        found[name] = {"epoch_1904": epoch_1904} | _inspect_sheet(package.read(part), name)
-    return found
+        yield sheet.get("name"), target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _refuse_declarations(package: zipfile.ZipFile, name: str) -> None:
@@ -161,13 +184,16 @@ def _refuse_declarations(package: zipfile.ZipFile, name: str) -> None:
         raise Refusal("damaged")
 
 
-def _inspect_sheet(xml: bytes, sheet: str | None) -> dict[str, Any]:
+def _refuse_strays(xml: bytes, sheet: str | None) -> None:
     rows = list(map(int, _COMMON_ROW.findall(xml) or _ROW.findall(xml)))
     far = _COMMON_FAR.search(xml) or (_FAR.search(xml) if b"r='" in xml else None)
     if far:  # three letters lie beyond ZZ
         raise Refusal("stray_cell", sheet=sheet, row=int(far[2]))
     if rows and max(rows) > 4 * len(rows) + SPARE_ROWS:
         raise Refusal("stray_cell", sheet=sheet, row=max(rows))
+
+
+def _inspect_sheet(xml: bytes) -> dict[str, Any]:
     has_errors = b't="e"' in xml or b"t='e'" in xml
     has_formulas = b"<f" in xml or b":f" in xml
     has_hidden = b"hidden=" in xml

@@ -1,13 +1,18 @@
 """Identity numbers and the pseudonyms that take their place."""
 
 import hashlib
+import hmac
 import os
+import random
+from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from institute_lib import registers
 from institute_lib.errors import DataError
-from institute_lib.registers import identity
+from institute_lib.registers import identity, values
 
 
 def test_the_check_character_is_that_of_the_standards_own_example():
@@ -60,6 +65,38 @@ def test_birth_year_and_gender_are_read_from_the_number():
 def test_neither_an_identity_nor_a_key_shows_itself():
     assert "32061319900307003X" not in repr(identity.parse("32061319900307003X"))
     assert "secret" not in repr(identity.Key(b"secret" * 8))
+
+
+def test_numbers_judged_all_at_once_are_judged_as_one_by_one():
+    draw = random.Random(11643)
+    areas = ["320613", "320683", "110105", "329999", "810000", "910000", "001122", "320600"]
+    births = ["19900307", "19000101", "18991231", "20260230", "29900307", "00000000"]
+    numbers = []
+    for _ in range(3_000):
+        digits = f"{draw.choice(areas)}{draw.choice(births)}{draw.randrange(1_000):03d}"
+        numbers.append(digits + draw.choice([identity.check_character(digits), *"0X9x A"]))
+    numbers += ["32061319900307O03X", "3206 1199003070030", "-20613199003070031", "AAAAAAAAAAAAAAAAAA"]
+
+    def is_ordinary(number):
+        try:
+            found = identity.parse(number)
+        except identity.IdentityFault:
+            return False
+        return found.number == number and not found.remarks
+
+    judged = identity.are_ordinary(numbers)
+    assert judged.tolist() == [is_ordinary(number) for number in numbers]
+    assert judged.any()
+    cells = {
+        number: values.parse_identity(number) for number in [*numbers, 3.2, "", "不详", "E12345678", date(1990, 1, 1)]
+    }
+    assert values.parse_identities(cells) == cells
+    assert identity.are_ordinary([]).tolist() == []
+
+
+@given(st.binary(min_size=32, max_size=200), st.text(st.characters(codec="utf-8")))
+def test_a_pseudonym_is_the_hmac_of_the_number(secret, text):
+    assert identity.Key(secret).pseudonym(text) == hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 @pytest.fixture

@@ -29,14 +29,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         top.error(f"unrecognized arguments: {' '.join(given_options)}")
     given.options = given_options
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    language = getattr(given, "language", None) or "zh"
     try:
         with _terminated_as_interrupted():
             return given.command(given) or 0
     except InstituteError as error:
-        sys.stderr.write(f"institute: {_in_full(error)}\n")
+        sys.stderr.write(f"institute: {_in_full(error, language)}\n")
         return BAD_INPUT
     except KeyboardInterrupt:
-        sys.stderr.write("institute: interrupted; what was finished is kept, run again to go on\n")
+        sys.stderr.write(f"institute: {_text('interrupted', language)}\n")
         return INTERRUPTED
 
 
@@ -53,10 +54,11 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _in_full(error: InstituteError) -> str:
+def _in_full(error: InstituteError, language: str) -> str:
     """An error's words; of data that break their contract every fault, not only the first ones."""
     faults = getattr(error, "faults", ())
-    return "\n".join([str(error).splitlines()[0], *(f"  {fault}" for fault in faults)]) if faults else str(error)
+    said = error.say(language)
+    return "\n".join([said.splitlines()[0], *(f"  {fault}" for fault in faults)]) if faults else said
 
 
 def parser() -> argparse.ArgumentParser:
@@ -93,6 +95,7 @@ def _add_data_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
     _language(one)
     one = command("key", _key, "make the pseudonym key")
     one.add_argument("action", choices=["new"])
+    _language(one)
 
 
 def _add_run_commands(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -223,7 +226,7 @@ def _check(given: argparse.Namespace) -> int:
             frame = tables.load(name, as_of=given.as_of)
         except DataError as error:
             failed = True
-            sys.stderr.write(f"{_in_full(error)}\n")
+            sys.stderr.write(f"{_in_full(error, language)}\n")
             continue
         source = _text(f"source_{frame.attrs['source']}", language)
         _say(_text("sound", language, table=name, rows=terms.number(len(frame), language), source=source))

@@ -14,7 +14,16 @@ RED, PLAIN = "\x1b[1;31m", "\x1b[0m"
 
 
 class InstituteError(Exception):
-    """An error whose message is written for the person who can mend it."""
+    """An error whose message is written for the person who can mend it.
+
+    `chinese` is the same message in Chinese, where an office meets it (`terms.error`).
+    """
+
+    chinese: str | None = None
+
+    def say(self, language: str) -> str:
+        """The message in a reader's language, or in English where there is no other."""
+        return self.chinese if language == "zh" and self.chinese else str(self)
 
     def _render_traceback_(self) -> list[str]:
         """What Jupyter shows: the kind, the message, and the reader's own line; `%debug` still enters the library."""
@@ -92,6 +101,11 @@ def nearest(value: str, allowed: object) -> str:
     "did you mean '2025Q4'? allowed: 2025Q4"
     """
     names = [str(name) for name in allowed]
-    close = get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    close = closest(value, names)
+    hint = f"did you mean {close!r}? " if close else ""
     return f"{hint}allowed: {', '.join(names)}"
+
+
+def closest(value: str, names: list[str]) -> str | None:
+    """The name that somebody who wrote `value` most likely meant, if there is one."""
+    return next(iter(get_close_matches(str(value), names, n=1, cutoff=0.5)), None)

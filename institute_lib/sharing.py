@@ -19,6 +19,11 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 SHARED_VARIABLE = "INSTITUTE_SHARED"
 READS_VARIABLE = "INSTITUTE_READS"
 KINDS = ("tables", "reports", "sources", "reference", "files")
@@ -146,22 +151,21 @@ def _held_alone(path: Path) -> Iterator[None]:
         yield
 
 
-def lock(file: IO[Any], *, wait: bool) -> bool:
-    """Lock an open file for this process; the operating system lets go when the file is closed or the process ends.
+def lock(file: IO[Any] | int, *, wait: bool) -> bool:
+    """Lock an open file for this process; the operating system lets go when it is closed or the process ends.
 
     Returns:
         Whether the lock was got (always, with `wait`).
     """
     try:
-        if os.name == "nt":
+        if fcntl:
+            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        else:
             import msvcrt
 
-            file.seek(1 << 20)  # a byte beyond the text, so that the holder's line stays readable
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            handle = file if isinstance(file, int) else file.fileno()
+            os.lseek(handle, 1 << 20, os.SEEK_SET)  # a byte beyond the text, so that the holder's line stays readable
+            msvcrt.locking(handle, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
     except OSError:
         if wait:
             raise

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -75,10 +76,7 @@ def compare(table: str = "workers", *, day: str | None = None, root: Path | None
     later = day or (days[-1] if days else None)
     earlier = [known for known in days if later and known < later]
     if later not in days or not earlier:
-        raise DataError(
-            f"table {table!r} has the snapshots {', '.join(days) or '(none)'}: one and an earlier one are needed to "
-            f"compare; import the next register with `institute import FILE --table {table} --compare`"
-        )
+        raise terms.error(DataError, "registers.error_no_snapshots", table=table, days=partial(_listed, days))
     before, after = (pd.read_parquet(folder / table / f"{known}.parquet") for known in (earlier[-1], later))
     return between(table, before, after, days=(earlier[-1], later))
 
@@ -91,6 +89,10 @@ def against_last(table: str, after: pd.DataFrame, *, day: date, root: Path | Non
         return None
     before = pd.read_parquet(folder / table / f"{earlier[-1]}.parquet")
     return between(table, before, after, days=(earlier[-1], day.isoformat()))
+
+
+def _listed(days: list[str], language: str) -> str:
+    return ("、" if language == "zh" else ", ").join(days) or terms.text("registers.none", language)
 
 
 def _folder(root: Path | None) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
-from institute_lib import paths
+from institute_lib import paths, terms
 from institute_lib.errors import DataError
 from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.vocabulary import normal
@@ -97,7 +97,7 @@ def load() -> Digests:
         kind, _, rest = line.partition(" ")
         length, _, digest = rest.partition(" ")
         if kind not in kept or not length.isdigit() or not re.fullmatch(r"[0-9a-f]{32}", digest):
-            raise DataError(f"{path} line {number} is no digest of a register: move the file away and import again")
+            raise terms.error(DataError, "registers.error_digests_form", path=path, number=number)
         kept[kind].add(digest)
         lengths |= {int(length)} if kind == "name" else set()
     return Digests(load_key(), frozenset(kept["name"]), frozenset(kept["hash"]), frozenset(lengths))
@@ -106,5 +106,5 @@ def load() -> Digests:
 def _place() -> Path:
     path = paths.digests()
     if path.resolve().is_relative_to(paths.root().resolve()):
-        raise DataError(f"the digests of the register would lie inside the project ({path}): move the key outside")
+        raise terms.error(DataError, "registers.error_digests_inside", path=path)
     return path

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from institute_lib import terms
 from institute_lib.errors import ParameterError
 from institute_lib.registers import cleaning, conflicts, layout, reading, vocabulary
 from institute_lib.registers.personal import labels, printable
@@ -22,7 +23,7 @@ def listed(path: Path | str | Iterable[Path | str]) -> dict[str, Path]:
     """The files by the names that people are shown: their own, with the folder before it where two are called alike."""
     files = [Path(path)] if isinstance(path, str | Path) else [Path(part) for part in path]
     if not files:
-        raise ParameterError("no file to read: name one or several workbooks or CSV files")
+        raise terms.error(ParameterError, "registers.error_no_file_named")
     own = Counter(file.name for file in files)
     named: dict[str, Path] = {}
     for file in files:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from institute_lib import paths
+from institute_lib import paths, terms
 from institute_lib.errors import DataError
 from institute_lib.registers.vocabulary import normal
 
@@ -214,10 +214,7 @@ def new_key() -> Path:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise DataError(
-            f"the pseudonym key {path} exists and is never overwritten: without it the snapshots of different quarters "
-            "cannot be linked"
-        ) from None
+        raise terms.error(DataError, "registers.error_key_exists", path=path) from None
     with os.fdopen(handle, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32) + "\n")
     return path
@@ -231,25 +228,19 @@ def load_key() -> Key:
     """
     path = _outside_the_project(paths.key())
     if not path.is_file():
-        raise DataError(
-            f"no pseudonym key at {path}: make one with `institute key new`, or, if registers were imported before, "
-            "restore the key they were imported with (a new key cannot be linked to them)"
-        )
+        raise terms.error(DataError, "registers.error_key_missing", path=path)
     if os.name == "posix" and path.stat().st_mode & 0o077:
-        raise DataError(f"the pseudonym key {path} can be read by others: `chmod 600` it")
+        raise terms.error(DataError, "registers.error_key_readable", path=path)
     try:
         secret = bytes.fromhex(path.read_text(encoding="ascii").strip())
     except ValueError:
-        raise DataError(f"the file {path} is not a pseudonym key: restore it from its copy") from None
+        raise terms.error(DataError, "registers.error_key_form", path=path) from None
     if len(secret) < 32:
-        raise DataError(f"the pseudonym key {path} is too short ({len(secret)} bytes): it needs 32")
+        raise terms.error(DataError, "registers.error_key_short", path=path, size=len(secret))
     return Key(secret)
 
 
 def _outside_the_project(path: Path) -> Path:
     if path.resolve().is_relative_to(paths.root().resolve()):
-        raise DataError(
-            f"the pseudonym key would lie inside the project ({path}), where copies carry it away: set "
-            "INSTITUTE_KEY_FILE to a place outside"
-        )
+        raise terms.error(DataError, "registers.error_key_inside", path=path)
     return path

@@ -193,7 +193,7 @@ def _day(day: str | date | None) -> date:
     try:
         return date.fromisoformat(day)
     except ValueError:
-        raise ParameterError(f"as_of {day!r}: write a day as 2025-12-31") from None
+        raise terms.error(ParameterError, "registers.error_as_of", day=day) from None
 
 
 def _in_contract(frame: pd.DataFrame, report: Report, key: Key | None) -> Imported:

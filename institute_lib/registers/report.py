@@ -209,9 +209,9 @@ def check_report(path: Path | str) -> Path:
     """
     path = Path(path)
     if path.suffix not in (".xlsx", ".json"):
-        raise DataError(f"report {path.name!r}: save it as .xlsx or .json")
+        raise terms.error(DataError, "registers.error_report_form", name=path.name)
     if not path.parent.is_dir():
-        raise DataError(f"report {path.name!r}: there is no folder {path.parent}")
+        raise terms.error(DataError, "registers.error_report_folder", name=path.name, folder=path.parent)
     return path
 
 

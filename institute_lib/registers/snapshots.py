@@ -14,7 +14,10 @@ from typing import Any
 
 import pandas as pd
 
+from institute_lib import sharing, terms
 from institute_lib.errors import DataError
+
+LOCK = ".importing"
 
 
 @contextmanager
@@ -26,32 +29,22 @@ def writing(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder):
+        with _locked(folder) as is_ours:
+            if not is_ours:
+                raise terms.error(DataError, "registers.error_importing", folder=folder)
             for partial in folder.glob("*/.*.partial"):
                 partial.unlink()
             yield
-    except BlockingIOError:
-        raise DataError(
-            f"another import is writing to {folder}: wait until it has finished, then import again"
-        ) from None
     except OSError as error:
-        raise DataError(
-            f"nothing was kept: cannot write to {folder} ({error.strerror}); free or open it, then import again"
-        ) from None
+        raise terms.error(DataError, "registers.error_cannot_write", folder=folder, why=error.strerror) from None
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The system lets go of the lock when the process ends, however it ends. Windows has none, and none is taken."""
+def _locked(folder: Path) -> Iterator[bool]:
+    """Whether the folder could be locked; Windows cannot lock a folder, so there a file in it stands for it."""
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT) if sharing.fcntl is None else os.open(folder, os.O_RDONLY)
     try:
-        import fcntl
-    except ImportError:
-        yield
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        yield sharing.lock(handle, wait=False)
     finally:
         os.close(handle)
 
@@ -71,11 +64,8 @@ def check_linkage(folder: Path, key_id: str | None) -> None:
     for manifest in sorted(folder.glob("*/*.json"), key=lambda path: path.stem):
         earlier = json.loads(manifest.read_text(encoding="utf-8"))["key_id"]
         if earlier not in (None, key_id) and manifest.with_suffix(".parquet").is_file():
-            raise DataError(
-                f"the snapshot {manifest.stem} of {manifest.parent.name!r} was made with the key {earlier}, this "
-                f"computer's key is {key_id}: nobody could be followed from one snapshot to the next. Restore the key "
-                f"{earlier}; if it is lost, move the earlier snapshots away and import them again"
-            )
+            of_it = {"day": manifest.stem, "table": manifest.parent.name, "earlier": earlier}
+            raise terms.error(DataError, "registers.error_key_other", ours=key_id, **of_it)
 
 
 def write(
@@ -88,10 +78,7 @@ def write(
     """
     final = folder / table / f"{day}.parquet"
     if final.exists():
-        raise DataError(
-            f"table {table!r} already has a snapshot of {day}; snapshots are never overwritten: give the register's "
-            "own day with --as-of, or move the old file away"
-        )
+        raise terms.error(DataError, "registers.error_snapshot_exists", table=table, day=day)
     companions = {folder / name / f"{day}.parquet": part for name, part in parts.items() if name != table}
     contents = {**companions, final.with_suffix(".json"): manifest, final: parts[table]}
     partials = {path: _write_beside(path, content) for path, content in contents.items()}

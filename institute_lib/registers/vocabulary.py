@@ -5,11 +5,12 @@ import tomllib
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from institute_lib.errors import ParameterError, nearest
+from institute_lib import terms
+from institute_lib.errors import ParameterError
 
 _BRACKETS = re.compile(r"[(\[【].*?[)\]】]")
 _EDGES = "*:;.,、。*#"
@@ -48,7 +49,8 @@ def columns(table: str) -> tuple[Column, ...]:
         ParameterError: no register is imported as that table.
     """
     if table not in tables():
-        raise ParameterError(f"table {table!r} cannot be imported: {nearest(table, tables())}")
+        allowed = partial(terms.nearest_in, value=table, allowed=tables())
+        raise terms.error(ParameterError, "registers.error_table", table=table, nearest=allowed)
     return tuple(
         Column(name, entry["type"], tuple(entry["headers"]), entry.get("required", False))
         for name, entry in declared()["tables"][table].items()

@@ -12,13 +12,16 @@ Texts stand in one TOML catalogue a room (`terms/<room>.toml`), each entry with 
 
 import math
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 import pandas as pd
 
-from institute_lib.errors import ParameterError, nearest
+from institute_lib.errors import InstituteError, ParameterError, closest, nearest
 
+Kind = TypeVar("Kind", bound=InstituteError)
 LANGUAGES = ("zh", "en")
 FONT_STACK = (
     "'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', 'PingFang SC', 'Hiragino Sans GB', "
@@ -57,6 +60,31 @@ def text(key: str, language: str = "zh", **values: object) -> str:
         return entries[entry][language].format(**values)
     except KeyError as missing:
         raise ParameterError(f"terms: text {key!r} ({language}) needs a value for {missing}") from missing
+
+
+def error(kind: type[Kind], key: str, **values: object) -> Kind:
+    """An error that says the text `room.key` in English and, to readers of Chinese, in Chinese (`say`).
+
+    A value that differs between the languages is given as a function of the language.
+    """
+
+    def said(language: str) -> str:
+        filled = {name: value(language) if callable(value) else value for name, value in values.items()}
+        return text(key, language, **filled)
+
+    made = kind(said("en"))
+    made.chinese = said("zh")
+    return made
+
+
+def nearest_in(language: str, value: str, allowed: Iterable[object]) -> str:
+    """The end of such a message: the nearest allowed value, then all of them."""
+    if language == "en":
+        return nearest(value, allowed)
+    names = [str(name) for name in allowed]
+    close = closest(value, names)
+    hint = text("labels.did_you_mean", language, close=close) if close else ""
+    return hint + text("labels.allowed", language, names="、".join(names))
 
 
 def label(name: str, language: str = "zh", *, column: str | None = None) -> str:

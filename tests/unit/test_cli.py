@@ -166,10 +166,14 @@ def test_an_accepted_import_writes_its_report_too(project, workbook, capsys):
 @pytest.mark.parametrize(
     ("extra", "named"),
     [
-        (["--report", "report.pdf"], "save it as .xlsx or .json"),
-        (["--report", "absent/report.json"], "no folder absent"),
-        (["--table", "worker"], "did you mean 'workers'"),
-        (["--as-of", "2025-13-31"], "write a day as 2025-12-31"),
+        (["--report", "report.pdf"], "只能存为.xlsx或.json"),
+        (["--report", "absent/report.json"], "没有文件夹absent"),
+        (["--table", "worker"], "是否要写“workers”"),
+        (["--as-of", "2025-13-31"], "请写成2025-12-31的形式"),
+        (["--report", "report.pdf", "--language", "en"], "save it as .xlsx or .json"),
+        (["--report", "absent/report.json", "--language", "en"], "no folder absent"),
+        (["--table", "worker", "--language", "en"], "did you mean 'workers'"),
+        (["--as-of", "2025-13-31", "--language", "en"], "write a day as 2025-12-31"),
     ],
 )
 def test_a_wrong_option_of_an_import_is_refused_by_name(project, workbook, capsys, extra, named):
@@ -213,13 +217,14 @@ def test_last_is_the_quarter_that_closed_last():
     assert pd.Period(cli._resolved("last"), freq="Q") == pd.Timestamp.now().to_period("Q") - 1
 
 
-def test_an_interrupt_says_that_what_was_finished_is_kept(home, monkeypatch, capsys):
+@pytest.mark.parametrize(("language", "said"), [("zh", "已完成的部分都保留着"), ("en", "what was finished is kept")])
+def test_an_interrupt_says_that_what_was_finished_is_kept(home, monkeypatch, capsys, language, said):
     def interrupted(_given):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "_status", interrupted)
-    assert cli.main(["status", "2025Q4"]) == cli.INTERRUPTED
-    assert "kept" in capsys.readouterr().err
+    assert cli.main(["status", "2025Q4", "--language", language]) == cli.INTERRUPTED
+    assert said in capsys.readouterr().err
 
 
 def test_a_broken_register_shows_every_fault_and_the_check_fails(home, monkeypatch, capsys):

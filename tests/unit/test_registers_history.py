@@ -1,17 +1,20 @@
 """What an import keeps: whole or not at all, never overwritten, comparable, and with no person in it."""
 
 import json
+import os
+import re
 import subprocess
 import sys
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import openpyxl
 import pandas as pd
 import pyarrow.parquet
 import pytest
 
-from institute_lib import cli, registers, tables
+from institute_lib import cli, registers, sharing, tables
 from institute_lib.errors import DataError
 from institute_lib.registers import comparison
 from tests.offices import HEADERS, number, people, person, write_csv, write_workbook
@@ -106,6 +109,23 @@ def test_two_imports_at_once_do_not_mix(project, tmp_path):
     with snapshots.writing(project / "data" / "registers"), pytest.raises(DataError, match="another import"):
         registers.import_files(write_csv(tmp_path / "a.csv", people()), as_of=FIRST)
     assert registers.import_files(tmp_path / "a.csv", as_of=FIRST).rows == 3
+
+
+def test_two_imports_at_once_do_not_mix_where_the_system_is_windows(project, tmp_path, monkeypatch):
+    held = set()
+
+    def locking(handle, _mode, _size):
+        place = os.fstat(handle)
+        if (place.st_dev, place.st_ino) in held:
+            raise PermissionError(13, "Permission denied")
+        held.add((place.st_dev, place.st_ino))
+
+    monkeypatch.setattr(sharing, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    path = write_csv(tmp_path / "a.csv", people())
+    assert registers.import_files(path, as_of=FIRST).rows == 3
+    with pytest.raises(DataError, match="another import"):
+        registers.import_files(path, as_of=SECOND)
 
 
 def test_a_place_that_cannot_be_written_to_is_said_plainly(project, tmp_path):
@@ -223,7 +243,7 @@ def test_the_command_compares_with_and_without_files_and_a_dry_run_writes_nothin
     assert cli.main(["import", "--compare", "--language", "en"]) == 0
     assert "1 entered late" in capsys.readouterr().out
     assert cli.main(["import"]) == 2
-    assert "no file to read" in capsys.readouterr().err
+    assert "没有指定文件" in capsys.readouterr().err
 
 
 PLANTED = ["甄无名", "贾有名", "甄别人", "𬭎㛃玥", "买买提·吐尔逊", "13900001111", "13900002222", "13800138000"]
@@ -271,14 +291,34 @@ def text_of(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def test_a_lost_key_is_said_plainly(project, tmp_path, capsys):
+@pytest.mark.parametrize(("language", "restore"), [("zh", "恢复当时的密钥"), ("en", "restore the key")])
+def test_a_lost_key_is_said_plainly(project, tmp_path, capsys, language, restore):
     path = write_csv(tmp_path / "a.csv", people())
     registers.import_files(path, as_of=FIRST)
     registers.identity.paths.key().unlink()
-    assert cli.main(["import", str(path), "--as-of", SECOND]) == 2
+    assert cli.main(["import", str(path), "--as-of", SECOND, "--language", language]) == 2
     said = capsys.readouterr().err
     assert "institute key new" in said
-    assert "restore the key" in said
+    assert restore in said
     assert "Traceback" not in said
     kept = {path.name for path in (project / "data" / "registers" / "workers").iterdir()}
     assert kept == {f"{FIRST}.parquet", f"{FIRST}.json"}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (lambda key: key.chmod(0o644), "可被他人读取"),
+        (lambda key: key.write_text("no key"), "不是化名密钥"),
+        (lambda key: key.write_text("ab" * 8), "太短（8字节）"),
+        (lambda key: (key.unlink(), registers.new_key()), "请恢复密钥"),
+    ],
+)
+def test_whatever_is_wrong_with_the_key_is_said_in_the_clerks_language(project, tmp_path, capsys, changed, said):
+    path = write_csv(tmp_path / "a.csv", people())
+    registers.import_files(path, as_of=FIRST)
+    changed(registers.identity.paths.key())
+    assert cli.main(["import", str(path), "--as-of", SECOND]) == 2
+    refused = capsys.readouterr().err
+    assert said in refused
+    assert not re.search(r"[a-z]+ [a-z]+ [a-z]+", refused.replace("institute key new", ""))

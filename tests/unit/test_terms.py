@@ -1,5 +1,6 @@
 import re
 import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,24 @@ def test_no_chinese_is_left_in_an_english_text(path):
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     left = [key for key, entry in entries.items() if re.search(r"[\u4e00-\u9fff]", entry["en"])]
     assert left == []
+
+
+def test_an_error_says_itself_in_either_language_and_is_english_in_a_log():
+    nearest = partial(terms.nearest_in, value="worker", allowed=["workers", "exams"])
+    error = terms.error(ParameterError, "registers.error_table", table="worker", nearest=nearest)
+    assert (
+        str(error)
+        == error.say("en")
+        == ("table 'worker' cannot be imported: did you mean 'workers'? allowed: workers, exams")
+    )
+    assert error.say("zh") == "没有名为“worker”的登记表；是否要写“workers”？可用：workers、exams"
+    assert ParameterError("plain").say("zh") == "plain"
+
+
+def test_every_error_of_the_registers_speaks_both_languages():
+    room = Path(terms.__file__).parents[1] / "registers"
+    raised = re.compile(r"raise (?:DataError|ParameterError)\b")
+    assert [path.name for path in room.glob("*.py") if raised.search(path.read_text(encoding="utf-8"))] == []
 
 
 def test_an_unknown_text_names_the_nearest_one():

@@ -208,7 +208,7 @@ def _in_contract(frame: pd.DataFrame, report: Report, key: Key | None) -> Import
                 str(places.loc[fault.row, "file"]) if fault.row in places.index else report.sources[0].file,
                 places.loc[fault.row, "sheet"] if fault.row in places.index else None,
                 int(places.loc[fault.row, "row"]) if fault.row in places.index else None,
-                fault.column,
+                vocabulary.header_of(report.table, fault.column),
                 detail=f"{fault.rule} {fault.remedy}".strip(),
             )
             for fault in refused.faults

@@ -56,7 +56,8 @@ class Problem:
         )
 
     def _rule(self, language: str) -> str:
-        rule = terms.text(f"registers.rule_{self.rule}", language, detail=self.detail)
+        detail = terms.translate(self.detail, language, room="tables") if self.rule == "contract" else self.detail
+        rule = terms.text(f"registers.rule_{self.rule}", language, detail=detail)
         if not self.alike:
             return rule
         return terms.text("registers.alike", language, rule=rule, count=terms.number(self.alike, language))

@@ -18,6 +18,8 @@ _MONEY = "亿元|百万元|万元|千元|百元|元|万|千"
 _UNIT = re.compile(rf"(?:单位:?|人民币)?({_MONEY})(?:[/每].*)?")
 _UNIT_AT_END = re.compile(rf"[/:,_-]?({_MONEY})$")
 
+DERIVED = {"birth_year", "worker_id", "candidate_id", "person_id"}  # of the identity number
+
 
 @dataclass(frozen=True)
 class Column:
@@ -65,6 +67,16 @@ def _synonyms(table: str) -> dict[str, str]:
 def column_of(table: str, header: str) -> str | None:
     """The column that a header means, or None: as written, without its bracketed remarks, without its unit."""
     return next((_synonyms(table)[form] for form in _forms(header) if form in _synonyms(table)), None)
+
+
+def header_of(table: str, column: str | None) -> str | None:
+    """The header under which an office finds a column of the contract; what is derived of a person, under the number.
+
+    The column itself where no header declares it.
+    """
+    declared_as = {one.name: one.headers[0] for one in columns(table)}
+    derived = declared_as.get("identity", column)
+    return derived if column in DERIVED else declared_as.get(column or "", column)
 
 
 def declared_form(table: str, header: str) -> str:

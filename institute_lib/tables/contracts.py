@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from institute_lib import terms
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
 from institute_lib.tables.rules import RULES, Rule
 
@@ -66,25 +67,29 @@ def _column_types() -> dict[str, Callable[..., "pa.Column"]]:
 
     def text(pattern: str | None = None, **options: object) -> "pa.Column":
         if pattern:
-            return pa.Column("str", pa.Check.str_matches(pattern, error=f"must look like {pattern}"), **options)
-        return pa.Column("str", pa.Check.str_length(min_value=1, error="must not be empty"), **options)
+            return pa.Column("str", pa.Check.str_matches(pattern, error=_said("form", form=pattern)), **options)
+        return pa.Column("str", pa.Check.str_length(min_value=1, error=_said("filled")), **options)
 
     def level(*allowed: str, **options: object) -> "pa.Column":
-        return pa.Column("str", pa.Check.isin(allowed, error=f"allowed: {', '.join(allowed)}"), **options)
+        return pa.Column("str", pa.Check.isin(allowed, error=_said("allowed", names=", ".join(allowed))), **options)
 
     def day(**options: object) -> "pa.Column":
         inside = pa.Check.in_range(
-            pd.Timestamp(FIRST_DAY), pd.Timestamp(LAST_DAY), error=f"a day from {FIRST_DAY} to {LAST_DAY}"
+            pd.Timestamp(FIRST_DAY), pd.Timestamp(LAST_DAY), error=_said("day", first=FIRST_DAY, last=LAST_DAY)
         )
         return pa.Column("datetime64[us]", inside, **options)
 
     def amount(low: float = 0, high: float = float("inf"), **options: object) -> "pa.Column":
-        return pa.Column("float64", pa.Check.in_range(low, high, error=f"a number from {low} to {high}"), **options)
+        return pa.Column("float64", pa.Check.in_range(low, high, error=_said("number", low=low, high=high)), **options)
 
     def flag(**options: object) -> "pa.Column":
         return pa.Column("boolean" if options.get("nullable") else "bool", **options)
 
     return {"text": text, "level": level, "day": day, "amount": amount, "flag": flag}
+
+
+def _said(rule: str, **values: object) -> str:
+    return terms.text(f"tables.rule_{rule}", "en", **values)
 
 
 def _schema_columns(text, level, day, amount, flag) -> dict[str, dict[str, "pa.Column"]]:
@@ -218,6 +223,8 @@ UNIQUE_ROWS = {
     "worker_changes": ["worker_id", "date"],
     "policies": ["policy_id", "outcome"],
 }
+# pandera's own words for what needs no check, and the rules that they are.
+PANDERA = {"field_uniqueness": "unique", "multiple_fields_uniqueness": "unique", "not_nullable": "filled"}
 CONTRACTS = (
     "workers",
     "worker_changes",
@@ -298,6 +305,7 @@ def _column_faults(name: str, cases: pd.DataFrame, rows: pd.Series) -> tuple[Fau
                 None,
                 f"required column is missing; the table has {', '.join(columns(name))}",
             )
+        rule = _said(PANDERA[rule]) if rule in PANDERA else rule
         index = case["index"]
         row = None if pd.isna(index) or index not in rows.index else rows.loc[index]
         faults.append(Fault(name, None if row is None else int(row), column, value, rule))

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from institute_lib import terms
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -79,8 +81,8 @@ RULES: dict[str, tuple[Rule, ...]] = {
     ),
     "exams": (
         KNOWN_DISTRICT,
-        Rule("passed", "nobody passes without sitting", _only_if("passed", "sat")),
-        Rule("sat", "nobody sits without being registered", _only_if("sat", "registered")),
+        Rule("passed", terms.text("tables.rule_passed", "en"), _only_if("passed", "sat")),
+        Rule("sat", terms.text("tables.rule_sat", "en"), _only_if("sat", "registered")),
     ),
     "services": (
         KNOWN_DISTRICT,

@@ -11,6 +11,7 @@ Texts stand in one TOML catalogue a room (`terms/<room>.toml`), each entry with 
 """
 
 import math
+import re
 import tomllib
 from collections.abc import Iterable
 from functools import cache
@@ -85,6 +86,23 @@ def nearest_in(language: str, value: str, allowed: Iterable[object]) -> str:
     close = closest(value, names)
     hint = text("labels.did_you_mean", language, close=close) if close else ""
     return hint + text("labels.allowed", language, names="、".join(names))
+
+
+def translate(sentence: str, language: str, *, room: str) -> str:
+    """A sentence that the English texts of a room made, in another language; itself where none of them did."""
+    for pattern, entry in _patterns(room):
+        if found := pattern.fullmatch(sentence):
+            return entry[language].format(**found.groupdict())
+    return sentence
+
+
+@cache
+def _patterns(room: str) -> list[tuple[re.Pattern[str], dict[str, str]]]:
+    """What each English text of a room looks like once its fields are filled in."""
+    return [
+        (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(entry["en"])), re.DOTALL), entry)
+        for entry in catalogue(room).values()
+    ]
 
 
 def label(name: str, language: str = "zh", *, column: str | None = None) -> str:

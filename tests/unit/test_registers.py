@@ -195,7 +195,7 @@ def test_more_passed_than_sat_is_named_with_its_row(project, tmp_path):
     with pytest.raises(registers.RegisterError) as caught:
         registers.read(write_csv(tmp_path / "a.csv", rows, headers), table="exams")
     (fault,) = caught.value.faults
-    assert (fault.row, fault.column) == (2, "passed")
+    assert (fault.row, fault.column) == (2, "通过")
 
 
 def test_chinese_numerals_and_both_epochs_give_days():
@@ -282,3 +282,14 @@ def test_a_workbook_with_broken_bytes_is_read_or_refused_and_never_ends_the_prog
     path.write_bytes(content)
     assert registers.check(path).table == "workers"
     assert capfd.readouterr().err == ""
+
+
+def test_what_breaks_the_contract_is_said_in_the_clerks_language_under_the_offices_header(project, tmp_path):
+    headers = ["站点编号", "站点名称", "层级", "区", "启用日期", "岗位数", "在岗人数"]
+    rows = [["S1", f"{name}社工站", "区级", "崇川区", "2020-01-01", "3", "2"] for name in "甲乙"]
+    with pytest.raises(registers.RegisterError) as caught:
+        registers.read(write_csv(tmp_path / "a.csv", rows, headers), table="stations")
+    told = caught.value.report.to_frame("zh")
+    assert told["column"].tolist() == ["站点编号"] * 2
+    assert set(told["rule"]) == {"不符合数据表规定：不得重复，但在多行中出现"}
+    assert "must be unique" in str(caught.value)

@@ -26,6 +26,7 @@ BENCHES = (
     "coverage",
     "notebooks",
     "quarter",
+    "briefs",
     "province",
     "policies",
     "simulation",

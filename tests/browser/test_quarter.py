@@ -1,47 +1,24 @@
-"""Every page of a quarter in headless Chromium, network off: drawn, quiet, accessible, readable without scripts."""
+"""Every page of a quarter in headless Chromium, network off: drawn, quiet, accessible, readable without scripts.
+
+The briefs here are those of two areas; `python -m tests.bench briefs` checks all of the plan in the same way.
+"""
 
 import time
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 
-import pypdfium2
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from institute_lib import brief
+from tests.browser import pages
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 JOBS = list(product(("zh", "en"), NOTEBOOKS, ("320600", "320613")))
-LANG = {"zh": "zh-CN", "en": "en"}
 COVERAGE = "04_station_coverage"
-ENOUGH_ROWS = 15
 RICHEST = "02_policy_evaluation"  # the most charts
-DOTS_PER_POINT, DARK = 96 / 72, 200
-MARGIN, MARGIN_SIDE = 76, 56  # pixels at 96 to the inch: where only page numbers and marks stand, and nothing
-A4_CONTENT = 980  # pixels between the upper and the lower margin
 CHARTS_READY = """() => { const charts = Array.from(document.querySelectorAll('.plot'));
     return charts.length && charts.every(one => one.querySelector('.main-svg .trace') && one._ev); }"""
-OPEN_ALL = "document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
-# Rows of one table are alike: the first ones stand for all, and axe takes a second instead of fifteen.
-SHORTEN = f"document.querySelectorAll('tbody tr:nth-child(n+{ENOUGH_ROWS})').forEach(row => row.remove())"
-CHARTS = """() => Array.from(document.querySelectorAll('script.figure')).map(holder => {
-    const place = document.getElementById(holder.dataset.plot), edge = place.getBoundingClientRect();
-    const texts = Array.from(place.querySelectorAll('.main-svg text')).filter(text => {
-        const box = text.getBoundingClientRect();
-        const inside = box.left > edge.left - 1 && box.right < edge.right + 1
-            && box.top > edge.top - 1 && box.bottom < edge.bottom + 1;
-        return box.width && !inside;
-    });
-    return {
-        stated: JSON.parse(holder.textContent).data.length,
-        read: place._fullData.length,
-        painted: place.querySelectorAll('.cartesianlayer .trace').length,
-        alt: place.getAttribute('aria-label'),
-        height: edge.height,
-        cut: texts.map(text => text.textContent),
-    };
-})"""
 # A region of a map is a trace that fills its outline; its painted shape has an area on the screen.
 REGIONS = """() => {
     const holder = document.querySelector('script.figure'), place = document.getElementById(holder.dataset.plot);
@@ -49,27 +26,6 @@ REGIONS = """() => {
     const shapes = Array.from(place.querySelectorAll('.trace .fills path')).map(path => path.getBoundingClientRect());
     return {names: names, painted: shapes.filter(box => box.width * box.height > 20).length};
 }"""
-
-
-def opened(browser, path: Path, *, scripts: bool = True) -> SimpleNamespace:
-    """A page, with everything that went over its console and the wire."""
-    context = browser.new_context(offline=True, java_script_enabled=scripts, viewport={"width": 1100, "height": 900})
-    page = context.new_page()
-    seen = SimpleNamespace(page=page, path=path, console=[], requests=[], close=context.close)
-    page.on("console", lambda message: seen.console.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: seen.console.append(f"error: {error}"))
-    page.on("request", lambda request: seen.requests.append(request.url))
-    page.goto(path.as_uri())
-    return seen
-
-
-def requested(seen: SimpleNamespace) -> list[str]:
-    return [url for url in seen.requests if not url.startswith("data:")]
-
-
-def violations(page) -> list[str]:
-    found = Axe().run(page).response["violations"]
-    return [f"{one['id']}: {one['help']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
 
 @pytest.fixture(scope="module", params=JOBS, ids="-".join)
@@ -84,79 +40,44 @@ def job(request):
 @pytest.fixture(scope="module")
 def drawn(browser, job):
     """The brief, open and drawn."""
-    seen = opened(browser, job.path)
-    charts = seen.page.locator("script.figure").count()
-    seen.page.wait_for_function(f"document.querySelectorAll('.plot .main-svg .xy').length >= {charts}")
-    yield seen
-    seen.close()
+    with pages.drawn(browser, job.path) as seen:
+        yield seen
 
 
 @pytest.fixture(scope="module", params=["zh", "en"])
 def index(request, browser):
     """The page from which every brief opens."""
     run = request.getfixturevalue(f"quarter_{request.param}")
-    seen = opened(browser, run.folder / "index.html")
-    yield SimpleNamespace(**vars(seen), run=run)
-    seen.close()
+    with pages.opened(browser, run.folder / "index.html") as seen:
+        yield SimpleNamespace(**vars(seen), seen=seen, run=run)
 
 
 # --- the briefs -------------------------------------------------------------------------------------------------------
 
 
-def test_every_chart_paints_every_trace_of_its_figure(drawn):
-    charts = drawn.page.evaluate(CHARTS)
-    assert charts
-    for chart in charts:
-        assert chart["painted"] == chart["read"] == chart["stated"] > 0, chart["alt"]
-        assert chart["height"] > 100
-
-
-def test_no_text_of_a_chart_is_cut_at_its_edge(drawn):
-    assert {text for chart in drawn.page.evaluate(CHARTS) for text in chart["cut"]} == set()
+def test_every_chart_paints_every_trace_of_its_figure_and_no_text_of_it_is_cut(drawn):
+    assert pages.badly_drawn(drawn) == []
 
 
 def test_nothing_is_logged_and_nothing_but_the_file_is_asked_for(drawn):
-    assert drawn.console == []
-    assert requested(drawn) == [drawn.path.as_uri(), (drawn.path.parents[2] / brief.SHARED_NAME).as_uri()]
+    assert pages.noises(drawn, brief.SHARED_NAME) == []
+    assert (drawn.path.parents[2] / brief.SHARED_NAME).as_uri() in drawn.requests
 
 
 def test_the_page_says_its_language_and_has_one_title(drawn, job):
-    assert drawn.page.evaluate("document.documentElement.lang") == LANG[job.language]
-    assert drawn.page.locator("h1").count() == 1
-    assert drawn.page.title()
+    assert pages.badly_titled(drawn, job.language) == []
 
 
 def test_axe_finds_no_violation(drawn):
-    drawn.page.evaluate(OPEN_ALL)
-    drawn.page.evaluate(SHORTEN)
-    assert violations(drawn.page) == []
+    assert pages.inaccessible(drawn) == []
 
 
 def test_without_scripts_every_table_is_visible_and_no_empty_plot_is(browser, job):
-    seen = opened(browser, job.path, scripts=False)
-    tables = seen.page.locator("figure.chart table")
-    charts = seen.page.locator("figure.chart .plot")
-    assert tables.count() >= charts.count() > 0
-    assert all(table.is_visible() for table in tables.all())
-    assert not any(chart.is_visible() for chart in charts.all())
-    seen.close()
+    assert pages.lost_without_scripts(browser, job.path) == []
 
 
 def test_it_prints_to_pages_of_a4_none_empty_none_cut(browser, job, tmp_path):
-    seen = opened(browser, job.path)
-    heights = seen.page.evaluate("Array.from(document.querySelectorAll('.plot')).map(one => one.clientHeight)")
-    seen.page.pdf(path=tmp_path / "brief.pdf", prefer_css_page_size=True)
-    seen.close()
-    assert max(heights) < A4_CONTENT  # a chart that fits on a page is not divided: break-inside
-    with pypdfium2.PdfDocument(tmp_path / "brief.pdf") as pdf:
-        pages = [page.render(scale=DOTS_PER_POINT, grayscale=True).to_numpy().squeeze() < DARK for page in pdf]
-        texts = [page.get_textpage().get_text_range() for page in pdf]
-    assert {page.shape for page in pages} == {(1123, 794)}
-    for number, (ink, text) in enumerate(zip(pages, texts, strict=True), start=1):
-        assert f"{number} / {len(pages)}" in text
-        assert ink[MARGIN:-MARGIN].mean() > 0.002, f"page {number} is empty"
-        assert not ink[:, :MARGIN_SIDE].any(), f"page {number} runs over its left margin"
-        assert not ink[:, -MARGIN_SIDE:].any(), f"page {number} runs over its right margin"
+    assert pages.badly_printed(browser, job.path, tmp_path / "brief.pdf") == []
 
 
 def test_a_brief_is_small_since_the_quarters_briefs_share_plotly(job):
@@ -199,26 +120,23 @@ def test_all_charts_are_interactive_soon_after_a_second_opening(browser, quarter
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_every_region_of_the_map_is_painted_with_and_without_scripts(browser, request, language, area):
     path = request.getfixturevalue(f"quarter_{language}").place(COVERAGE, area) / "brief.html"
-    seen = opened(browser, path)
-    seen.page.wait_for_selector(".plot .main-svg .fills path")
-    regions = seen.page.evaluate(REGIONS)
-    seen.close()
+    with pages.opened(browser, path) as seen:
+        seen.page.wait_for_selector(".plot .main-svg .fills path")
+        regions = seen.page.evaluate(REGIONS)
     assert len(regions["names"]) == len(set(regions["names"])) >= 7
     assert regions["painted"] >= len(regions["names"])
-    still = opened(browser, path, scripts=False)
-    assert still.page.locator(".static svg path").count() >= len(regions["names"])
-    assert still.page.locator(".static svg").first.is_visible()
-    still.close()
+    with pages.opened(browser, path, scripts=False) as still:
+        assert still.page.locator(".static svg path").count() >= len(regions["names"])
+        assert still.page.locator(".static svg").first.is_visible()
 
 
 # --- the index page ---------------------------------------------------------------------------------------------------
 
 
 def test_the_index_is_quiet_accessible_and_in_its_language(index):
-    assert index.console == []
-    assert requested(index) == [index.path.as_uri()]
-    assert index.page.evaluate("document.documentElement.lang") == LANG[index.run.language]
-    assert violations(index.page) == []
+    assert pages.noises(index.seen) == []
+    assert index.page.evaluate("document.documentElement.lang") == pages.LANG[index.run.language]
+    assert pages.inaccessible(index.seen) == []
 
 
 def test_the_index_filters_by_area_and_by_state(index):

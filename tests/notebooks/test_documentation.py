@@ -1,15 +1,33 @@
-"""The documentation does what it says: every command and every piece of code on its pages is run here."""
+"""The documentation does what it says: every command and every piece of code on its pages is run here, but for these.
 
+- `institute lab`, `setup`, `report`, `demo` and the runs of whole quarters: other tests run them (below, ELSEWHERE).
+- `make …`: shown by `make -n` that its recipe is there; the recipes are the commands of the README's table.
+- `conda …`: this computer may have no conda. Its words are parsed as conda parses them, and what they name is read:
+  the file, the environment in it, and that environment's packages (tests/unit/test_environment.py compares them).
+- `pip install -e .`: the project is built, but not put into the environment that the tests run in (`--dry-run`).
+- `git pull`: there is nobody to pull from.
+
+The cluster's scheduler, worker and run are started as the page says, on this computer and a free port, and for one
+district and one notebook.
+"""
+
+import argparse
+import json
+import os
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
+import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import openpyxl
 import pytest
+import yaml
 
 from institute_lib import charts, cli, coverage, disclosure, policy, retention, talent
 from institute_lib.registers import identity
@@ -25,7 +43,7 @@ PYTHON = re.compile(r"(?:\.venv/bin/|\.venv\\Scripts\\)?python3? -m institute_li
 # are read, and kernels start for the researcher's story alone.
 STORY = PROJECT / "docs" / "researcher.md"
 ELSEWHERE = ("lab", "setup", "report", "demo")
-# Commands of other programs: what they need is checked, since they fetch packages or wait for a network.
+OPERATOR = PROJECT / "docs" / "operator.md"
 OTHER_PROGRAMS = ("conda", "pip", "git", "make", "cd", "tar", ".venv/bin/dask", ".venv/bin/ruff", ".venv/bin/jupyter")
 LAST_COVERED = "2025Q4"  # `last` goes by the calendar, the demo registers end here
 
@@ -128,6 +146,102 @@ def test_every_other_command_has_what_it_needs():
         for word in words[1:]:
             if word.endswith((".yml", ".toml", ".txt")) or word in ("data/registers", "papermill_runs"):
                 assert (PROJECT / word).exists() or word == "data/registers", command
+
+
+def of_program(*words: str) -> list[Command]:
+    """The commands, one of each line, that begin with these words."""
+    found = {command.line: command for command in ALL if command.line.split()[: len(words)] == list(words)}
+    return list(found.values())
+
+
+def test_conda_makes_and_enters_the_environment_of_our_file():
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    commands = parser.add_subparsers(dest="command", required=True)
+    create = commands.add_parser("env").add_subparsers(dest="action", required=True).add_parser("create")
+    create.add_argument("-f", "--file", required=True)
+    commands.add_parser("activate").add_argument("name")
+    typed = [parser.parse_args(shlex.split(command.line, comments=True)[1:]) for command in of_program("conda")]
+    made, entered = ([one for one in typed if one.command == name] for name in ("env", "activate"))
+    assert made
+    assert entered
+    environments = [yaml.safe_load((PROJECT / one.file).read_text(encoding="utf-8")) for one in made]
+    assert {one.name for one in entered} == {found["name"] for found in environments}
+    assert all("pip" in found["dependencies"] and found["channels"] for found in environments)
+
+
+def test_pip_installs_the_project_as_the_page_says(tmp_path):
+    """From a copy, so that building it leaves nothing here; without an index, so that it cannot fetch anything."""
+    shutil.copytree(PROJECT / "institute_lib", tmp_path / "institute_lib", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(PROJECT / name, tmp_path)
+    typed = of_program("pip")
+    assert typed
+    for command in typed:
+        words = shlex.split(command.line, comments=True)
+        full = [sys.executable, "-m", *words, "--dry-run", "--no-index", "--no-color"]
+        done = subprocess.run(full, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert "Would install institute-lib" in done.stdout
+
+
+@pytest.fixture
+def small_plan(at_home):
+    """A plan of one district and one notebook."""
+    plan = at_home / "papermill_runs" / "quarterly.toml"
+    kept = plan.read_text(encoding="utf-8").partition("[notebooks.")[0]
+    kept = re.sub(r"^areas = \[.*?\]", 'areas = ["320613"]', kept, count=1, flags=re.MULTILINE | re.DOTALL)
+    plan.write_text(f"{kept}[notebooks.01_data_quality]\n", encoding="utf-8")
+    return at_home
+
+
+def test_the_cluster_of_the_operators_page_runs_the_plan(small_plan):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    here = [
+        command.line.replace("host", "127.0.0.1").replace("8786", port)
+        for command in commands(OPERATOR)
+        if " dask" in f" {command.line.replace('/', ' ')}" or "--scheduler" in command.line
+    ]
+    scheduler, worker, run = (shlex.split(line) for line in here)
+    setting = re.search(r"`(DASK_\w+)=(\w+)`", OPERATOR.read_text(encoding="utf-8"))
+    with ExitStack() as running:
+        for words, settings in ((scheduler, {}), (worker, {setting[1]: setting[2]})):
+            running.enter_context(
+                started([str(Path(sys.executable).parent / "dask"), *words[1:]], small_plan, settings)
+            )
+            wait_for(int(port))
+        assert words_of(run) == ["run", "2025Q4", "--scheduler", f"tcp://127.0.0.1:{port}"]
+        full = [sys.executable, "-m", "institute_lib", *words_of(run), "--log", "none"]
+        done = subprocess.run(full, cwd=small_plan, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((small_plan / "papermill_runs" / "2025Q4" / "summary.json").read_text(encoding="utf-8"))
+    assert [(job["state"], job["warm"]) for job in summary["jobs"]] == [("done", True)]
+
+
+def words_of(run: list[str]) -> list[str]:
+    return run[run.index("institute_lib") + 1 :]
+
+
+@contextmanager
+def started(words: list[str], folder: Path, settings: dict[str, str]):
+    """A program that serves until it is told to stop."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(words, cwd=folder, env=os.environ | settings, **quiet) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def wait_for(port: int, seconds: float = 30) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with socket.socket() as knocking:
+            if knocking.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError(f"nothing listens on port {port} after {seconds} s")
 
 
 @pytest.mark.parametrize("page", METHODS, ids=lambda page: page.stem)

@@ -362,7 +362,13 @@ def _new(given: argparse.Namespace) -> None:
     language = terms.check_language(given.language or "zh")
     path = runs.new_notebook(given.title, name=given.name)
     _say(_text("new_notebook", language, path=path))
-    _say(_text("new_planned", language, name=path.stem))
+    _say(_text("new_planned", language, python=_interpreter(), name=path.stem))
+
+
+def _interpreter() -> str:
+    """This interpreter as a user types it in the project's folder."""
+    here, running = Path.cwd(), Path(sys.executable)
+    return str(running.relative_to(here)) if running.is_relative_to(here) else "python"
 
 
 def _lab(given: argparse.Namespace) -> int:

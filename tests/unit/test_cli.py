@@ -290,3 +290,10 @@ def test_a_brief_beside_a_quarters_plotly_shares_it_unless_it_shall_go_alone(tmp
         assert cli.main(["brief", str(place / "executed.ipynb"), *options]) == 0
         page = (place / "executed.html").read_text(encoding="utf-8")
         assert ('src="../../plotly.min.js"' not in page) == alone == (len(page) > 4_000_000)
+
+
+def test_a_python_without_the_packages_is_told_which_one_has_them():
+    command = [sys.executable, "-S", "-E", "-m", "institute_lib", "status", "2025Q4"]  # -S: no installed package
+    done = subprocess.run(command, cwd=paths.PACKAGE.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert re.fullmatch(r"institute: \S+ does not have the workbench's packages: .+\n", done.stderr)

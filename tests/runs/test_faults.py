@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from institute_lib import kernels, runs
+from institute_lib import kernels, runs, terms
 from institute_lib.errors import RunError
 from institute_lib.runs import places
 from tests.runs.conftest import Project
@@ -248,7 +248,7 @@ def test_a_run_that_is_ended_leaves_no_process_and_nothing_half_written(project,
     assert summary["state"] == ("running" if number == signal.SIGKILL else "interrupted")
     if number != signal.SIGKILL:
         assert status == 130
-        assert said.strip() == "institute: interrupted; what was finished is kept, run again to go on"
+        assert said.strip() == f"institute: {terms.text('cli.interrupted')}"
     next_run_completes(project)
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from institute_lib import kernels
+from tests.rows import WORKER
 
 AREAS = ("320600", "320612", "320613")
 PLAN = """
@@ -85,25 +86,9 @@ class Project:
         return path
 
     def write_workers(self, **changes) -> None:
-        row = {
-            "worker_id": "w1",
-            "kind": "community",
-            "employer": "e1",
-            "station": None,
-            "district": "320613",
-            "town": None,
-            "entered": pd.Timestamp("2020-01-01"),
-            "left": pd.NaT,
-            "leave_reason": None,
-            "birth_year": 1990,
-            "gender": "female",
-            "education": "bachelor",
-            "contract": "permanent",
-            "field": "community",
-        }
         folder = self.root / "data" / "demo"
         folder.mkdir(parents=True, exist_ok=True)
-        workers = pd.DataFrame([row | changes, row | changes | {"worker_id": "w2", "district": "320612"}])
+        workers = pd.DataFrame([WORKER | changes, WORKER | changes | {"worker_id": "w2", "district": "320612"}])
         workers.to_parquet(folder / "workers.parquet")
         self.write_reporting()
 

@@ -14,6 +14,7 @@ from institute_lib import charts, cli, disclosure, paths
 from institute_lib.errors import DataError
 from institute_lib.registers import identity
 from institute_lib.runs import places
+from tests.rows import WORKER
 
 
 @pytest.fixture
@@ -60,10 +61,7 @@ def project(home, monkeypatch):
 
 
 def write_workers(home, *, genders):
-    row = {"kind": "community", "district": "320613", "entered": pd.Timestamp("2020-01-01"), "left": pd.NaT}
-    row |= {"education": "bachelor", "contract": "permanent", "field": "community", "birth_year": 1990}
-    empty = dict.fromkeys(["employer", "station", "town", "leave_reason"])
-    rows = [row | empty | {"worker_id": f"w{number}", "gender": gender} for number, gender in enumerate(genders)]
+    rows = [WORKER | {"worker_id": f"w{number}", "gender": gender} for number, gender in enumerate(genders)]
     folder = home / "data" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     pd.DataFrame(rows).to_parquet(folder / "workers.parquet")

@@ -9,25 +9,10 @@ import pytest
 from institute_lib import areas, tables
 from institute_lib.runs import contents
 from institute_lib.sharing import READS_VARIABLE, Read, noted
+from tests.rows import WORKER
 
 LAST_DAY = "2025-12-31"
 DISTRICTS = ("320612", "320613")
-WORKER = {
-    "worker_id": "w1",
-    "kind": "community",
-    "employer": "e1",
-    "station": None,
-    "district": "320613",
-    "town": None,
-    "entered": pd.Timestamp("2020-01-01"),
-    "left": pd.NaT,
-    "leave_reason": None,
-    "birth_year": 1990,
-    "gender": "female",
-    "education": "bachelor",
-    "contract": "permanent",
-    "field": "community",
-}
 
 
 @pytest.fixture

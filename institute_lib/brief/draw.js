@@ -3,9 +3,13 @@
   var config = {displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: true, displayModeBar: false};
   var each = function (selector, act) { Array.prototype.forEach.call(document.querySelectorAll(selector), act); };
   each("details.data", function (fold) { fold.open = false; });
+  var shared = document.getElementById("common"), common = shared ? JSON.parse(shared.textContent) : [];
+  var whole = function (key, value) {
+    return value && typeof value.common === "number" ? JSON.parse(JSON.stringify(common[value.common])) : value;
+  };
   each("script.figure", function (holder) {
     var place = document.getElementById(holder.getAttribute("data-plot"));
-    var figure = JSON.parse(holder.textContent);
+    var figure = JSON.parse(holder.textContent, whole);
     Plotly.newPlot(place, figure.data, figure.layout, config);
   });
   var resize = function (width) {

@@ -105,6 +105,8 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
     if any(mark["kind"] == "demo" for mark in head["marks"]):
         content.fold.insert(0, f"<p>{page.word('demo_note', language)}</p>")
     python = notebook.metadata.get("language_info", {}).get("version") or platform.python_version()
+    body = page.body(content, language)
+    common = page.common(body)
     return (
         _environment()
         .get_template("brief.html.j2")
@@ -114,7 +116,8 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
             style=_style(head["marks"]),
             words=page.words(language),
             head=head,
-            body=_safe(page.body(content, language)),
+            body=_safe(body),
+            common=_markup(page.json_block(common)) if common else "",
             fold=[_markup(html) for html in content.fold],
             sources=page.sources(content),
             provenance=page.provenance(content, _parameters(notebook), more, python, language),
@@ -143,8 +146,9 @@ def _markup(html: str) -> Any:
 
 
 def _safe(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The three kinds of content that are markup already: sanitised prose and pictures, escaped JSON."""
-    return [{k: _markup(v) if k in ("html", "svg", "json") else v for k, v in block.items()} for block in blocks]
+    """The blocks with what is markup already: sanitised prose and pictures, figures as escaped JSON."""
+    made = {"html": _markup, "svg": _markup, "figure": lambda figure: _markup(page.json_block(figure))}
+    return [{k: made[k](v) if k in made else v for k, v in block.items()} for block in blocks]
 
 
 @cache

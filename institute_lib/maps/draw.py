@@ -10,7 +10,7 @@ from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable
 from institute_lib.errors import ParameterError
 from institute_lib.maps.drawing import Drawing, compose, restate
-from institute_lib.maps.figure import HATCH, LABEL, TITLE, canvas, fill, hatch, markup, opacity
+from institute_lib.maps.figure import HATCH, TITLE, canvas, fill, hatch, markup, opacity, template
 from institute_lib.maps.marks import marks_at
 from institute_lib.maps.order import Order
 from institute_lib.maps.regions import tiles
@@ -131,7 +131,7 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
     notes = (*((drawing.stamp,) if drawing.stamp else ()), *drawing.notes)
     words = {"language": drawing.language, "title": drawing.title, "alt": drawing.alt, "notes": notes}
     chart = look.finish(canvas(drawing), safe, **words)
-    chart.figure.update_layout(title=TITLE, template={"layout": {"annotationdefaults": LABEL}})
+    chart.figure.update_layout(title=TITLE, template=template(drawing))
     # Beside the title: on a map the right end belongs to the legend.
     chart.figure.update_annotations({"x": 0, "xanchor": "left"}, selector={"name": look.DEMO})
     return replace(chart, svg=svg(drawing))
@@ -139,6 +139,8 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
 
 def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
     """Steps that restyle regions, points and legend, and rewrite labels; no animation, no frames.
+
+    A region's hover names it, so that its trace needs no name; a point's name is the legend's line.
 
     A step sets each property for every trace that it names, so that points take their hover from another property than
     regions do; on a slider they have none, for those that are not shown would speak too.
@@ -158,7 +160,7 @@ def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
             "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions] + without,
             "text": [markup(region.hover) for region in drawing.regions] + without,
             "marker.opacity": [None] * len(of_regions) + [opacity(mark) for mark in drawing.marks],
-            "name": [markup(one.name) for one in drawing.regions] + [markup(mark.label) for mark in drawing.marks],
+            "name": [None] * len(of_regions) + [markup(mark.label) for mark in drawing.marks],
         }
         layout = {
             f"annotations[{index}].text": "<br>".join(map(markup, label.lines))

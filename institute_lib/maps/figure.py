@@ -25,13 +25,12 @@ HEAD, FOOT = 52, 64
 PLACE = np.float32  # whole metres up to 16,000 km, in half the bytes
 
 
-# What all labels of a map have in common, said once.
+OUTLINE = {"color": EDGE, "width": 1}
 LABEL = {
     "showarrow": False,
     "arrowhead": 0,
     "arrowwidth": 0.8,
     "arrowcolor": EDGE,
-    "font": {"color": "#111111"},
     "bgcolor": "rgba(255,255,255,0.78)",
     "borderpad": 1,
 }
@@ -55,6 +54,13 @@ def canvas(drawing: Drawing) -> look.Canvas:
         "annotations": [*map(_label, drawing.labels), *_stamp(drawing)],
     }
     return picture
+
+
+def template(drawing: Drawing) -> dict:
+    """What all outlines and all labels of a map have in common, said once."""
+    size = {"size": drawing.labels[0].size} if drawing.labels else {}
+    labels = LABEL | {"font": {"color": "#111111"} | size}
+    return {"layout": {"annotationdefaults": labels}, "data": {"scatter": [{"line": OUTLINE}]}}
 
 
 def fill(of: int, drawing: Drawing) -> str:
@@ -89,7 +95,6 @@ def _region(region: Region, drawing: Drawing) -> "go.Scatter":
         fill="toself",
         fillcolor=fill(region.of, drawing),
         fillpattern=hatch(region.state) if region.state in HATCH else None,
-        line={"color": EDGE, "width": 1},
         hoveron="fills",
         hoverinfo="text",
         text=markup(region.hover),
@@ -166,11 +171,11 @@ def _legend_box(drawing: Drawing) -> dict:
 
 
 def _label(label: Label) -> dict:
-    """A name and a figure at a region, with a thin line to it where it had to move away; the rest says `LABEL`."""
+    """A name and a figure at a region, with a thin line to it where it had to move away; the rest says `template`."""
     dx, dy = round(label.dx), round(label.dy)
     moved = {"showarrow": True, "ax": dx, "ay": dy} if label.led else {"xshift": dx, "yshift": -dy}
     words = "<br>".join(map(markup, label.lines))
-    return moved | {"x": round(label.x), "y": round(label.y), "text": words, "font": {"size": label.size}}
+    return moved | {"x": round(label.x), "y": round(label.y), "text": words}
 
 
 def _stamp(drawing: Drawing) -> list[dict]:

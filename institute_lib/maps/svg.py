@@ -17,6 +17,7 @@ from institute_lib.maps.marks import ROUND, SITE, STYLES
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
 MANY = 60  # points of one level; more are drawn as one shape, which cannot say each one's name
 HATCH_STEP = 8.0
+IN_TENTHS = 'transform="scale(.1)"'  # of shapes drawn by `trail`
 HALO = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'  # white, under the letters
 # Characters that no XML document may hold, even escaped.
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -33,7 +34,7 @@ def svg(drawing: Drawing) -> str:
         f'<title id="t{mark}">{escape(drawing.title)}</title><desc id="d{mark}">{escape(drawing.alt)}</desc>',
         f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
         _text(8, 26, drawing.title, size=17, weight="bold"),
-        f'<g fill-rule="evenodd" stroke="{EDGE}" stroke-width="0.9">',
+        f'<g {IN_TENTHS} fill-rule="evenodd" stroke="{EDGE}" stroke-width="9">',
         *(_region(region, drawing, scale) for region in drawing.regions),
         "</g>",
         *_marks(drawing, scale),
@@ -72,17 +73,23 @@ def _region(region: Region, drawing: Drawing, scale: _Scale) -> str:
 
 
 def trail(places: np.ndarray) -> str:
-    """A line through places in pixels, to a tenth, each step from the one before: half the bytes of places in full."""
+    """A line through places in pixels, in whole tenths, each step from the one before: a third of the bytes of places
+    in full. It is to be drawn `IN_TENTHS`."""
+    first, *steps = _steps(places)
+    line = " ".join(steps).replace(" -", "-")
+    return f"M{first}" + (f"l{line}" if line else "")
+
+
+def _steps(places: np.ndarray) -> list[str]:
+    """The first place in tenths, and the steps to the others; none where nothing moves."""
     tenths = np.round(places * 10).astype(int)
     steps = np.diff(tenths, axis=0)
-    steps = steps[steps.any(axis=1)]
-    first = f"M{tenths[0, 0] / 10:g} {tenths[0, 1] / 10:g}"
-    return first + "".join(f"l{x / 10:g}{'' if y < 0 else ' '}{y / 10:g}" for x, y in steps)
+    return [f"{x} {y}" for x, y in (tenths[:1].tolist() + steps[steps.any(axis=1)].tolist())]
 
 
 def hatch(outline: list[np.ndarray], state: str) -> str:
-    """Slanting lines cut to a shape, crossed where figures are hidden: drawn as they are, for a page that takes the
-    picture in lets no pattern through."""
+    """Slanting lines cut to a shape, crossed where figures are hidden, to be drawn `IN_TENTHS`: lines, for a page that
+    takes the picture in lets no pattern through."""
     import shapely
 
     shape = shapely.build_area(shapely.multilinestrings([shapely.linestrings(ring) for ring in outline]))
@@ -95,7 +102,7 @@ def hatch(outline: list[np.ndarray], state: str) -> str:
     cut = shapely.get_parts(shapely.intersection(shapely.linestrings(lines), shape))
     ends = [shapely.get_coordinates(part) for part in cut if part.geom_type == "LineString" and part.length > 1]
     path = "".join(trail(end[[0, -1]]) for end in ends)
-    return f'<path class="hatch" d="{path}" fill="none" stroke="{STATE_COLOUR}" stroke-width="1.2"/>' if path else ""
+    return f'<path class="hatch" d="{path}" fill="none" stroke="{STATE_COLOUR}" stroke-width="12"/>' if path else ""
 
 
 def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
@@ -116,10 +123,11 @@ def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
 def _dots(places: np.ndarray, level: str) -> str:
     """Many points as one line of strokes without length, whose round ends are the dots; on white ones a bit larger."""
     colour, size, _ = STYLES[level]
-    path = trail(places[np.lexsort(places.round().T)]).replace("l", "m").replace("m", "h0m") + "h0"
-    line = f'd="{path}" fill="none" stroke-linecap="round"'
-    edge = f'<path {line} stroke="#ffffff" stroke-width="{size + 1.6:g}"/>' if size > 4 else ""
-    return f'{edge}<path class="stations" {line} stroke="{colour}" stroke-width="{size:g}"/>'
+    order = np.lexsort(places.round().T)
+    path = "".join(f"{'m' if number else 'M'}{step}h0" for number, step in enumerate(_steps(places[order])))
+    line = f'd="{path}" {IN_TENTHS} fill="none" stroke-linecap="round"'
+    edge = f'<path {line} stroke="#ffffff" stroke-width="{10 * size + 16:g}"/>' if size > 4 else ""
+    return f'{edge}<path class="stations" {line} stroke="{colour}" stroke-width="{10 * size:g}"/>'
 
 
 def _mark(x: float, y: float, level: str, title: str = "") -> str:
@@ -151,7 +159,7 @@ def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
             place = f'x="{left:.0f}" y="{top + index * label.size * 1.2:.0f}"{size}'
             words.append(f"<text {place}>{escape(line)}</text>")
     return [
-        f'<path d="{"".join(lines)}" fill="none" stroke="{EDGE}" stroke-width="0.8"/>' if lines else "",
+        f'<path d="{"".join(lines)}" {IN_TENTHS} fill="none" stroke="{EDGE}" stroke-width="8"/>' if lines else "",
         f'<g text-anchor="middle" font-size="{usual:g}" fill="#111111" {HALO}>{"".join(words)}</g>',
     ]
 
@@ -169,7 +177,7 @@ def _legend(drawing: Drawing) -> list[str]:
         drawn.append(f'<rect x="{left}" y="{top}" width="18" height="13" fill="{paint}" stroke="{EDGE}"/>')
         if not key.startswith("#"):
             box = [(left, top), (left + 18, top), (left + 18, top + 13), (left, top + 13), (left, top)]
-            drawn.append(hatch([np.array(box, float)], key))
+            drawn.append(f"<g {IN_TENTHS}>{hatch([np.array(box, float)], key)}</g>")
         drawn.append(_text(left + 26, top + 11, words, size=12))
         top += LINE
     for station in drawing.marks:

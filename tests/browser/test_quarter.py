@@ -81,9 +81,7 @@ def test_it_prints_to_pages_of_a4_none_empty_none_cut(browser, job, tmp_path):
 
 
 def test_a_brief_is_small_since_the_quarters_briefs_share_plotly(job):
-    # Six maps and a slider, each with its static picture: the goal of 400 kB is not quite reached there.
-    most = 480_000 if job.notebook == COVERAGE else 400_000
-    assert job.path.stat().st_size < most
+    assert job.path.stat().st_size < 400_000
     assert (job.path.parents[2] / brief.SHARED_NAME).is_file()
 
 

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import html
+import json
 import re
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ import pytest
 from institute_lib import areas, brief, charts, disclosure
 from institute_lib.brief.page import json_block, picture
 from institute_lib.brief.reading import prose
+from institute_lib.charts import CHART_MIME
 from institute_lib.errors import ParameterError, RunError
 
 NEW = nbformat.v4
@@ -121,6 +123,35 @@ def test_a_shared_brief_is_small_and_becomes_the_one_file_form_byte_for_byte(tmp
     assert '<script src="../../plotly.min.js"></script>' in shared
     assert brief.in_one_file(shared) == alone
     assert brief.in_one_file(alone) == alone
+
+
+def outlined(shift: float) -> dict:
+    """An output of our chart type whose figure has an outline, a look, and points of its own."""
+    data = chart()._repr_mimebundle_()
+    places = {axis: {"dtype": "f4", "bdata": letters * 40} for axis, letters in (("x", "AACA"), ("y", "AAAB"))}
+    outline = {"type": "scatter", "mode": "lines", "fill": "toself", "name": f"r{shift}", **places}
+    points = {"type": "scatter", "mode": "markers", "fill": "toself", **places}
+    figure = {"data": [outline, points], "layout": data[CHART_MIME]["figure"]["layout"]}
+    return {CHART_MIME: data[CHART_MIME] | {"figure": figure}}
+
+
+def test_what_figures_have_in_common_is_said_once_and_each_keeps_its_points_and_words(tmp_path):
+    made = notebook(head(), outlined(1), outlined(2))
+    before = json.dumps(made)
+    blocks = [json.loads(one) for one in re.findall(r'application/json"[^>]*>(.*?)</script>', export(tmp_path, made))]
+    assert json.dumps(made) == before
+    figures, common = blocks[:-1], blocks[-1]
+    for shift, figure in enumerate(figures, 1):
+        outline, points = figure["data"]
+        assert outline["name"] == f"r{shift}"
+        assert [common[outline[axis]["common"]] for axis in "xy"] == [points[axis] for axis in "xy"]
+        assert "font" in common[figure["layout"]["template"]["common"]]["layout"]
+    assert len(common) == 3
+
+
+def test_a_page_of_one_figure_keeps_all_of_it_in_its_place(tmp_path):
+    (block,) = re.findall(r'application/json"[^>]*>(.*?)</script>', export(tmp_path, notebook(head(), outlined(1))))
+    assert "common" not in block
 
 
 def test_data_cannot_end_the_element_it_stands_in():

@@ -198,17 +198,14 @@ def test_text_from_data_stays_text():
 
 
 def strokes(path: str) -> list[list[tuple[float, float]]]:
-    """The lines of an SVG path that uses M, m, l, h0 and Z: each a list of places."""
+    """The lines of an SVG path in tenths that uses M, m, l, h0 and Z: each a list of places in pixels."""
     lines, x, y = [], 0.0, 0.0
-    for letter, numbers in re.findall(r"([MmlhZ])([-\d. ]*)", path):
-        step = [float(number) for number in re.findall(r"-?[\d.]+", numbers)]
-        if letter == "M":
-            x, y = step
-        elif letter in "ml":
-            x, y = x + step[0], y + step[1]
-        if letter in "Mm":
-            lines.append([])
-        if letter in "Mml":
+    for letter, numbers in re.findall(r"([MmlhZ])([-\d ]*)", path):
+        steps = np.array([int(number) for number in re.findall(r"-?\d+", numbers)]) / 10
+        for dx, dy in steps.reshape(-1, 2) if letter in "Mml" else ():
+            x, y = (dx, dy) if letter == "M" else (x + dx, y + dy)
+            if letter in "Mm":
+                lines.append([])
             lines[-1].append((x, y))
     return lines
 

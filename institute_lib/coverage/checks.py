@@ -114,22 +114,17 @@ def _why_no_district(code: str) -> tuple[str, str]:
 
 
 def _unit_faults(rows: pd.DataFrame, level: str, units: pd.DataFrame) -> list[Fault]:
-    known = units.drop_duplicates("unit").set_index("unit")
-    unknown = ~rows[level].isin(known.index)
-    found = _each(rows[unknown], level, f"a {level} code of the list", "look the code up in the statistical list")
-    rows = rows[~unknown]
+    known = units.drop_duplicates("unit")
+    place = pd.Index(known["unit"]).get_indexer(rows[level])
+    found = _each(rows[place < 0], level, f"a {level} code of the list", "look the code up in the statistical list")
+    rows, place = rows[place >= 0], place[place >= 0]
     for column in ("district", "town") if level == "village" else ("district",):
-        listed = rows[level].map(known[column])
-        elsewhere = rows[column].notna() & listed.notna() & (listed != rows[column])
-        for row, unit, own, right in zip(
-            rows["station_id"][elsewhere],
-            rows[level][elsewhere],
-            rows[column][elsewhere],
-            listed[elsewhere],
-            strict=True,
-        ):
+        own, listed = rows[column].to_numpy(object), known[column].to_numpy(object)[place]
+        elsewhere = (own != listed) & pd.notna(own) & pd.notna(listed)
+        columns = (rows["station_id"][elsewhere], rows[level][elsewhere], own[elsewhere], listed[elsewhere])
+        for row, unit, given, right in zip(*columns, strict=True):
             rule = f"{level} {unit} lies in {column} {right}"
-            found.append(Fault("stations", str(row), column, own, rule, "correct one of the two codes"))
+            found.append(Fault("stations", str(row), column, given, rule, "correct one of the two codes"))
     return found
 
 

@@ -1,7 +1,9 @@
 """Coverage: the share of the units on a stated list that have a working station, by level, district and date."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import terms
@@ -10,6 +12,7 @@ from institute_lib.coverage.lists import counted_units, list_for
 from institute_lib.errors import DataError, ParameterError, nearest
 
 BY = ("city", "district", "town")
+_POSTS = ["posts", "posts_filled"]
 _INSIDE = {"city": LEVELS, "district": LEVELS[1:], "town": LEVELS[2:]}
 
 
@@ -38,9 +41,9 @@ def rates(
         ParameterError: an unknown `by` or day.
         DataError: stations with faults (see `faults`), each named.
     """
-    day = _day(at)
+    _day(at)
     stations, denominators = _checked(stations, by, denominators)
-    return _count(stations, {at: day}, by, denominators).drop(columns="quarter")
+    return _count(stations, [at], by, denominators).drop(columns="quarter")
 
 
 def over_time(
@@ -53,8 +56,8 @@ def over_time(
     Raises:
         ParameterError: no quarter, and as `rates`. DataError: as `rates`.
     """
-    days = {quarter: _day(quarter) for quarter in quarters}
-    if not days:
+    days = list(dict.fromkeys(quarters))
+    if not [_day(quarter) for quarter in days]:
         raise ParameterError("coverage over time: no quarter is given; name at least one, such as 2023Q4")
     stations, denominators = _checked(stations, by, denominators)
     return _count(stations, days, by, denominators)
@@ -62,7 +65,14 @@ def over_time(
 
 def working(stations: pd.DataFrame, *, at: str) -> pd.DataFrame:
     """The stations that work on a day: opened on or before it, and not closed by then."""
-    return _open_on(with_dates(stations), _day(at))
+    stations = with_dates(stations)
+    return stations[works(stations, at=at)]
+
+
+def works(stations: pd.DataFrame, *, at: str) -> np.ndarray:
+    """Which stations work on a day, one truth value each."""
+    dated, day = with_dates(stations), _day(at).to_datetime64()
+    return (dated["opened"].to_numpy() <= day) & ~(dated["closed"].to_numpy() <= day)
 
 
 def headline(rates: pd.DataFrame, language: str = "zh") -> str:
@@ -108,49 +118,71 @@ def _checked(stations: pd.DataFrame, by: str, denominators: pd.DataFrame | None)
     return hosted(with_dates(stations)), denominators
 
 
-def _open_on(stations: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
-    return stations[(stations["opened"] <= day) & (stations["closed"].isna() | (stations["closed"] > day))]
-
-
-def _count(stations: pd.DataFrame, days: dict[str, pd.Timestamp], by: str, denominators: pd.DataFrame) -> pd.DataFrame:
-    """Coverage on each of some days, under the name that each has in `days`."""
+def _count(stations: pd.DataFrame, days: list[str], by: str, denominators: pd.DataFrame) -> pd.DataFrame:
+    """Coverage on each of some days."""
     counted = counted_units(denominators)
-    levels = [level for level in _INSIDE[by] if level in set(counted["level"])]
-    listed = counted[counted["level"].isin(levels)]
+    levels = [level for level in _INSIDE[by] if level in set(counted["level"].unique())]
+    listed = counted[counted["level"].isin(levels)].drop_duplicates([by, "level", "unit"])
     placed = _placed(stations[stations["level"].isin(levels)], denominators)
-    placed = placed.assign(inside=placed["unit"].isin(set(listed["unit"])))
-    open_then = pd.concat([_open_on(placed, day).assign(quarter=name) for name, day in days.items()])
-    keys = ["quarter", by, "level"]
-    grouped = open_then.groupby(keys)
-    table = grouped.agg(stations=("unit", "size"), posts=("posts", "sum"), posts_filled=("posts_filled", "sum"))
-    table.insert(0, "covered", open_then[open_then["inside"]].drop_duplicates([*keys, "unit"]).groupby(keys).size())
-    table.insert(2, "outside_list", table["stations"] - grouped["inside"].sum())
-    units = listed.groupby([by, "level"])["unit"].nunique().rename("units").reset_index()
-    every = units.merge(pd.Series(list(days), name="quarter", dtype="str"), how="cross").set_index(keys)
-    table = every.join(table, how="outer").fillna(0).reset_index()
-    table = table.astype(dict.fromkeys(["units", "covered", "stations", "outside_list"], "int64"))
-    table.insert(5, "coverage", _share(table))
-    table["level"] = pd.Categorical(table["level"], LEVELS, ordered=True)
-    table["quarter"] = pd.Categorical(table["quarter"], list(days), ordered=True)
-    table = table.sort_values(keys, ignore_index=True).astype({"level": "str", "quarter": "str"})
+    both = pd.concat([frame[[by, "level", "unit"]] for frame in (listed, placed)], ignore_index=True)
+    grouped = both.groupby([by, pd.Categorical(both["level"], LEVELS, ordered=True)], observed=True)
+    group, unit, n = grouped.ngroup().to_numpy(), pd.factorize(both["unit"])[0], len(listed)
+    names = grouped[["level"]].first().reset_index(by)
+    units = np.bincount(group[:n][group[:n] >= 0], minlength=len(names))
+    posts = placed[_POSTS].fillna(0).to_numpy(float)
+    tally = _Placed(placed, posts, group[n:], unit[n:], np.isin(unit[n:], unit[:n]), len(names))
+    frames = [names.assign(quarter=day, units=units, **tally.on(day)) for day in days]
+    table = pd.concat(frames, ignore_index=True)
+    table = table[(table["units"] > 0) | (table["stations"] > 0)].reset_index(drop=True)
+    columns = ["quarter", by, "level", "units", "covered", "coverage", "stations", "outside_list", *_POSTS]
+    table = table.assign(coverage=_share(table))[columns].astype({"quarter": "str", "level": "str"})
     if by == "town" and "name" in denominators:
         named = denominators[denominators["level"] == "town"].drop_duplicates("unit").set_index("unit")["name"]
         table.insert(2, "name", table["town"].map(named))
     attrs = {name: denominators.attrs.get(name) for name in ("list", "include", "vintage")}
-    table.attrs = attrs | {"at": str(list(days.values())[-1].date()), "source": stations.attrs.get("source")}
+    table.attrs = attrs | {"at": str(_day(days[-1]).date()), "source": stations.attrs.get("source")}
     return table
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Stations with the number of their group (−1: none) and of their unit, and whether that unit is on the list."""
+
+    stations: pd.DataFrame
+    posts: np.ndarray
+    group: np.ndarray
+    unit: np.ndarray
+    inside: np.ndarray
+    groups: int
+
+    def on(self, day: str) -> dict[str, np.ndarray]:
+        """What works in each group on a day."""
+        of = works(self.stations, at=day) & (self.group >= 0)
+        units = int(self.unit.max(initial=0)) + 1
+        covered = np.unique((self.group * units + self.unit)[of & self.inside]) // units
+        sums = {
+            "covered": self._sum(covered),
+            "stations": self._sum(self.group[of]),
+            "outside_list": self._sum(self.group[of & ~self.inside]),
+        }
+        posts = (self._sum(self.group[of], column[of]).astype("float64") for column in self.posts.T)
+        return sums | dict(zip(_POSTS, posts, strict=True))
+
+    def _sum(self, group: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+        return np.bincount(group, weights, minlength=self.groups)
 
 
 def _placed(stations: pd.DataFrame, denominators: pd.DataFrame) -> pd.DataFrame:
     """Each station with the unit that it covers at its own level, and with that unit's town, district and city."""
-    city = denominators.dropna(subset=["district"]).drop_duplicates("district").set_index("district")["city"]
-    town = denominators[denominators["level"] == "village"].drop_duplicates("unit").set_index("unit")["town"]
-    stations = stations.assign(city=stations["district"].map(city))
-    stations["town"] = stations["village"].map(town).where(stations["level"] == "village", stations["town"])
-    unit = pd.Series(index=stations.index, dtype="str")
-    for level in LEVELS:
-        unit = unit.mask(stations["level"] == level, stations[level].astype("str"))
-    return stations.assign(unit=unit)
+    known = denominators.dropna(subset=["district"]).drop_duplicates("district")
+    city = dict(zip(known["district"], known["city"], strict=True))
+    villages = denominators[denominators["level"] == "village"].drop_duplicates("unit")
+    place = pd.Index(villages["unit"]).get_indexer(stations["village"])
+    level, towns = stations["level"].to_numpy(object), np.append(villages["town"].to_numpy(object), None)
+    placed = stations.assign(city=[city.get(code) for code in stations["district"]])
+    placed["town"] = np.where(level == "village", towns[place], stations["town"].to_numpy(object))
+    own = [placed[name].astype("str").to_numpy(object) for name in LEVELS]
+    return placed.assign(unit=np.select([level == name for name in LEVELS], own, None))
 
 
 def _share(table: pd.DataFrame) -> pd.Series:

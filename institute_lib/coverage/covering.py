@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
+from institute_lib.coverage.reducing import distinct, reduced
 from institute_lib.errors import EstimationError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _STEPS, _PATIENCE, _SHORTEST = 1500, 20, 1e-4
 _SHAKES, _WORK, _LOOSENED = (10, 60), 2e7, 0.3  # searches: fewest and most, links looked at in all; share taken out
+_FEW = 30  # open sites among which HiGHS decides at once, however loose the bound
 _EXACT = 1e-9  # relative: two totals closer than this are equal
 
 
@@ -76,7 +77,9 @@ def cover_most(reach: "csr_array", gains: np.ndarray, limits: Limits, seconds: f
     if bound > value * (1 + _EXACT):
         picked, value = _shaken(picked, columns, gains, limits)
     open_sites = np.flatnonzero(by_site > value * (1 + _EXACT))
-    if bound > value * (1 + _EXACT) and len(open_sites):
+    if not len(open_sites):  # a better choice would hold one
+        bound = min(bound, value)
+    if bound > value * (1 + _EXACT):
         choice, proven = _decide(rows[:, open_sites].tocsr(), gains, limits.only(open_sites), value, seconds)
         better = open_sites[choice]
         if _sum(columns, gains, better) > value:
@@ -97,7 +100,7 @@ def cover_all(reach: "csr_array", gains: np.ndarray, seconds: float) -> tuple[np
     rows, gains = distinct(reach, gains)
     if not rows.shape[0]:
         return np.array([], int), 0.0
-    kept_rows, sites = _reduced(rows)
+    kept_rows, sites = reduced(rows)
     rows = rows[kept_rows][:, sites].tocsr()
     every = np.ones(len(sites))
     solved = _solve(every, [LinearConstraint(rows, lb=1)], every, seconds)
@@ -105,18 +108,6 @@ def cover_all(reach: "csr_array", gains: np.ndarray, seconds: float) -> tuple[np
     chosen = greedy if solved.x is None or solved.x.round().sum() > len(greedy) else np.flatnonzero(solved.x > 0.5)
     bound = 1.0 if solved.mip_dual_bound is None else np.ceil(solved.mip_dual_bound - 1e-6)
     return sites[chosen], float(max(len(chosen) - max(bound, 1.0), 0.0) / len(chosen))
-
-
-def distinct(reach: "csr_array", weights: np.ndarray) -> "tuple[csr_array, np.ndarray]":
-    """Points that count and can be reached, with those that the same sites reach merged into one."""
-    reach.sort_indices()
-    bounds = zip(reach.indptr[:-1], reach.indptr[1:], strict=True)
-    keys = pd.Series([reach.indices[start:stop].tobytes() for start, stop in bounds], dtype="object")
-    counts = (weights > 0) & (np.diff(reach.indptr) > 0)
-    keys = keys[counts]
-    merged = pd.Series(weights[counts], keys.index).groupby(keys).sum()
-    first = keys.drop_duplicates()
-    return reach[first.index.to_numpy()], merged.loc[first].to_numpy()
 
 
 def _exchange(columns: "csr_array", gains: np.ndarray, limits: Limits) -> tuple[list[int], float]:
@@ -176,12 +167,12 @@ def _relax(
 
     Each point has a price, what reaching it is worth to a site, and money has one. With prices given, the best sites
     are those worth most after their cost (one of each group), and the sum is a bound whatever the prices; steps along
-    the subgradient lower it.
+    the subgradient lower it, until few sites are left that a better choice could hold.
     """
     money = np.sqrt(rows.shape[0]) * limits.cost / limits.budget if np.isfinite(limits.budget) else 0 * limits.cost
     prices = np.append(np.minimum(gains / np.maximum(np.diff(rows.indptr), 1) * limits.count, gains), 0.0)
     ceiling = np.append(gains, np.inf if money.any() else 0.0)
-    best, best_prices, length, waited = np.inf, prices, 1.0, 0
+    best, by_site, best_prices, length, waited = np.inf, np.full(len(money), np.inf), prices, 1.0, 0
     for _ in range(_STEPS):
         worth = columns @ prices[:-1] - money * prices[-1]
         top = _top(worth, limits)
@@ -189,7 +180,9 @@ def _relax(
         bound = float(unsold + worth[top].sum())
         waited += 1
         if bound < best * (1 - _EXACT):
-            best, best_prices, waited = bound, prices, 0
+            best, by_site, best_prices, waited = bound, _with_each(bound, worth, top, limits), prices, 0
+            if (by_site > value * (1 + _EXACT)).sum() <= _FEW:
+                break
         elif waited > _PATIENCE:
             length, waited, prices = length / 1.5, 0, best_prices
             continue
@@ -199,10 +192,13 @@ def _relax(
         taken[top] = 1
         slope = np.append(rows @ taken - (gains > prices[:-1]), np.sqrt(rows.shape[0]) - money @ taken)
         prices = np.clip(prices - length * (bound - value) / max((slope**2).sum(), 1.0) * slope, 0, ceiling)
-    worth = columns @ best_prices[:-1] - money * best_prices[-1]
-    top = _top(worth, limits)
+    return best, by_site
+
+
+def _with_each(bound: float, worth: np.ndarray, top: np.ndarray, limits: Limits) -> np.ndarray:
+    """The bound of a choice that holds a given site: what the least of the best is worth more is lost."""
     least = worth[top].min() if len(top) == limits.count else 0.0
-    return best, best - np.maximum(least - worth, 0)
+    return bound - np.maximum(least - worth, 0)
 
 
 def _top(worth: np.ndarray, limits: Limits) -> np.ndarray:
@@ -247,34 +243,6 @@ def _solve(objective: np.ndarray, constraints: list, integral: np.ndarray, secon
     if solved.status not in (0, 1):  # neither solved nor out of time: every problem posed here has a choice
         raise EstimationError(f"siting: the solver gave up: {solved.message}")
     return solved
-
-
-def _reduced(rows: "csr_array") -> tuple[np.ndarray, np.ndarray]:
-    """Points and sites that matter to a full cover: repeated until nothing more can be dropped."""
-    points, sites = np.arange(rows.shape[0]), np.arange(rows.shape[1])
-    while True:
-        part = rows[points][:, sites].tocsr()
-        keep_points = ~_implied(part)
-        part = part[keep_points]
-        keep_sites = ~_implied(part.T.tocsr(), larger=True)
-        points, sites = points[keep_points], sites[keep_sites]
-        if keep_points.all() and keep_sites.all():
-            return points, sites
-
-
-def _implied(rows: "csr_array", *, larger: bool = False) -> np.ndarray:
-    """Rows that contain another row (or, if `larger`, are contained in another); of equal rows the first stays."""
-    from scipy.sparse import coo_array
-
-    size = np.diff(rows.indptr)
-    shared = coo_array(rows @ rows.T)
-    one, other = shared.coords
-    inside = (shared.data == size[one]) & (one != other)  # row `one` lies within row `other`
-    ties = size[one] == size[other]
-    dropped = np.zeros(rows.shape[0], bool)
-    which, kept = (one, other) if larger else (other, one)
-    dropped[which[inside & (~ties | (which > kept))]] = True
-    return dropped | (size == 0) if larger else dropped
 
 
 def _exhaust(rows: "csr_array") -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import areas, terms
@@ -127,21 +128,23 @@ def _coordinate_faults(frame: pd.DataFrame, identifier: str) -> dict[int, Fault]
 def _place_faults(
     points: "gpd.GeoDataFrame", polygons: "gpd.GeoDataFrame", identifier: str, tolerance_m: float
 ) -> dict[int, Fault]:
-    area = polygons.geometry.union_all()
-    own = hosted(points)["district"].map(polygons.set_index("code").geometry).set_axis(points.index)
-    unknown = own.isna()
-    outside = points.geometry.distance(area).gt(tolerance_m)
-    strayed = points.geometry.distance(own, align=False).gt(tolerance_m) & ~unknown
+    import shapely
+
+    shapely.prepare(polygons.geometry.to_numpy())
+    shapes, places = dict(zip(polygons["code"], polygons.geometry, strict=True)), points.geometry.to_numpy()
+    own = np.array([shapes.get(code) for code in hosted(points)["district"]], object)
+    near_own = shapely.dwithin(own, places, tolerance_m)  # false where a district has no boundary
+    far = np.flatnonzero(~near_own)
     found = {}
-    for row in points.index[outside | strayed | unknown]:
-        place, district = ("x", _pair(points, row)), points["district"][row]
-        if unknown[row]:
+    for row, place, shape in zip(points.index[far], places[far], own[far], strict=True):
+        pair, district = ("x", _pair(points, row)), points["district"][row]
+        if shape is None:
             rule = ("district", district, "a district with a boundary", "give the area's own stations")
-        elif outside[row]:
-            rule = (*place, "the point lies in the area", "check the point and its crs")
+        elif not shapely.dwithin(list(shapes.values()), place, tolerance_m).any():
+            rule = (*pair, "the point lies in the area", "check the point and its crs")
         else:
-            distance = points.geometry[row].distance(own[row])
-            rule = (*place, f"at most {tolerance_m:.0f} m outside {district}", f"it lies {distance:.0f} m off")
+            distance = place.distance(shape)
+            rule = (*pair, f"at most {tolerance_m:.0f} m outside {district}", f"it lies {distance:.0f} m off")
         found[row] = Fault(*_named(points, row, identifier), *rule)
     return found
 

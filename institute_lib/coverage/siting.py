@@ -220,13 +220,14 @@ def reach_matrix(demand: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", radius_m
 
 def _greedy_order(picked: np.ndarray, reach: "csr_array", weights: np.ndarray) -> tuple[list[int], list[float]]:
     """The chosen sites, each next one adding most people to those before it."""
-    columns, left, weights = reach.tocsc(), list(picked), weights.copy()
+    sites = reach[:, picked].T.tocsr()
+    left, waiting = weights.copy(), np.ones(len(picked), bool)
     order, added = [], []
-    while left:
-        gains = [weights[columns.indices[columns.indptr[j] : columns.indptr[j + 1]]].sum() for j in left]
+    while waiting.any():
+        gains = np.where(waiting, sites @ left, -1.0)
         best = int(np.argmax(gains))
-        site = left.pop(best)
-        order.append(site)
+        waiting[best] = False
+        order.append(int(picked[best]))
         added.append(float(gains[best]))
-        weights[columns.indices[columns.indptr[site] : columns.indptr[site + 1]]] = 0
+        left[sites.indices[sites.indptr[best] : sites.indptr[best + 1]]] = 0
     return order, added

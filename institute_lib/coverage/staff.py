@@ -57,8 +57,9 @@ def staffing(
     if residents["code"].duplicated().any() or not (residents["population"] > 0).all():
         raise DataError("residents: one row a district, with a population above zero")
     day = pd.Timestamp(at)
-    grouped = _serving(hosted(workers), changes, day).groupby("district")
     codes = pd.Index(residents["code"], name="district")
+    own = [code for code in workers["district"].dropna().unique() if areas.host(code) in codes]
+    grouped = _serving(hosted(workers[workers["district"].isin(own)]), changes, day).groupby("district")
     table = pd.DataFrame({"residents": residents["population"].to_numpy()}, index=codes)
     table["workers"] = grouped.size()
     table["certified"] = grouped["certified"].sum()
@@ -99,8 +100,10 @@ def norms(facts: pd.DataFrame | None = None) -> pd.DataFrame:
 def _serving(workers: pd.DataFrame, changes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     """Workers in service on a day, with certificate and caseload as last recorded by then."""
     serving = workers[(workers["entered"] <= day) & (workers["left"].isna() | (workers["left"] > day))]
-    state = changes[changes["date"] <= day].sort_values("date", kind="stable").drop_duplicates("worker_id", keep="last")
-    serving = serving.merge(state[["worker_id", "certificate", "caseload"]], on="worker_id", how="left")
+    columns = ["worker_id", "date", "certificate", "caseload"]
+    state = changes.loc[(changes["date"] <= day) & changes["worker_id"].isin(serving["worker_id"]), columns]
+    state = state.sort_values("date", kind="stable").drop_duplicates("worker_id", keep="last").drop(columns="date")
+    serving = serving.merge(state, on="worker_id", how="left")
     certified, community = serving["certificate"].isin(CERTIFIED), serving["kind"] == "community"
     return serving.assign(certified=certified, community=community)
 

@@ -10,7 +10,7 @@ from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable
 from institute_lib.errors import ParameterError
 from institute_lib.maps.drawing import Drawing, compose, restate
-from institute_lib.maps.figure import HATCH, TITLE, canvas, fill, hatch, markup, opacity, template
+from institute_lib.maps.figure import HATCH, canvas, fill, hatch, markup, opacity
 from institute_lib.maps.marks import marks_at
 from institute_lib.maps.order import Order
 from institute_lib.maps.regions import tiles
@@ -131,7 +131,6 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
     notes = (*((drawing.stamp,) if drawing.stamp else ()), *drawing.notes)
     words = {"language": drawing.language, "title": drawing.title, "alt": drawing.alt, "notes": notes}
     chart = look.finish(canvas(drawing), safe, **words)
-    chart.figure.update_layout(title=TITLE, template=template(drawing))
     # Beside the title: on a map the right end belongs to the legend.
     chart.figure.update_annotations({"x": 0, "xanchor": "left"}, selector={"name": look.DEMO})
     return replace(chart, svg=svg(drawing))

@@ -9,7 +9,6 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.charts.look import width
 from institute_lib.coverage import Located
-from institute_lib.disclosure import SafeTable, show
 from institute_lib.errors import DataError
 from institute_lib.maps.classes import Classes
 from institute_lib.maps.labels import Label, clear_place, place_labels
@@ -159,23 +158,20 @@ class _States:
     """What each region shows: its class, its state, its figure and its hover."""
 
     def __init__(self, order: Order, cells: pd.DataFrame, classes: Classes):
-        self.order, self.cells, self.classes = order, cells, classes
-        self.position = {code: index for index, code in enumerate(cells["code"])}
+        self.order, self.classes = order, classes
+        self.rows = {row["code"]: (row, of) for row, of in zip(cells.to_dict("records"), classes.of, strict=True)}
+        self.labels = {figure: order.label(figure) for figure in order.safe.values}
 
     def __call__(self, code: str, name: str) -> dict:
-        index = self.position.get(code)
-        status = "missing" if index is None else self.cells["status"][index]
-        state = {"primary": "hidden", "secondary": "hidden", "missing": "missing"}.get(status, "shown")
-        if state == "shown" and self.classes.of[index] < 0:
-            state = "missing"
-        row = None if index is None else self.cells.loc[index]
-        words = terms.text(f"maps.{state}_short", self.order.language) if state != "shown" else None
-        return {
-            "of": self.classes.of[index] if state == "shown" else -1,
-            "state": state,
-            "shown": words or self.order.figure_text(row[self.order.value]),
-            "hover": _hover(self.order, name, row, state),
-        }
+        row, of = self.rows.get(code, ({"status": "missing"}, -1))
+        hidden_or_missing = {"primary": "hidden", "secondary": "hidden", "missing": "missing"}
+        state = hidden_or_missing.get(row["status"], "shown" if of >= 0 else "missing")
+        if state != "shown":
+            short, long = (terms.text(f"maps.{key}", self.order.language) for key in (f"{state}_short", state))
+            return {"of": -1, "state": state, "shown": short, "hover": f"{name}\n{long}"}
+        figures = [f"{label} {self.order.figure_text(row[key], key)}" for key, label in self.labels.items()]
+        shown = self.order.figure_text(row[self.order.value])
+        return {"of": of, "state": state, "shown": shown, "hover": "\n".join([name, *figures])}
 
 
 def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark, ...], title: str) -> Drawing:
@@ -187,21 +183,6 @@ def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark,
         for label, region in zip(drawing.labels, regions, strict=bool(drawing.labels))
     )
     return replace(drawing, title=title, regions=regions, labels=labels, marks=marks, classes=states.classes)
-
-
-def _hover(order: Order, name: str, row: pd.Series | None, state: str) -> str:
-    """The region's name and every figure of its row; nothing but the state where figures are hidden or missing."""
-    if row is None or state != "shown":
-        return f"{name}\n{terms.text(f'maps.{state}', order.language)}"
-    pairs = [
-        f"{order.label(figure)} {show.number(row[figure], _unit(order.safe, figure), order.language)}"
-        for figure in order.safe.values
-    ]
-    return "\n".join([name, *pairs])
-
-
-def _unit(safe: SafeTable, figure: str) -> str:
-    return show.unit(figure, safe.frame[figure], safe.units)
 
 
 def _alt(order: Order, cells: pd.DataFrame, regions: tuple[Region, ...]) -> str:

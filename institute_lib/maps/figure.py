@@ -6,7 +6,6 @@ the metres of the analysis, take hatches for hidden regions, and print as they s
 """
 
 from os.path import commonprefix
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from institute_lib.charts import look
 from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
 from institute_lib.maps.labels import Label
 from institute_lib.maps.marks import STYLES, Mark
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 HATCH = {"hidden": "x", "missing": "/"}
 EDGE = "#4d4d4d"
@@ -41,8 +37,9 @@ def canvas(drawing: Drawing) -> look.Canvas:
     """The drawing as a chart in the making: a trace a region (with its hover text), marks, legend, stamp."""
     left, bottom, right, top = drawing.bounds
     picture = look.new_canvas(height=int(drawing.height) + HEAD + FOOT)
-    regions = [_region(region, drawing) for region in drawing.regions]
-    picture.traces += [trace.to_plotly_json() for trace in (*regions, *_legend(drawing), *_marks(drawing))]
+    _share(picture.layout["template"], drawing)
+    picture.traces += [_region(region, drawing) for region in drawing.regions]
+    picture.traces += [*_legend(drawing), *_marks(drawing)]
     picture.margin |= {"l": 8, "r": 8, "t": HEAD, "b": FOOT}
     axis = {"visible": False, "fixedrange": True, "constrain": "domain"}
     picture.x_axis(**axis, range=[left, right], constraintoward="left")
@@ -56,11 +53,12 @@ def canvas(drawing: Drawing) -> look.Canvas:
     return picture
 
 
-def template(drawing: Drawing) -> dict:
-    """What all outlines and all labels of a map have in common, said once."""
+def _share(template: dict, drawing: Drawing) -> None:
+    """Say in the template what all outlines and all labels of a map have in common."""
     size = {"size": drawing.labels[0].size} if drawing.labels else {}
-    labels = LABEL | {"font": {"color": "#111111"} | size}
-    return {"layout": {"annotationdefaults": labels}, "data": {"scatter": [{"line": OUTLINE}]}}
+    template["layout"]["annotationdefaults"] = LABEL | {"font": {"color": "#111111"} | size}
+    template["layout"]["title"] |= TITLE
+    template["data"] = {"scatter": [{"line": OUTLINE}]}
 
 
 def fill(of: int, drawing: Drawing) -> str:
@@ -83,59 +81,46 @@ def hatch(state: str) -> dict:
     return {"shape": HATCH.get(state, ""), "fgcolor": STATE_COLOUR, "size": 7}
 
 
-def _region(region: Region, drawing: Drawing) -> "go.Scatter":
-    import plotly.graph_objects as go
-
+def _region(region: Region, drawing: Drawing) -> dict:
     gap = np.array([[np.nan, np.nan]])
     line = np.concatenate([part for ring in region.rings for part in (ring, gap)])[:-1].round(0).astype(PLACE)
-    return go.Scatter(
-        x=line[:, 0],
-        y=line[:, 1],
-        mode="lines",
-        fill="toself",
-        fillcolor=fill(region.of, drawing),
-        fillpattern=hatch(region.state) if region.state in HATCH else None,
-        hoveron="fills",
-        hoverinfo="text",
-        text=markup(region.hover),
-        name=markup(region.name),
-        showlegend=False,
-    )
+    trace = {
+        "type": "scatter",
+        "x": line[:, 0],
+        "y": line[:, 1],
+        "mode": "lines",
+        "fill": "toself",
+        "fillcolor": fill(region.of, drawing),
+        "hoveron": "fills",
+        "hoverinfo": "text",
+        "text": markup(region.hover),
+        "name": markup(region.name),
+        "showlegend": False,
+    }
+    return trace | ({"fillpattern": hatch(region.state)} if region.state in HATCH else {})
 
 
-def _legend(drawing: Drawing) -> list["go.Bar"]:
+def _legend(drawing: Drawing) -> list[dict]:
     """Squares for classes, hatched squares for regions without a figure: bars carry patterns where markers do not."""
-    import plotly.graph_objects as go
-
     entries = []
     for key, words in drawing.legend:
         known = key.startswith("#")
-        swatch = {
-            "color": key if known else "#ffffff",
-            "line": {"color": EDGE, "width": 1},
-            "pattern": None if known else {"shape": HATCH[key], "fgcolor": STATE_COLOUR, "size": 5},
-        }
-        entries.append(go.Bar(x=[None], y=[None], marker=swatch, name=markup(words), hoverinfo="skip"))
+        swatch = {"color": key if known else "#ffffff", "line": OUTLINE}
+        if not known:
+            swatch["pattern"] = {"shape": HATCH[key], "fgcolor": STATE_COLOUR, "size": 5}
+        entry = {"type": "bar", "x": [None], "y": [None], "marker": swatch, "name": markup(words)}
+        entries.append(entry | {"hoverinfo": "skip"})
     return entries
 
 
-def _marks(drawing: Drawing) -> list["go.Scatter"]:
-    import plotly.graph_objects as go
-
+def _marks(drawing: Drawing) -> list[dict]:
     marks = []
     for mark in drawing.marks:
         colour, size, symbol = STYLES[mark.level]
         edge = {"color": "white", "width": 1 if size > 4 else 0}
-        marks.append(
-            go.Scatter(
-                x=mark.x.round(0).astype(PLACE),
-                y=mark.y.round(0).astype(PLACE),
-                mode="markers",
-                marker={"symbol": symbol, "size": size, "color": colour, "line": edge, "opacity": opacity(mark)},
-                name=markup(mark.label),
-                **_hover(mark),
-            )
-        )
+        look_of_it = {"symbol": symbol, "size": size, "color": colour, "line": edge, "opacity": opacity(mark)}
+        places = {"x": mark.x.round(0).astype(PLACE), "y": mark.y.round(0).astype(PLACE), "mode": "markers"}
+        marks.append({"type": "scatter", **places, "marker": look_of_it, "name": markup(mark.label)} | _hover(mark))
     return marks
 
 

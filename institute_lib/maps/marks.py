@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from institute_lib import terms
-from institute_lib.coverage import Located, working
+from institute_lib.coverage import Located
+from institute_lib.coverage.counting import works
 from institute_lib.errors import DataError
 from institute_lib.maps.regions import in_map_metres
 
@@ -35,6 +35,7 @@ class Mark:
         names: of each point; its hover's first line.
         detail: the hover's second line, with {0}, {1} … for a point's `figures`; empty for none.
         figures: one row a point.
+        kind: "illustrative" or "surveyed"; empty where it is not said.
         label: the legend's line.
         shown: which are shown, one truth value each.
     """
@@ -45,6 +46,7 @@ class Mark:
     names: tuple[str, ...]
     detail: str
     figures: np.ndarray
+    kind: str
     label: str
     shown: np.ndarray
 
@@ -83,13 +85,10 @@ def marks_at(marks: tuple[Mark, ...], stations: Located | None, language: str, a
     """The marks of `marks_of`, of which those are shown that work on another day."""
     if stations is None or not marks:
         return marks
-    works = _works(stations.points, at)
-    levels = stations.points["level"].to_numpy()
-    found = []
+    works_then, levels, found = _works(stations.points, at), stations.points["level"].to_numpy(), []
     for mark in marks:
-        shown = works[levels == mark.level]
-        kind = stations.points["point_kind"][levels == mark.level]
-        found.append(replace(mark, shown=shown, label=_label(mark.level, int(shown.sum()), kind, language)))
+        shown = works_then[levels == mark.level]
+        found.append(replace(mark, shown=shown, label=_label(mark.level, int(shown.sum()), mark.kind, language)))
     return tuple(found)
 
 
@@ -98,17 +97,17 @@ def _works(points: "gpd.GeoDataFrame", at: str | None) -> np.ndarray:
         return np.ones(len(points), bool)
     if not {"opened", "closed"} <= set(points):
         raise DataError("stations on a slider over quarters need the columns opened and closed")
-    return points.index.isin(working(points, at=at).index)
+    return works(points, at=at)
 
 
 def _station_mark(points: "gpd.GeoDataFrame", shown: np.ndarray, level: str, language: str) -> Mark:
-    label = _label(level, int(shown.sum()), points["point_kind"], language)
+    kind = "illustrative" if (points["point_kind"] == "illustrative").any() else "surveyed"
+    label = _label(level, int(shown.sum()), kind, language)
     x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
-    return Mark(level, x, y, tuple(points["name"]), *_posts(points, language), label, shown)
+    return Mark(level, x, y, tuple(points["name"]), *_posts(points, language), kind, label, shown)
 
 
-def _label(level: str, size: int, kinds: pd.Series, language: str) -> str:
-    kind = "illustrative" if (kinds == "illustrative").any() else "surveyed"
+def _label(level: str, size: int, kind: str, language: str) -> str:
     counted = terms.text(f"maps.station_{level}", language, size=terms.number(size, language))
     return counted + terms.text(f"maps.point_{kind}", language)
 
@@ -134,6 +133,7 @@ def _sites(places: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", language: str)
         names=ranked,
         detail=terms.text("maps.site_people", language, people="{0}") if counted else "",
         figures=sites[["people_added"] if counted else []].to_numpy(float),
+        kind="",
         label=terms.text("maps.site", language, size=terms.number(len(places), language)),
         shown=np.ones(len(places), bool),
     )

@@ -1,6 +1,7 @@
 """What a map is asked to show: which figure of which rows of a safe table, in which classes."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import pandas as pd
 
@@ -77,9 +78,15 @@ class Order:
     def heading(self) -> str:
         return self.title or self.safe.title or self.label(self.value)
 
-    def figure_text(self, figure: float) -> str:
-        unit = show.unit(self.value, self.safe.frame[self.value], self.safe.units)
-        return show.number(figure, unit, self.language)
+    def figure_text(self, figure: float, key: str = "") -> str:
+        """A figure of the table in its unit: of the one that the map shows, or of another."""
+        return show.number(figure, self.units[key or self.value], self.language)
+
+    @cached_property
+    def units(self) -> dict[str, str]:
+        """The unit of each figure."""
+        frame = self.safe.frame
+        return {name: show.unit(name, frame[name], self.safe.units) for name in self.safe.values}
 
     def label(self, name: str) -> str:
         return show.label(name, self.language, self.safe.labels)

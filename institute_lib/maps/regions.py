@@ -112,18 +112,18 @@ def voronoi_cells(
 
     shapes = in_map_metres(boundaries)
     outline, sites = shapes.geometry.union_all(), points.to_crs(METRES).drop_duplicates([code, "geometry"])
-    sites = sites.reset_index(drop=True)
-    wrong = (sites.geometry.distance(outline) > OUTSIDE_M) | sites.geometry.duplicated(keep=False)
+    sites = sites.sort_values(code, kind="stable", ignore_index=True)
+    shapely.prepare(outline)
+    wrong = ~shapely.dwithin(outline, sites.geometry.to_numpy(), OUTSIDE_M) | sites.geometry.duplicated(keep=False)
     if sites[code].nunique() < 2 or wrong.any():
         named = ", ".join(sites.loc[wrong, code].astype(str).unique()) or f"{sites[code].nunique()} unit"
         raise DataError(f"cells need two or more units, in different places inside the boundary: {named}")
     cells = shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(list(sites.geometry)), extend_to=outline))
-    found = gpd.GeoDataFrame(geometry=list(cells), crs=METRES)
-    own, cell = found.sindex.query(sites.geometry, predicate="within")
-    clipped = shapely.intersection(cells[cell[np.argsort(own)]], outline)
-    shape = {"code": sites[code], "name_zh": sites[name], "name_en": sites[name]}
-    frame = gpd.GeoDataFrame(shape, geometry=clipped, crs=METRES).dissolve("code", as_index=False)
-    frame = frame[["code", "name_zh", "name_en", "geometry"]]
+    own, cell = shapely.STRtree(cells).query(sites.geometry.to_numpy(), predicate="within")
+    units = sites.drop_duplicates(code)
+    joined = [shapely.coverage_union_all(part) for part in np.split(cells[cell[np.argsort(own)]], units.index[1:])]
+    shape = {"code": units[code], "name_zh": units[name], "name_en": units[name]}
+    frame = gpd.GeoDataFrame(shape, geometry=shapely.intersection(joined, outline), crs=METRES).reset_index(drop=True)
     frame.attrs = shapes.attrs | {"cells": True}
     return frame
 

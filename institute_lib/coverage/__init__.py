@@ -4,12 +4,13 @@ Every share names its denominator (`denominators`), every distance is in metres 
 """
 
 from institute_lib.coverage.catchment import Access, access
-from institute_lib.coverage.checks import fault_rows, faults
+from institute_lib.coverage.checks import faults
 from institute_lib.coverage.comparing import access_choices, beside_published, compare_siblings
 from institute_lib.coverage.counting import denominator, headline, over_time, rates, working
 from institute_lib.coverage.inequality import Equity, Moran, equity
 from institute_lib.coverage.lists import LISTS, denominators
 from institute_lib.coverage.points import METRES, Located, locate
+from institute_lib.coverage.reasons import fault_rows
 from institute_lib.coverage.siting import Siting, fewest_stations, next_stations
 from institute_lib.coverage.staff import norms, staffing
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from institute_lib import areas
+from institute_lib.coverage.reasons import Breach, breach
 from institute_lib.errors import DataError, Fault, InstituteError, nearest
 
 LEVELS = ("city", "district", "town", "village")
@@ -29,27 +30,16 @@ def faults(stations: pd.DataFrame, *, denominators: pd.DataFrame) -> tuple[Fault
     twice = stations["station_id"].duplicated(keep=False)
     unlevelled = ~stations["level"].isin(LEVELS)
     found = [
-        *_each(stations[twice], "station_id", "an id stands once", "keep one row, or give each its own id"),
-        *_each(stations[unlevelled], "level", f"one of {', '.join(LEVELS)}", "correct the level"),
-        *_each(stations[stations["opened"].isna()], "opened", "a station has an opening date", "enter it"),
-        *_each(
-            stations[stations["closed"] < stations["opened"]],
-            "closed",
-            "closed is not before opened",
-            "correct one of the two dates",
-        ),
+        *_each(stations[twice], "station_id", "id_twice"),
+        *_each(stations[unlevelled], "level", "level"),
+        *_each(stations[stations["opened"].isna()], "opened", "unopened"),
+        *_each(stations[stations["closed"] < stations["opened"]], "closed", "closed_first"),
         *_district_faults(stations[~stations["district"].isin(districts)]),
     ]
     for level in ("town", "village"):
         rows = stations[(stations["level"] == level) & stations["district"].isin(districts)]
         found += _unit_faults(rows, level, denominators[denominators["level"] == level])
     return tuple(found)
-
-
-def fault_rows(*found: Fault) -> pd.DataFrame:
-    """Faults as a table, one a row: table, row, column, value, rule, remedy."""
-    columns = ["table", "row", "column", "value", "rule", "remedy"]
-    return pd.DataFrame([fault.to_dict() for fault in found], columns=columns)
 
 
 def require_columns(frame: pd.DataFrame, columns: Iterable[str], table: str) -> None:
@@ -80,7 +70,7 @@ def with_dates(stations: pd.DataFrame) -> pd.DataFrame:
     found = [
         fault
         for name, column in days.items()
-        for fault in _each(stations[column.isna() & stations[name].notna()], name, "a day", "write it as 2023-12-31")
+        for fault in _each(stations[column.isna() & stations[name].notna()], name, "no_day")
     ]
     if found:
         raise DataError(f"stations: {len(found)} dates cannot be read", tuple(found))
@@ -93,44 +83,47 @@ def hosted(stations: pd.DataFrame) -> pd.DataFrame:
     return stations.assign(district=stations["district"].map(codes).astype("str"))
 
 
-def _district_faults(rows: pd.DataFrame) -> list[Fault]:
+def _district_faults(rows: pd.DataFrame) -> list[Breach]:
     reasons = {code: _why_no_district(code) for code in rows["district"].unique()}
-    return [
-        Fault("stations", str(row), "district", _shown(code), *reasons[code])
-        for row, code in zip(rows["station_id"], rows["district"], strict=True)
-    ]
+    found = []
+    for row, code in zip(rows["station_id"], rows["district"], strict=True):
+        reason, details = reasons[code]
+        found.append(breach("stations", row, "district", _shown(code), reason, **details))
+    return found
 
 
-def _why_no_district(code: str) -> tuple[str, str]:
-    """Rule and remedy for a district that the list does not hold."""
+def _why_no_district(code: str) -> tuple[str, dict[str, object]]:
+    """The reason for a district that the list does not hold, and its details."""
     if pd.isna(code):
-        return "a station has a district", "enter its six-digit code"
+        return "no_district", {}
     try:
-        name = areas.get(code).name_zh
-    except InstituteError as error:
-        return "a district in force", str(error)
-    rule = f"a district of the denominator list, which lacks {name}"
-    return rule, "add its units to the list, or select the area's stations"
+        return "district_not_listed", {"district": areas.get(code)}
+    except InstituteError:
+        pass
+    try:
+        today = areas.get(code, on_retired="map")
+    except InstituteError:  # divided among several, or never a district
+        return "district_unknown", {}
+    return "district_retired", {"district": today, "code": today.code}
 
 
-def _unit_faults(rows: pd.DataFrame, level: str, units: pd.DataFrame) -> list[Fault]:
+def _unit_faults(rows: pd.DataFrame, level: str, units: pd.DataFrame) -> list[Breach]:
     known = units.drop_duplicates("unit")
     place = pd.Index(known["unit"]).get_indexer(rows[level])
-    found = _each(rows[place < 0], level, f"a {level} code of the list", "look the code up in the statistical list")
+    found = _each(rows[place < 0], level, f"{level}_unknown")
     rows, place = rows[place >= 0], place[place >= 0]
     for column in ("district", "town") if level == "village" else ("district",):
         own, listed = rows[column].to_numpy(object), known[column].to_numpy(object)[place]
         elsewhere = (own != listed) & pd.notna(own) & pd.notna(listed)
         columns = (rows["station_id"][elsewhere], rows[level][elsewhere], own[elsewhere], listed[elsewhere])
         for row, unit, given, right in zip(*columns, strict=True):
-            rule = f"{level} {unit} lies in {column} {right}"
-            found.append(Fault("stations", str(row), column, given, rule, "correct one of the two codes"))
+            found.append(breach("stations", row, column, given, f"{level}_in_{column}", unit=unit, right=right))
     return found
 
 
-def _each(rows: pd.DataFrame, column: str, rule: str, remedy: str) -> list[Fault]:
+def _each(rows: pd.DataFrame, column: str, reason: str) -> list[Breach]:
     pairs = zip(rows["station_id"], rows[column], strict=True)
-    return [Fault("stations", str(row), column, _shown(value), rule, remedy) for row, value in pairs]
+    return [breach("stations", row, column, _shown(value), reason) for row, value in pairs]
 
 
 def _shown(value: object) -> object:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.coverage.checks import hosted, require_columns
+from institute_lib.coverage.reasons import breach
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
 from institute_lib.results import Result
 
@@ -103,25 +104,19 @@ def locate(
 def _coordinate_faults(frame: pd.DataFrame, identifier: str) -> dict[int, Fault]:
     """The first thing wrong with each row's coordinates, by the row's place."""
     x, y = (pd.to_numeric(frame[name], errors="coerce") for name in ("x", "y"))
-    swap = "x is the longitude, y the latitude: exchange them"
-    systems = f"a declared system: {', '.join(SYSTEMS)}"
+    china = x.between(*_LONGITUDE) & y.between(*_LATITUDE)
     checks = (
-        (frame[identifier].duplicated(), identifier, "an id stands once", "keep one row, or give each its own id"),
-        (x.isna() | y.isna(), "x", "a station on the map has a point", "survey it, or leave it out of access"),
-        (~frame["crs"].isin(SYSTEMS), "crs", systems, "say where the point was read"),
-        (x.between(*_LATITUDE) & y.between(*_LONGITUDE), "x", "longitude and latitude are not swapped", swap),
-        (
-            ~(x.between(*_LONGITUDE) & y.between(*_LATITUDE)),
-            "x",
-            "degrees within China",
-            "give longitude and latitude in degrees",
-        ),
+        (frame[identifier].duplicated(), identifier, "id_twice"),
+        (x.isna() | y.isna(), "x", "no_point"),
+        (~frame["crs"].isin(SYSTEMS), "crs", "system"),
+        (x.between(*_LATITUDE) & y.between(*_LONGITUDE), "x", "swapped"),
+        (~china, "x", "not_in_china"),
     )
     found: dict[int, Fault] = {}
-    for broken, column, rule, remedy in checks:
+    for broken, column, reason in checks:
         for row in frame.index[broken].difference(list(found)):
             value = _pair(frame, row) if column == "x" else frame[column][row]
-            found[row] = Fault(*_named(frame, row, identifier), column, value, rule, remedy)
+            found[row] = breach(*_named(frame, row, identifier), column, value, reason, systems=", ".join(SYSTEMS))
     return found
 
 
@@ -139,13 +134,13 @@ def _place_faults(
     for row, place, shape in zip(points.index[far], places[far], own[far], strict=True):
         pair, district = ("x", _pair(points, row)), points["district"][row]
         if shape is None:
-            rule = ("district", district, "a district with a boundary", "give the area's own stations")
+            said = ("district", district, "no_boundary"), {}
         elif not shapely.dwithin(list(shapes.values()), place, tolerance_m).any():
-            rule = (*pair, "the point lies in the area", "check the point and its crs")
+            said = (*pair, "outside"), {}
         else:
-            distance = place.distance(shape)
-            rule = (*pair, f"at most {tolerance_m:.0f} m outside {district}", f"it lies {distance:.0f} m off")
-        found[row] = Fault(*_named(points, row, identifier), *rule)
+            off = {"tolerance": f"{tolerance_m:.0f}", "district": district, "off": f"{place.distance(shape):.0f}"}
+            said = (*pair, "off_district"), off
+        found[row] = breach(*_named(points, row, identifier), *said[0], **said[1])
     return found
 
 
@@ -162,7 +157,7 @@ def _pair(frame: pd.DataFrame, row: int) -> str | None:
     pair = [frame["x"][row], frame["y"][row]]
     if all(map(pd.isna, pair)):
         return None
-    words = ["missing" if pd.isna(one) else f"{one:.5f}" if isinstance(one, float) else str(one) for one in pair]
+    words = ["–" if pd.isna(one) else f"{one:.5f}" if isinstance(one, float) else str(one) for one in pair]
     return ", ".join(words)
 
 

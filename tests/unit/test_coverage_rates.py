@@ -1,5 +1,7 @@
 """Coverage, its denominators, and staffing, by hand on a small network."""
 
+import json
+
 import pandas as pd
 import pytest
 
@@ -142,8 +144,18 @@ def test_every_fault_of_the_stations_is_named_at_once(units):
     }
     remedies = {fault.value: f"{fault.rule} {fault.remedy}" for fault in caught.value.faults}
     assert CHONGCHUAN in remedies["320611"]
-    assert "lacks 启东市" in remedies["320681"]
+    assert "lacks Qidong City" in remedies["320681"]
     assert f"lies in district {CHONGCHUAN}" in remedies[TONGZHOU]
+    json.dumps([fault.to_dict() for fault in caught.value.faults])
+    rows = {language: coverage.fault_rows(*caught.value.faults, language=language) for language in ("zh", "en")}
+    assert rows["en"]["rule"].tolist() == [fault.rule for fault in caught.value.faults]
+    for column in ("rule", "remedy"):
+        assert rows["zh"][column].str.contains("[\u4e00-\u9fff]").all()
+        assert not rows["en"][column].str.contains("[\u4e00-\u9fff]").any()
+        assert rows["zh"][column].nunique() == rows["en"][column].nunique()
+    said = rows["zh"].set_index("value")
+    assert said.loc["320681", "rule"] == "区县应在分母名单内，名单缺启东市"
+    assert said.loc["320611", "remedy"] == "该区划已调整，现为崇川区（320613），请改用现行代码"
 
 
 def test_a_missing_column_or_a_date_that_is_none_is_named(units):

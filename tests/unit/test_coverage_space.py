@@ -10,7 +10,7 @@ from shapely.geometry import Point, box
 
 from institute_lib import areas, coverage
 from institute_lib.coverage import catchment
-from institute_lib.errors import DataError, ParameterError
+from institute_lib.errors import DataError, Fault, ParameterError
 
 
 def points(places, **columns):
@@ -63,6 +63,17 @@ def test_each_wrong_point_is_refused_by_name_or_left_out_and_counted(row, rule, 
     assert "2个点位中1个可用，1个未上图" in kept.summary()
 
 
+def test_a_row_that_the_map_leaves_out_is_listed_with_its_reason_in_the_readers_language():
+    found = located([{}, {"x": None}, {"district": "320681"}], on_fault="leave_out")
+    words = {language: coverage.fault_rows(*found.faults, language=language) for language in ("zh", "en")}
+    assert words["zh"]["rule"].tolist() == ["上图站点应有坐标", "点位至多在区县320681界外500米"]
+    assert words["en"]["rule"].tolist() == ["a station on the map has a point", "at most 500 m outside 320681"]
+    assert words["zh"]["remedy"][1].endswith("米，请核对坐标或区县")
+    plain = Fault("stations", "b", "town", "1", "a rule of another room", "its remedy")
+    (row,) = coverage.fault_rows(plain, language="zh").to_dict("records")
+    assert (row["rule"], row["remedy"]) == ("a rule of another room", "its remedy")
+
+
 def test_every_bad_row_is_reported_though_labels_repeat_and_a_zone_stands_in_its_host():
     frame = pd.DataFrame(
         [
@@ -87,8 +98,6 @@ def test_every_bad_row_is_reported_though_labels_repeat_and_a_zone_stands_in_its
 
 
 def test_rows_that_cannot_be_counted_are_left_off_the_map_as_well():
-    from institute_lib.errors import Fault
-
     frame = pd.DataFrame([INSIDE | {"station_id": name} for name in ("a", "b")])
     fault = Fault("stations", "b", "town", "320613999", "a town code of the list")
     found = coverage.locate(frame, on_fault="leave_out", uncounted=[fault])

@@ -28,7 +28,18 @@ from institute_lib.retention.fitting import (
 from institute_lib.retention.intervals import estimate_columns, holm
 from institute_lib.retention.links import link_named
 from institute_lib.retention.spells import require_columns
+from institute_lib.tables import contracts
 
+CATEGORIES = {
+    "kind": contracts.KINDS,
+    "field": contracts.FIELDS,
+    "gender": contracts.GENDERS,
+    "education": contracts.EDUCATIONS,
+    "contract": contracts.EMPLOYMENT_CONTRACTS,
+    "certificate": contracts.CERTIFICATES,
+    "level": contracts.STATION_LEVELS,
+}
+UNKNOWN = ("unknown",)  # how `band` names a missing value
 FEW_CLUSTERS = 30
 FEW_EVENTS = 10
 
@@ -122,7 +133,9 @@ def hazard(
         weights: column with the whole number of rows that each row stands for (frequency weights).
         link: "logit" (ratios are odds ratios) or "cloglog" (ratios are hazard ratios, those of Cox for grouped time).
         cluster: column whose rows hang together; errors are then robust to that, with rows in the small-sample factor.
-        penalty: None, or "firth" for Firth's penalised likelihood (logit, without cluster), finite under separation.
+        penalty: None, or "firth" for Firth's penalised likelihood (logit), finite under separation. With a cluster the
+            sandwich is the likelihood's at the penalised estimate; where nobody leaves or stays in a level it knows
+            nothing of that level, and the result warns.
 
     Returns:
         HazardModel. Estimates and errors are those of the raw rows: cells lose nothing.
@@ -135,7 +148,7 @@ def hazard(
     for clusters; Firth (1993), Heinze and Schemper (2002) for the penalty.
     """
     chosen = link_named(link)
-    _check_penalty(penalty, link=link, cluster=cluster)
+    _check_penalty(penalty, link=link)
     formula = parse(drivers)
     counts = (
         data
@@ -184,13 +197,21 @@ def clearest(coefficients: pd.DataFrame) -> pd.Series:
 
 
 def driver_label(term: str, level: str, language: str) -> str:
-    """A coefficient in the reader's words, as far as the catalogue of labels knows them."""
-    known = terms.catalogue("labels")
-    parts = [terms.label(part, language) if part in known else part for part in term.split(":")]
+    """A coefficient in the reader's words: drivers as far as the catalogue knows them, levels as `level_label` says."""
+    known, drivers = terms.catalogue("labels"), term.split(":")
+    name = " × ".join(terms.label(part, language) if part in known else part for part in drivers)
     if not level:
-        return " × ".join(parts)
-    levels = [terms.label(part, language) if part in known else part for part in level.split(":")]
-    return f"{' × '.join(parts)} = {' × '.join(levels)}"
+        return name
+    parts = level.split(":")
+    if len(parts) != len(drivers):  # a level whose own name holds a colon
+        return f"{name} = {level}"
+    return f"{name} = {' × '.join(level_label(*pair, language) for pair in zip(drivers, parts, strict=True))}"
+
+
+def level_label(driver: str, level: str, language: str) -> str:
+    """A level in the reader's words where it is one of the registers' own; any other is the user's, and stays."""
+    own = CATEGORIES.get(driver, UNKNOWN if driver.endswith("_band") else ())
+    return terms.label(level, language) if level in own else level
 
 
 def coefficient_table(
@@ -239,16 +260,26 @@ def _thin(levels: pd.DataFrame, counts: CellCounts, cluster: str | None) -> list
         for row in levels.itertuples()
         if row.rows > 0 and row.events < FEW_EVENTS
     ]
+    separated = [
+        f"{row.term} = {row.level!r}"
+        for row in levels[levels["rows"] > 0].itertuples()
+        if row.events in (0, row.rows) and not row.reference
+    ]
+    if cluster and separated:
+        notes.append(
+            f"nobody leaves, or nobody stays: {', '.join(separated)}; errors clustered by {cluster!r} are far too "
+            "small there, since nothing varies within it: judge such a level by the fit without cluster"
+        )
     if cluster and counts.n_clusters < FEW_CLUSTERS:
         notes.append(f"only {counts.n_clusters} clusters by {cluster!r}: clustered errors are then often too small")
     return notes
 
 
-def _check_penalty(penalty: str | None, *, link: str, cluster: str | None) -> None:
+def _check_penalty(penalty: str | None, *, link: str) -> None:
     if penalty not in (None, "firth"):
         raise ParameterError(f"penalty={penalty!r}: {nearest(str(penalty), ['firth'])}, or None")
-    if penalty and (link != "logit" or cluster):
-        raise ParameterError("penalty='firth' works with link='logit' and without cluster")
+    if penalty and link != "logit":
+        raise ParameterError(f"penalty='firth' works with link='logit', not {link!r}")
 
 
 def _read(values: pd.Series, variable: Variable) -> tuple[Variable, np.ndarray]:

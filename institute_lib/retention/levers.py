@@ -12,7 +12,7 @@ from institute_lib.results import Result
 from institute_lib.retention.cells import Variable
 from institute_lib.retention.drivers import level_name
 from institute_lib.retention.effects import difference, mean_hazard, with_errors
-from institute_lib.retention.hazard import HazardModel, driver_label
+from institute_lib.retention.hazard import HazardModel, driver_label, level_label
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class LeverChanges(Result):
                 "retention.lever",
                 language,
                 driver=driver_label(row.term, "", language),
-                before=_written(row.before, language),
-                after=_written(row.after, language),
+                before=_written(row.term, row.before, language),
+                after=_written(row.term, row.after, language),
                 period=terms.text(
                     f"retention.{'quarters' if self.quarters > 1 else 'quarter'}", language, n=self.quarters
                 ),
@@ -57,8 +57,8 @@ class LeverChanges(Result):
                     "retention.lever_name",
                     language,
                     driver=driver_label(row.term, "", language),
-                    before=_written(row.before, language),
-                    after=_written(row.after, language),
+                    before=_written(row.term, row.before, language),
+                    after=_written(row.term, row.after, language),
                 )
                 for row in self.table.itertuples()
             ]
@@ -113,8 +113,8 @@ def change(model: HazardModel, levers: Mapping[str, tuple[object, object]], *, q
     return LeverChanges(pd.concat([table, scaled], axis=1), int(quarters), model.n_rows, (*model.warnings, *notes))
 
 
-def _written(value: object, language: str) -> str:
-    return f"{value:g}" if isinstance(value, float) else driver_label(str(value), "", language)
+def _written(driver: str, value: object, language: str) -> str:
+    return f"{value:g}" if isinstance(value, float) else level_label(driver, str(value), language)
 
 
 def _pair(driver: str, pair: object) -> tuple[object, object]:

@@ -145,6 +145,23 @@ def test_firth_maximises_the_penalised_likelihood(rows):
     np.testing.assert_allclose(model.coefficients["estimate"], best.x, atol=1e-5)
 
 
+def test_firths_clustered_errors_on_cells_are_the_sandwich_of_the_raw_rows(rows):
+    few = rows.head(400)
+    model = retention.hazard(few, event="left", drivers=["certificate", "age"], penalty="firth", cluster="station")
+    x = np.column_stack([np.ones(len(few)), few["certificate"] == "b", few["certificate"] == "c", few["age"]])
+    x, y, beta = x.astype(float), few["left"].to_numpy(float), np.zeros(4)
+    for _ in range(100):  # Firth's modified score, row by row
+        p = 1 / (1 + np.exp(-x @ beta))
+        bread = np.linalg.inv(x.T @ ((p * (1 - p))[:, None] * x))
+        leverage = p * (1 - p) * np.einsum("ij,jk,ik->i", x, bread, x)
+        beta = beta + bread @ (x.T @ (y - p + leverage * (0.5 - p)))
+    sums = pd.DataFrame(x * (y - p)[:, None]).groupby(few["station"].to_numpy()).sum().to_numpy()
+    groups, n = len(sums), len(few)
+    errors = groups / (groups - 1) * (n - 1) / (n - 4) * bread @ (sums.T @ sums) @ bread
+    np.testing.assert_allclose(model.fit.beta, beta, atol=1e-8)
+    np.testing.assert_allclose(model.covariance, errors, atol=1e-8)
+
+
 @pytest.fixture(scope="module")
 def spells() -> pd.DataFrame:
     draw = np.random.default_rng(77)

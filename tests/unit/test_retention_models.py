@@ -239,6 +239,29 @@ def test_a_level_with_nobody_leaving_is_named_and_firth_gives_it_a_finite_estima
     assert table.set_index(["term", "level"]).at[("tenure", "3"), "estimate"] < -5
 
 
+def test_firth_with_a_cluster_warns_of_a_level_with_nobody_leaving(rows):
+    data = rows.assign(left=rows["left"].where(rows["tenure"] != "3", 0))
+    model = retention.hazard(data, event="left", drivers=DRIVERS, penalty="firth", cluster="station")
+    assert any("tenure = '3'" in one and "too small" in one for one in model.warnings)
+    assert np.isfinite(model.coefficients["se"]).all()
+    assert not any("too small there" in one for one in _clustered(rows).warnings)
+
+
+def _clustered(rows):
+    return retention.hazard(rows, event="left", drivers=DRIVERS, penalty="firth", cluster="station")
+
+
+def test_a_users_own_levels_are_not_put_into_the_registers_words(rows):
+    named = rows.assign(own=rows["certificate"].map({"no": "x", "yes": "y"}))
+    model = retention.hazard(named, event="left", drivers=["own"])
+    assert "own = y" in model.summary("zh")
+    assert "纬度" not in model.summary("zh")
+    changed = retention.change(model, {"own": ("x", "y")})
+    assert "纬度" not in changed.summary("zh")
+    kinds = rows.assign(education=rows["certificate"].map({"no": "college", "yes": "master"}))
+    assert "硕士" in retention.hazard(kinds, event="left", drivers=["education"]).summary("zh")
+
+
 def test_a_number_that_splits_leavers_from_stayers_is_named():
     data = pd.DataFrame({"age": np.arange(40.0), "left": (np.arange(40) > 20).astype(int)})
     with pytest.raises(EstimationError, match="age: one value splits"):
@@ -270,7 +293,7 @@ def test_one_cluster_cannot_give_clustered_errors(rows):
     [
         ({"link": "probit"}, "link='probit'"),
         ({"penalty": "lasso"}, "penalty='lasso'"),
-        ({"penalty": "firth", "cluster": "station"}, "without cluster"),
+        ({"penalty": "firth", "link": "cloglog"}, "works with link='logit', not 'cloglog'"),
         ({"cluster": "statoin"}, "did you mean 'station'"),
         ({"weights": "n"}, "has no column 'n'"),
     ],

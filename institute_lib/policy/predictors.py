@@ -6,7 +6,7 @@ V is chosen so that these donors track the outcome before the start. V starts fr
 predictors (Kaul, Klößner, Pfeifer and Schieler 2022 on why all outcomes before the start may not all be predictors).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ import pandas as pd
 
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.policy.panel import Panel, listed
-from institute_lib.policy.simplex import simplex_weights
+from institute_lib.policy.simplex import nearest_to_origin
 
 Predictor = str | tuple[str, Sequence[Any]]
-STARTS, DESCENTS, EVALUATIONS = 64, 3, 60
-LOWEST, STEP = -8.0, 1.5  # of the logarithm of a predictor's importance
-SMALLEST = 1e-9
+SMALLEST = 1e-9  # of a predictor's importance, in units of the largest
+LOWEST = float(np.log(SMALLEST))
+SCATTERED, POPULATION, GENERATIONS, CROSSOVER = 120, 20, 36, 0.9
+MATCHED = 1e-6  # standard deviations: predictors this near are matched
 
 
 def read_predictors(
@@ -72,44 +73,63 @@ def _means(
 def predictor_weights(own: np.ndarray, donors: np.ndarray, before: np.ndarray, path: np.ndarray) -> np.ndarray:
     """Donor weights on the simplex, under the importance of predictors that tracks the outcome best.
 
-    The error is flat and broken in V, so the search begins at many places (equal, by regression, and scattered on a
-    logarithmic scale, the same for every unit) and descends from the best few.
+    Which importance that is decides a function with many valleys and flat stretches, and the best ones often let a
+    predictor count for almost nothing but break ties (Becker and Klößner 2018; Malo, Eskelinen, Zhou and Kuosmanen
+    2024). So the logarithms are searched over the whole box by differential evolution (Storn and Price 1997), from
+    equal importance, importance by regression, each predictor alone, and points scattered alike for every unit.
+
+    Where a mixture of donors matches all predictors at once, no importance matters; of such mixtures the one that
+    tracks the outcome best is taken.
 
     Args:
         own: the unit's predictors. donors: predictors by donors.
         before: donors' outcomes before the start, periods by donors. path: the unit's.
     """
-    from scipy.optimize import minimize
-
     size = len(own)
+    away, missed = donors - own[:, None], before - path[:, None]
+    equal = nearest_mixture(own, donors, np.ones(size))
+    if np.abs(away @ equal).max() < MATCHED:
+        scale = np.abs(missed).max() or 1.0
+        return nearest_to_origin(np.vstack([away / MATCHED, missed / scale]))
 
     def error(logs: np.ndarray) -> float:
-        return float(np.mean((path - before @ nearest_mixture(own, donors, np.exp(logs))) ** 2))
+        left = missed @ nearest_mixture(own, donors, np.exp(logs))
+        return float(left @ left)
 
+    corners = LOWEST * (1 - np.eye(size))
     regression = _by_regression(np.column_stack([own, donors]), np.column_stack([path, before]))
-    scattered = np.random.default_rng(0).uniform(LOWEST, 0, (STARTS, size))
-    starts = sorted((np.zeros(size), regression, *scattered), key=error)[:DESCENTS]
-    found = starts[0]
-    if size > 1:
-        options = {"maxfev": EVALUATIONS, "xatol": 1e-3}
-        ends = [
-            minimize(
-                error,
-                one,
-                method="Nelder-Mead",
-                options=options | {"initial_simplex": one + STEP * np.eye(size + 1, size)},
-            ).x
-            for one in starts
-        ]
-        found = min((found, *ends), key=error)
+    found = _evolved(error, np.vstack([np.zeros(size), regression, *corners]))
     return nearest_mixture(own, donors, np.exp(found))
 
 
 def nearest_mixture(own: np.ndarray, donors: np.ndarray, importance: np.ndarray) -> np.ndarray:
     """Donor weights that bring the mixture's predictors nearest to the unit's, each predictor by its importance."""
     share = np.maximum(importance / importance.max(), SMALLEST)
-    root = np.sqrt(share / share.sum())
-    return simplex_weights(donors * root[:, None], own * root)
+    return nearest_to_origin((donors - own[:, None]) * np.sqrt(share / share.sum())[:, None])
+
+
+def _evolved(error: Callable[[np.ndarray], float], begin: np.ndarray) -> np.ndarray:
+    """The best point of the box [LOWEST, 0] that differential evolution finds, best/1/bin; always the same."""
+    rng, size = np.random.default_rng(0), begin.shape[1]
+    if size == 1:
+        return begin[0]
+    scattered = rng.uniform(LOWEST, 0, (SCATTERED, size))
+    points = np.vstack([begin, scattered])
+    values = np.array([error(one) for one in points])
+    kept = np.argsort(values, kind="stable")[:POPULATION]
+    points, values = points[kept], values[kept]
+    for _ in range(GENERATIONS):
+        pairs = rng.integers(POPULATION, size=(2, POPULATION))
+        step = rng.uniform(0.5, 1.0) * (points[pairs[0]] - points[pairs[1]])
+        crossed = rng.random((POPULATION, size)) < CROSSOVER
+        crossed[np.arange(POPULATION), rng.integers(size, size=POPULATION)] = True
+        trials = np.where(crossed, points[values.argmin()] + step, points)
+        outside = (trials < LOWEST) | (trials > 0)
+        trials[outside] = rng.uniform(LOWEST, 0, int(outside.sum()))
+        found = np.array([error(one) for one in trials])
+        better = found < values
+        points[better], values[better] = trials[better], found[better]
+    return points[values.argmin()]
 
 
 def _by_regression(predictors: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
@@ -117,4 +137,4 @@ def _by_regression(predictors: np.ndarray, outcomes: np.ndarray) -> np.ndarray:
     columns = np.column_stack([np.ones(predictors.shape[1]), predictors.T])
     slopes = np.linalg.lstsq(columns, outcomes.T, rcond=None)[0][1:]
     size = (slopes**2).sum(axis=1)
-    return np.log(np.maximum(size / max(size.sum(), np.finfo(float).tiny), SMALLEST))
+    return np.log(np.maximum(size / max(size.max(), np.finfo(float).tiny), SMALLEST))

@@ -7,8 +7,6 @@ Mathematical Programming 11, 128–149: finite, and exact to rounding.
 
 import numpy as np
 
-from institute_lib.errors import EstimationError
-
 TOLERANCE = 1e-12
 DROP = 1e-14
 
@@ -22,23 +20,43 @@ def simplex_weights(points: np.ndarray, target: np.ndarray, *, ridge: float = 0.
         ridge: penalty on the squared weights, ≥ 0.
 
     Returns:
-        One weight a column. Where several mixtures are equally near, one that rests on few columns.
-
-    Raises:
-        EstimationError: the search did not end (values of wildly different size).
+        One weight a column. Where several mixtures are equally near, one that rests on few columns; where values differ
+        so much in size that rounding hides further progress, the nearest one found.
     """
     away = points - target[:, None]
     gram = away.T @ away
     gram[np.diag_indices_from(gram)] += ridge
     scale = max(float(np.abs(np.diag(gram)).max()), np.finfo(float).tiny)
-    weights = _start(gram, full=ridge > 0)
-    for _ in range(20 * len(gram) + 100):
+    before, weights, shortest = None, _start(gram, full=ridge > 0), np.inf
+    while True:
         pull = gram @ weights
-        nearest = int(np.argmin(pull))
-        if weights @ pull - pull[nearest] <= TOLERANCE * scale or weights[nearest] > 0:
+        nearest, distance = int(np.argmin(pull)), float(weights @ pull)
+        if not distance < shortest:  # each step comes nearer, until rounding hides it
+            return before / before.sum()
+        if distance - pull[nearest] <= TOLERANCE * scale or weights[nearest] > 0:
             return weights / weights.sum()
-        weights = _step(gram, weights, nearest)
-    raise EstimationError("synthetic weights did not settle: are the outcomes of very different size?")
+        before, weights, shortest = weights, _step(gram, weights, nearest), distance
+
+
+def nearest_to_origin(points: np.ndarray) -> np.ndarray:
+    """Weights on the simplex of the mixture that lies nearest to the origin, for points of few dimensions.
+
+    Non-negative u that minimise |points @ u|² + (sum u − 1)² are those weights but for their sum, since for any mixture
+    the best sum is 1/(1 + its squared distance) (Lawson and Hanson 1974, ch. 23).
+
+    Args:
+        points: coordinates by columns, of a size near one.
+    """
+    from scipy.optimize import nnls
+
+    system = np.vstack([points, np.ones(points.shape[1])])
+    side = np.zeros(len(system))
+    side[-1] = 1.0
+    try:
+        found = nnls(system, side)[0]
+    except RuntimeError:  # its limit of steps, where rounding makes it go in circles
+        return simplex_weights(points, np.zeros(len(points)))
+    return found / found.sum()
 
 
 def _start(gram: np.ndarray, *, full: bool) -> np.ndarray:

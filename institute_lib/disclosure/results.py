@@ -47,6 +47,8 @@ FACTS = ("start", "treated_unit", "outcome")
 ROWS = ("rows", "n_rows")
 EVENTS = ("events", "n_events")
 MODELS = ("hazard", "cox", "regression")
+EFFECTS = ("staggered", "pilot")
+MEASURES = ("number", "share")
 STEP = 0.25  # years between the points of a survival curve
 
 
@@ -60,6 +62,7 @@ def protect_result(
     source: str = "",
     demo: bool = False,
     labels: Mapping[str, str] | None = None,
+    measure: str = "number",
 ) -> SafeResult:
     """A result without the parts that rest on fewer than `threshold` persons.
 
@@ -74,9 +77,10 @@ def protect_result(
             the note that this was not checked.
         sizes: for models, the rows and events of each category (term, level, rows, events), reference included, where
             the result does not carry them itself in `levels`.
+        measure: for effects of policies, "share" where the outcome is one: its sentence speaks of percentage points.
 
     Raises:
-        ParameterError: a kind of result this room does not know.
+        ParameterError: a kind of result this room does not know, or a measure of something that has none.
         DisclosureError: sizes are not known, or a district and period rests on too few persons.
 
     Source of the method: Hundepool et al. (2012), Statistical Disclosure Control, ch. 5 (output checking: models).
@@ -86,6 +90,8 @@ def protect_result(
     kind = KINDS.get(type(result).__name__)
     if kind is None or not is_dataclass(result):
         raise ParameterError(f"protect_result: {type(result).__name__}: {nearest(type(result).__name__, KINDS)}")
+    if measure not in MEASURES or (measure != "number" and kind not in EFFECTS):
+        raise ParameterError(f"protect_result: measure {measure!r}: {' or '.join(MEASURES)}, for effects of policies")
     hidden: tuple[tuple[str, str], ...] = ()
     if kind in MODELS:
         result, hidden = _without_small_terms(result, sizes, threshold)
@@ -98,7 +104,7 @@ def protect_result(
         kind=kind,
         tables=_frames(result, kind, [term for _, term in hidden] if kind in MODELS else []),
         numbers=_numbers(result),
-        sentences=_sentences(result, kind, threshold),
+        sentences=_sentences(result, kind, threshold, **({} if measure == "number" else {"measure": measure})),
         threshold=threshold,
         hidden=hidden,
         title=title,
@@ -106,19 +112,19 @@ def protect_result(
         demo=demo,
         names=dict(labels or {}),
         facts={name: str(getattr(result, name)) for name in FACTS if getattr(result, name, None) is not None},
-        unchecked=kind in ("staggered", "pilot") and contributors is None,
+        unchecked=kind in EFFECTS and contributors is None,
         warnings=tuple(getattr(result, "warnings", ())),
     )
 
 
-def _sentences(result: Any, kind: str, threshold: int) -> dict[str, str]:
+def _sentences(result: Any, kind: str, threshold: int, **options: str) -> dict[str, str]:
     """The result's own sentence, said after the cut; or that nothing is left to say."""
     left = result.to_frame() if kind in (*MODELS, "survival") else None
     if left is not None and left.empty:
         return {
             language: terms.text("disclosure.too_few", language, threshold=threshold) for language in terms.LANGUAGES
         }
-    return {language: result.summary(language) for language in terms.LANGUAGES}
+    return {language: result.summary(language, **options) for language in terms.LANGUAGES}
 
 
 def _column(frame: pd.DataFrame, names: tuple[str, ...]) -> str | None:

@@ -138,18 +138,19 @@ class PilotEffect(Result):
     def n_periods(self) -> int:
         return self.n_pre + self.n_post
 
-    def summary(self, language: str = "zh") -> str:
-        """Effect, interval, placebo p and what the design could have found, in words."""
+    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
+        """Effect, interval, placebo p and what the design could have found, in words; a share in percentage points."""
+        share = measure == "share"
         fields = {
             "method": terms.text(f"policy.{self.method}", language),
             "unit": unit_name(self.treated_unit, language),
             "start": period_name(self.start, language),
-            "att": figure(self.att, language),
-            "interval": figures(self.ci, language),
+            "att": size_words(self.att, language, share=share),
+            "interval": bounds_words(self.ci, language, share=share),
             "p": p_value(self.p_value, language),
             "donors": terms.count(self.n_donors, language),
             "smallest": terms.number(self.smallest_p, language, 3),
-            "detectable": figure(self.detectable, language),
+            "detectable": size_words(self.detectable, language, share=share),
         }
         key = "pilot" if self.smallest_p <= LEVEL else "pilot_few"
         sentence = terms.text(f"policy.{key}", language, **fields)
@@ -179,13 +180,13 @@ class DetectableEffect(Result):
     curve: pd.DataFrame
     warnings: tuple[str, ...] = ()
 
-    def summary(self, language: str = "zh") -> str:
-        """The smallest effect that the design would find."""
+    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
+        """The smallest effect that the design would find; of a share in percentage points."""
         key = "detectable" if np.isfinite(self.effect) else "undetectable"
         return terms.text(
             f"policy.{key}",
             language,
-            effect=figure(self.effect, language),
+            effect=size_words(self.effect, language, share=measure == "share"),
             power=terms.percent(self.power, language, 0),
             alpha=terms.percent(self.alpha, language, 0),
             donors=terms.count(self.n_donors, language),

@@ -21,10 +21,10 @@ from institute_lib.policy.fixed_effects import (
     few_clusters_warning,
     few_treated_warning,
     positive_weights,
-    refuse_no_contrast,
 )
-from institute_lib.policy.panel import Panel, constant_by_unit, listed, names_of, read_panel
+from institute_lib.policy.panel import Panel, constant_by_unit, listed, names_of
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
+from institute_lib.policy.starts import read_adoption, refuse_no_control
 from institute_lib.sharing import once_a_run
 
 CONTROLS = ("not_yet_treated", "never_treated")
@@ -57,7 +57,8 @@ def staggered(
 
     Args:
         panel: one row a unit and period; periods are quarters ("2024Q4") or whole numbers.
-        treated_from: each unit's first treated period; missing (or 0 or infinite, for whole numbers) if never.
+        treated_from: each unit's first treated period; missing if never. For whole numbers infinite is never too, and
+            so is 0 where the panel has no such period.
         control: units not yet treated, or only those never treated.
         covariates: numeric columns, taken at the base period, for doubly robust estimates. weights: a positive weight
             constant within each unit. cluster: column to cluster by, constant within each unit; None: the unit.
@@ -78,7 +79,7 @@ def staggered(
     columns = {"outcome": outcome, "unit": unit, "period": period}
     covariates = names_of(covariates)
     data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
-    _refuse_no_control(data, start, control)
+    refuse_no_control(data, start, control)
     fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
     cells, heard = _cells(data, start, base="varying", **fields)
     universal, _ = _cells(data, start, base="universal", **fields)
@@ -154,42 +155,13 @@ def imputation(
     )
 
 
-def read_adoption(frame: pd.DataFrame, *, treated_from: str, further: Sequence[str | None], **columns: str):
-    """The checked panel and each unit's start as an integer (infinite if never)."""
-    required = [name for name in further if name]
-    data = read_panel(frame, **columns, required=required, kept=[treated_from])
-    written = constant_by_unit(
-        data, treated_from, meaning="treatment that switches off or changes its date cannot be evaluated here"
-    )
-    start = data.calendar.ordinals(written, name=treated_from)
-    never = np.isnan(start) | np.isinf(start) | ((start == 0) & (not data.calendar.quarterly))
-    start = np.where(never, np.inf, start)
-    start[start > data.periods[-1]] = np.inf
-    refuse_no_contrast(data, start, treated_from)
-    before = (data.periods < start[np.isfinite(start)].max()).sum()
-    if before < 2:
-        raise EstimationError(
-            f"fewer than two periods before every start: the panel begins in {data.calendar.label(data.periods[0])}"
-        )
-    return data, start
-
-
-def _refuse_no_control(data: Panel, start: np.ndarray, control: str) -> None:
-    never = np.isinf(start).sum()
-    if control == "never_treated" and not never:
-        raise EstimationError("no donors: every unit is treated sooner or later; pass control='not_yet_treated'")
-    if not never and len(np.unique(start)) == 1:
-        when = data.calendar.label(start[0])
-        raise EstimationError(f"no donors: every unit starts in {when}, nobody is left to compare with")
-
-
 def _for_diff_diff(
     data: Panel, start: np.ndarray, covariates: Sequence[str], weights: str | None, cluster: str | None
 ) -> tuple[pd.DataFrame, list[str]]:
-    """The rows under names of our own, so that no caller's column can collide."""
-    rows = data.rows
-    frame = rows[["unit", "period", "outcome"]].copy()
-    frame["start"] = np.where(np.isfinite(start), start, 0)[rows["unit"]].astype(int)
+    """The rows under names of our own, so that no caller's column can collide; periods from 1, since 0 says never."""
+    rows, origin = data.rows, data.periods[0] - 1
+    frame = rows[["unit", "period", "outcome"]].assign(period=rows["period"] - origin)
+    frame["start"] = np.where(np.isfinite(start), start - origin, 0)[rows["unit"]].astype(int)
     names = [f"covariate_{place}" for place, _ in enumerate(covariates)]
     for name, given in zip(names, covariates, strict=True):
         frame[name] = pd.to_numeric(rows[f"x:{given}"], errors="coerce").astype(float)
@@ -231,7 +203,7 @@ def _cells(
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
         fitted = _fitted(estimator, frame, covariates=names or None, **design)
-    effects = fitted.group_time_effects
+    effects, origin = fitted.group_time_effects, data.periods[0] - 1
     influence = fitted._aggregation_kit.influence
     found = [cell for cell in effects if cell in influence and np.isfinite(effects[cell]["effect"])]
     if not any(when >= group for group, when in found):
@@ -243,8 +215,8 @@ def _cells(
     first = frame.drop_duplicates("unit").sort_values("unit")
     return (
         Cells(
-            groups=np.array([group for group, _ in found], float),
-            periods=np.array([when for _, when in found], float),
+            groups=np.array([group for group, _ in found], float) + origin,
+            periods=np.array([when for _, when in found], float) + origin,
             estimates=np.array([effects[cell]["effect"] for cell in found], float),
             influence=matrix,
             unit_group=start,

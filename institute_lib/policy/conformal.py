@@ -14,7 +14,7 @@ import numpy as np
 
 from institute_lib.policy.results import LEVEL
 from institute_lib.policy.simplex import simplex_weights
-from institute_lib.policy.synthetic import noise_of
+from institute_lib.policy.synthetic import noise_of, without_rounding
 
 ROUNDING = 1e-9
 DOUBLINGS = 60
@@ -62,15 +62,15 @@ def by_period(
 
 def residuals(own: np.ndarray, donors: np.ndarray, n_post: int, method: str) -> np.ndarray:
     """What the proxy leaves of the unit, all periods treated alike: no time weights, intercepts over all periods."""
+    if method == "synthetic_control":
+        return without_rounding(own - simplex_weights(donors.T, own) @ donors, own, donors)
     if method == "did":
         raw = own - donors.mean(axis=0)
-        return raw - raw.mean()
-    if method == "synthetic_control":
-        return own - simplex_weights(donors.T, own) @ donors
-    ridge = donors.shape[1] * n_post**0.5 * noise_of(donors) ** 2
-    centred = (donors - donors.mean(axis=1, keepdims=True)).T
-    raw = own - simplex_weights(centred, own - own.mean(), ridge=ridge) @ donors
-    return raw - raw.mean()
+    else:
+        ridge = donors.shape[1] * n_post**0.5 * noise_of(donors) ** 2
+        centred = (donors - donors.mean(axis=1, keepdims=True)).T
+        raw = own - simplex_weights(centred, own - own.mean(), ridge=ridge) @ donors
+    return without_rounding(raw - raw.mean(), own, donors)
 
 
 def block_p(left: np.ndarray, n_pre: int) -> float:

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.policy.adoption import imputation, read_adoption, staggered
+from institute_lib.policy.adoption import imputation, staggered
 from institute_lib.policy.fixed_effects import two_way
 from institute_lib.policy.results import PolicyEffect, size_words
+from institute_lib.policy.starts import read_adoption
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, nearest
-from institute_lib.policy.panel import Panel, listed, read_panel
+from institute_lib.policy.panel import Panel, listed, names_of, read_panel
 from institute_lib.policy.predictors import Predictor, read_predictors
 from institute_lib.policy.synthetic import METHODS
 
@@ -73,7 +73,7 @@ def read_design(
     for one in treated_units:
         if one not in set(whole.units):
             raise EstimationError(f"treated unit {one!r} is not in the panel: {nearest(one, whole.units)}")
-    donors = None if donors is None else [_as_written(one, whole.units) for one in donors]
+    donors = None if donors is None else [_as_written(one, whole.units) for one in names_of(donors)]
     pool = _pool(whole, treated_units, donors)
     part = frame[frame[unit].isin([*treated_units, *pool])]
     chosen = read_panel(part, outcome=outcome, unit=unit, period=period)

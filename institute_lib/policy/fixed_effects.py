@@ -240,5 +240,5 @@ def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame:
     table = decompose(data.wide(), positions)
     labels = dict(enumerate(data.calendar.labels(data.periods)))
     for column in ("treated_group", "control_group"):
-        table[column] = [labels.get(one) for one in table[column]]
+        table[column] = pd.Series([labels.get(one) for one in table[column]], index=table.index, dtype=object)
     return table

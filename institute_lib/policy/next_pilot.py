@@ -15,9 +15,9 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import EstimationError
-from institute_lib.policy.adoption import read_adoption
 from institute_lib.policy.panel import Panel, listed
 from institute_lib.policy.results import LEVEL, bounds_words, size_words, unit_name
+from institute_lib.policy.starts import read_adoption
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 

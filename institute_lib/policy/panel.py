@@ -11,6 +11,7 @@ from institute_lib.errors import DataError, EstimationError, Fault, ParameterErr
 from institute_lib.policy.periods import Calendar, calendar_of
 
 SHOWN = 6
+SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of floating point
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,9 @@ def listed(values: Iterable[Any], shown: int = SHOWN) -> str:
     return ", ".join(str(value) for value in values[:shown]) + more
 
 
-def names_of(columns: Sequence[str] | str) -> list[str]:
-    """The columns' names; a single one may be given alone."""
-    return [columns] if isinstance(columns, str) else list(columns)
+def names_of(several: Sequence[Any] | Any) -> list[Any]:
+    """Columns' names, or units; a single one may be given alone."""
+    return [several] if pd.api.types.is_scalar(several) else list(several)
 
 
 def read_panel(
@@ -88,6 +89,7 @@ def read_panel(
     if frame.empty:
         raise EstimationError("the panel has no rows")
     _refuse_missing_keys(frame, unit, period)
+    _refuse_compound_units(frame[unit], unit)
     calendar = calendar_of(frame[period], name=period)
     rows = pd.DataFrame(
         {"unit": frame[unit].array, "period": calendar.ordinals(frame[period], name=period).astype(int)},
@@ -126,12 +128,29 @@ def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
         raise DataError(f"panel: {len(faults)} rows without {unit} or {period}", faults)
 
 
+def _refuse_compound_units(values: pd.Series, name: str) -> None:
+    """A unit is one code or name; tables of units could not hold pairs or lists."""
+    if values.dtype != object:
+        return
+    compound = [kind for kind in set(map(type, values)) if issubclass(kind, tuple | list | dict | set)]
+    if compound:
+        first = next(one for one in values if isinstance(one, compound[0]))
+        raise DataError(f"{name}: {first!r} is a {compound[0].__name__}, not one code or name; join its parts to text")
+
+
 def _numbers(values: pd.Series, name: str) -> np.ndarray:
+    """The outcome as finite numbers of a size that can be squared."""
+    kind = values.dtype
+    if pd.api.types.is_complex_dtype(kind) or getattr(kind, "kind", "") in "mM" or isinstance(kind, pd.PeriodDtype):
+        raise DataError(f"{name}: values of type {kind} are not numbers that can be averaged")
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
     wrong = (np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers)
     if wrong.any():
         first = values[wrong].iloc[0]
         raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {first!r}")
+    largest = np.abs(numbers).max(initial=0.0, where=~np.isnan(numbers))
+    if largest and not SMALLEST <= largest <= LARGEST:
+        raise DataError(f"{name}: its largest value is {largest:g}; state it in units in which that is nearer to one")
     return numbers
 
 

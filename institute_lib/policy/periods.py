@@ -1,8 +1,10 @@
 """The calendar of a panel: quarters ("2024Q4") or whole numbers (years), as consecutive integers and back.
 
-Years may be written as text, as files without types hold them; they come back as numbers.
+Whole numbers may be written as text, as files without types hold them; they come back as numbers. pandas' own quarters
+and years are read as what they are; days and months are refused, because nobody said which quarter a day stands for.
 """
 
+import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +15,9 @@ import pandas as pd
 from institute_lib.errors import DataError
 
 QUARTER = r"\d{4}Q[1-4]"
-YEAR = r"\d{4}"
+WHOLE = r"-?\d+"
+FREQUENCIES = {"Q": True, "Y": False}
+AGGREGATE = "aggregate to quarters first (.dt.to_period('Q') gives them), or to years"
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,8 @@ class Calendar:
                 raise DataError(f"{name}: {wrong.iloc[0]!r} is not a quarter; write quarters as '2024Q4'")
             found[known] = text.str[:4].astype(int) * 4 + text.str[5].astype(int) - 1
             return found
-        numbers = pd.to_numeric(values[known], errors="coerce").astype(float)
+        plain = values[known].map(lambda one: str(one) if isinstance(one, pd.Period) else one)
+        numbers = pd.to_numeric(plain, errors="coerce").astype(float)
         broken = numbers.isna() | (np.isfinite(numbers) & (numbers != numbers.round()))
         if broken.any():
             first = values[known][broken].iloc[0]
@@ -75,13 +80,20 @@ def calendar_of(values: pd.Series, *, name: str) -> Calendar:
     """
     known = values.dropna()
     if isinstance(known.dtype, pd.PeriodDtype) or (len(known) and known.map(type).eq(pd.Period).all()):
-        return Calendar(quarterly=True)
+        frequency = str(known.iloc[0].freqstr)
+        if frequency[0] not in FREQUENCIES:
+            raise DataError(f"{name}: {known.iloc[0]} has frequency {frequency!r}: {AGGREGATE}")
+        return Calendar(quarterly=FREQUENCIES[frequency[0]])
     if pd.api.types.is_numeric_dtype(known) and not pd.api.types.is_bool_dtype(known):
         return Calendar(quarterly=False)
     text = known.astype(str)
     if text.str.fullmatch(QUARTER).all():
         return Calendar(quarterly=True)
-    if text.str.fullmatch(YEAR).all():
+    if text.str.fullmatch(WHOLE).all():
         return Calendar(quarterly=False)
     wrong = text[~text.str.fullmatch(QUARTER)].iloc[0]
-    raise DataError(f"{name}: {wrong!r} is neither a quarter ('2024Q4') nor a whole number (a year)")
+    dated = isinstance(known.iloc[0], datetime.date)
+    raise DataError(
+        f"{name}: {wrong!r} is neither a quarter ('2024Q4') nor a whole number (a year){'; ' if dated else ''}"
+        f"{AGGREGATE if dated else ''}"
+    )

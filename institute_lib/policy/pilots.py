@@ -132,7 +132,7 @@ def detectable_effect(
     scale = float(np.sqrt(np.mean(found.scale_of(np.array([one.pre_rmspe for one in own])) ** 2)))
     statistics = _averages(found.statistics, len(own), draws, seed)
     effect = ranks.detectable(scale, statistics, alpha=alpha, power=power)
-    top = 2 * effect if np.isfinite(effect) else 4 * scale * float(np.abs(statistics).max(initial=1.0))
+    top = 2 * effect if 0 < effect < np.inf else 4 * scale * float(np.abs(statistics).max(initial=1.0))
     grid = np.linspace(0, top, 41)
     curve = [ranks.power_at(one, scale, statistics, alpha) for one in grid]
     return DetectableEffect(
@@ -143,7 +143,7 @@ def detectable_effect(
         n_donors=len(design.donors),
         smallest_p=ranks.smallest_p(len(statistics)),
         curve=pd.DataFrame({"effect": grid, "power": curve}),
-        warnings=(*design.panel.warnings, *design.warnings),
+        warnings=(*design.panel.warnings, *design.warnings, *_warnings(found)),
     )
 
 
@@ -198,12 +198,18 @@ def _warnings(found: ranks.Placebos) -> tuple[str, ...]:
     n_donors = max(len(found.donors), 1)
     if ranks.smallest_p(len(found.donors)) > LEVEL:
         notes.append(
-            f"{n_donors} donors: the smallest p that a placebo rank can reach is "
+            f"{'1 donor' if n_donors == 1 else f'{n_donors} donors'}: the smallest p that a placebo rank can reach is "
             f"{ranks.smallest_p(len(found.donors)):.3f}, so no effect can be told from chance at 5 % and the 95 % set "
             "is unbounded"
         )
     errors = found.errors
-    if len(errors) and found.own.pre_rmspe > POOR_FIT * np.median(errors):
+    if len(errors) and found.motionless:
+        notes.append(
+            f"the {n_donors} donors follow one another exactly, before the start and after: their placebos show "
+            "nothing of what chance does, p is a bare rank and the interval has no width; were their outcomes "
+            "computed from one series?"
+        )
+    elif len(errors) and found.own.pre_rmspe > POOR_FIT * np.median(errors):
         notes.append(
             f"the treated unit's pre-period error ({found.own.pre_rmspe:.3g}) is more than twice the donors' median "
             f"({np.median(errors):.3g}): the comparison fits it badly"

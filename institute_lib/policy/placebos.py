@@ -2,11 +2,16 @@
 
 A donor's placebo treats it as if it had started together with the treated unit, against the other donors. Units differ
 in how noisy they are, small counties more than large ones, so a large one's effect is judged by the noise of its like:
-the variance of a placebo effect is modelled, over the donors, as a + b·(error before the start)². Neither the raw
-effect (b = 0, which never rejects for a quiet unit) nor its ratio to the pre-period error (a = 0, which rejects far too
-often for a quiet unit hit by lasting shocks) keeps its size. Ferman and Pinto (2019), Inference in differences-in-
-differences with few treated groups and heteroskedasticity, Review of Economics and Statistics 101(3), model it on group
-size; the pre-period error here takes size's place.
+the variance of a placebo effect is modelled, over the donors, as a + b·noise, where the squared error before the start
+measures a unit's noise. Neither the raw effect (b = 0, which never rejects for a quiet unit) nor its ratio to the
+pre-period error (a = 0, which rejects far too often for a quiet unit hit by lasting shocks) keeps its size. Ferman and
+Pinto (2019), Inference in differences-in-differences with few treated groups and heteroskedasticity, Review of
+Economics and Statistics 101(3), model it on group size; the pre-period error here takes size's place.
+
+That error is itself a measurement: least squares on it would flatten the slope and judge the quietest units, a city's
+large core among them, by too much noise. So the two halves of the periods before the start are taken as two
+measurements, each the instrument of the other (Fuller 1987, Measurement error models, section 1.4): what they share is
+noise that lasts, and only that is in their product.
 """
 
 from dataclasses import dataclass
@@ -36,14 +41,23 @@ class Placebos:
     def errors(self) -> np.ndarray:
         return np.array([one.pre_rmspe for one in self.donors])
 
+    @property
+    def motionless(self) -> bool:
+        """Whether no donor differs from the others, before the start or after: then chance has shown nothing."""
+        return not (self.effects.any() or self.errors.any())
+
     def scale_of(self, errors: np.ndarray) -> np.ndarray:
-        """The modelled standard deviation of a placebo effect, for units with these errors before the start."""
-        if not len(self.donors):
+        """The modelled standard deviation of a placebo effect, for units with these errors before the start.
+
+        One where no donor's placebo moves at all: only ranks are left.
+        """
+        if self.motionless:
             return np.ones(len(errors))
         squares = self.errors**2
-        unit = max(float(squares.mean()), np.finfo(float).tiny)
-        floor = ROUNDING**2 * max(float((self.effects**2).max()), unit)
-        constant, slope = _variance_model(self.effects**2, squares / unit)
+        unit = float(squares.mean()) or 1.0
+        floor = ROUNDING**2 * max(float((self.effects**2).max()), float(squares.mean()))
+        product = np.prod([one.half_errors for one in self.donors], axis=1)
+        constant, slope = _variance_model(self.effects**2, squares / unit, product / unit**2)
         return np.sqrt(np.maximum(constant + slope * np.asarray(errors) ** 2 / unit, floor))
 
     @property
@@ -56,21 +70,35 @@ class Placebos:
         return self.effects / self.scale_of(self.errors)
 
 
-def _variance_model(squares: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
-    """a, b ≥ 0 of E[squares] = a + b·errors, by weighted least squares iterated to the normal likelihood's optimum."""
-    from scipy.optimize import nnls
+def _variance_model(squares: np.ndarray, errors: np.ndarray, product: np.ndarray) -> tuple[float, float]:
+    """a, b ≥ 0 of E[squares] = a + b·noise, by weighted moments iterated to their own weights.
 
+    Args:
+        squares: of the placebo effects. errors: squared errors before the start, which measure noise with error.
+        product: of the squared errors of the two halves before the start, which stands where least squares has errors².
+    """
     mean = float(squares.mean())
     if mean == 0:
         return 0.0, 0.0
-    columns = np.column_stack([np.ones(len(errors)), errors])
-    fitted = np.full(len(squares), mean)
+    relative, fitted = squares / mean, np.ones(len(squares))
     for _ in range(ROUNDS):
-        found = nnls(columns / fitted[:, None], squares / fitted)[0]
-        before, fitted = fitted, np.maximum(columns @ found, FLOOR * mean)
+        found = _moments(relative, errors, product, 1 / fitted**2)
+        before, fitted = fitted, np.maximum(found[0] + found[1] * errors, FLOOR)
         if np.allclose(before, fitted, rtol=SETTLED):
             break
-    return float(found[0]), float(found[1])
+    return float(found[0]) * mean, float(found[1]) * mean
+
+
+def _moments(squares: np.ndarray, errors: np.ndarray, product: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """One weighted solution, at its bound where it would be negative; no slope where halves do not go together."""
+    w, wx, wxx = weights.sum(), weights @ errors, weights @ product
+    wy, wxy = weights @ squares, weights @ (errors * squares)
+    spread = w * wxx - wx**2
+    slope = (w * wxy - wx * wy) / spread if spread > 0 else 0.0
+    if slope <= 0:
+        return float(wy / w), 0.0
+    constant = (wy - slope * wx) / w
+    return (float(constant), float(slope)) if constant >= 0 else (0.0, float(wy / wx))
 
 
 def smallest_p(n_donors: int) -> float:
@@ -118,5 +146,7 @@ def detectable(scale: float, others: np.ndarray, *, alpha: float, power: float) 
 def power_at(effect: float, scale: float, others: np.ndarray, alpha: float) -> float:
     """The share of placebos in which an effect of this size would be found, the harder sign taken."""
     critical = critical_value(others, alpha)
-    shifted = [np.abs(others + sign * effect / scale) >= critical * (1 - ROUNDING) for sign in (1, -1)]
-    return float(min(one.mean() for one in shifted))
+    if not np.isfinite(critical):
+        return 0.0
+    shifted = [np.abs(others + sign * effect / scale) for sign in (1, -1)]
+    return float(min(((one >= critical * (1 - ROUNDING)) & (one > 0)).mean() for one in shifted))

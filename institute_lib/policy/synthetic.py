@@ -14,6 +14,7 @@ from institute_lib.policy.simplex import simplex_weights
 
 Method = Literal["synthetic_did", "synthetic_control", "did"]
 METHODS: tuple[str, ...] = ("synthetic_did", "synthetic_control", "did")
+ROUNDING = 64 * np.finfo(float).eps  # of the outcomes' size: a gap below it is none
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,13 @@ class Fit:
     unit_weights: np.ndarray
     time_weights: np.ndarray
     pre_rmspe: float
+
+    @property
+    def half_errors(self) -> tuple[float, float]:
+        """The mean squared gap in the first and in the second half of the periods before the start."""
+        n_pre = len(self.time_weights)
+        before = self.gap[:n_pre] ** 2
+        return float(before[: n_pre // 2].mean()), float(before[n_pre // 2 :].mean())
 
 
 def fit_unit(
@@ -48,7 +56,7 @@ def fit_unit(
         unit_weights = predictor_weights(*traits, donors[:, :n_pre].T, own[:n_pre])
         time_weights = np.zeros(n_pre)
     raw = own - unit_weights @ donors
-    gap = raw - time_weights @ raw[:n_pre]
+    gap = without_rounding(raw - time_weights @ raw[:n_pre], own, donors)
     return Fit(
         att=float(gap[n_pre:].mean()),
         gap=gap,
@@ -56,6 +64,11 @@ def fit_unit(
         time_weights=time_weights,
         pre_rmspe=float(np.sqrt(np.mean(gap[:n_pre] ** 2))),
     )
+
+
+def without_rounding(gap: np.ndarray, own: np.ndarray, donors: np.ndarray) -> np.ndarray:
+    """The gap, zero where it is rounding: units that move together differ by nothing, and nothing has a rank."""
+    return np.where(np.abs(gap) <= ROUNDING * max(np.abs(own).max(), np.abs(donors).max()), 0.0, gap)
 
 
 def _weights(own: np.ndarray, donors: np.ndarray, n_pre: int, method: str) -> tuple[np.ndarray, np.ndarray]:

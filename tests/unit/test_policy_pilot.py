@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 
-from institute_lib import policy
+from institute_lib import disclosure, policy, terms
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy.pilots import placebo_fits
 from institute_lib.policy.placebos import Placebos, critical_value, interval, rank_p
@@ -240,6 +240,18 @@ def test_a_significant_estimate_of_a_weak_design_is_called_likely_too_large():
     found = replace(effect, p_value=0.03, att=effect.detectable / 2)
     assert "too large" in found.summary("en")
     assert "偏大" in found.summary("zh")
+
+
+def test_a_share_is_said_in_percentage_points_in_the_sentence_and_wherever_it_is_shown():
+    effect = replace(run(world(effect=1.0), method="did"), att=0.0458, ci=(-0.012, 0.1036), detectable=0.081)
+    assert "0.0458" in effect.summary("zh")
+    safe = disclosure.protect_result(effect, measure="share")
+    for language, said in {"zh": "变化4.6个百分点", "en": "changed by 4.6 points"}.items():
+        assert said in effect.summary(language, measure="share")
+        assert safe.summary(language) == effect.summary(language, measure="share")
+        assert terms.number(8.1, language, 1) in safe.summary(language)
+    with pytest.raises(ParameterError, match="measure 'shares': number or share"):
+        disclosure.protect_result(effect, measure="shares")
 
 
 def test_too_few_donors_for_several_treated_units_is_an_error():

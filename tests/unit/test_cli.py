@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from institute_lib import charts, cli, disclosure, paths
+from institute_lib.cli import quarters
+from institute_lib.cli.options import resolved
 from institute_lib.errors import DataError
 from institute_lib.registers import identity
 from institute_lib.runs import places
@@ -212,7 +214,7 @@ def test_status_says_that_the_last_run_did_not_end_or_is_going_on(home, capsys):
 def test_last_is_the_quarter_that_closed_last():
     import pandas as pd
 
-    assert pd.Period(cli._resolved("last"), freq="Q") == pd.Timestamp.now().to_period("Q") - 1
+    assert pd.Period(resolved("last"), freq="Q") == pd.Timestamp.now().to_period("Q") - 1
 
 
 @pytest.mark.parametrize(("language", "said"), [("zh", "已完成的部分都保留着"), ("en", "what was finished is kept")])
@@ -220,7 +222,7 @@ def test_an_interrupt_says_that_what_was_finished_is_kept(home, monkeypatch, cap
     def interrupted(_given):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_status", interrupted)
+    monkeypatch.setattr(quarters, "_status", interrupted)
     assert cli.main(["status", "2025Q4", "--language", language]) == cli.INTERRUPTED
     assert said in capsys.readouterr().err
 

@@ -1,0 +1,82 @@
+"""The command line: `institute import · check · run · status · brief · release · demo · new · lab · key · schedule`.
+
+A wrong input ends with one clear message and status 2, a failed job with status 1, never with a traceback.
+"""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from institute_lib.cli import data, quarters, research
+from institute_lib.cli.saying import BAD_INPUT, INTERRUPTED, in_full, say, words
+from institute_lib.errors import InstituteError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0 well, 1 a job failed, 2 bad input."""
+    top = parser()
+    given, given_options = top.parse_known_args(arguments)
+    if given_options and not getattr(given, "passes_on", False):
+        top.error(f"unrecognized arguments: {' '.join(given_options)}")
+    given.options = given_options
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    language = getattr(given, "language", None) or "zh"
+    try:
+        with _terminated_as_interrupted():
+            return given.command(given) or 0
+    except InstituteError as error:
+        sys.stderr.write(f"institute: {in_full(error, language)}\n")
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        sys.stderr.write(f"institute: {words('interrupted', language)}\n")
+        return INTERRUPTED
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """A service that is stopped (SIGTERM) ends as one that a user interrupts: what was finished is written down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="institute", description="Research workbench: registers in, briefs out.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function: Callable[[argparse.Namespace], int | None], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=function)
+        return added
+
+    for group in (data, quarters, research):
+        group.add(command)
+    command("setup", _setup, "create or update the virtual environment (.venv)")
+    command("version", _version, "print the versions that a run records")
+    return top
+
+
+def _setup(given: argparse.Namespace) -> None:
+    from institute_lib import environment
+
+    environment.create(environment.PROJECT / ".venv")
+
+
+def _version(given: argparse.Namespace) -> None:
+    from importlib.metadata import version
+
+    from institute_lib.runs.fingerprints import versions
+
+    say(f"institute-lib {version('institute-lib')}")
+    for name, number in versions().items():
+        say(f"{name} {number}")

@@ -1,5 +1,7 @@
 """Variation and chance: funnel plot of districts, control chart of quarters."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -11,6 +13,7 @@ from institute_lib.charts.look import (
     INK,
     MUTED,
     ORANGE,
+    Canvas,
     finish,
     label_ends,
     new_canvas,
@@ -72,12 +75,7 @@ def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
         cliponaxis=False,
         text=[plain(name) if out or len(frame) <= 12 else "" for name, out in zip(names, outside, strict=True)],
         textfont={"size": 12, "color": INK},
-        marker={
-            "size": 9,
-            "color": [ORANGE if out else BLUE for out in outside],
-            "symbol": ["square" if out else "circle" for out in outside],
-            "opacity": 1,
-        },
+        marker=_markers(outside, 9, 9),
         hovertext=[plain(word) for word in words],
         hoverinfo="text",
     )
@@ -103,7 +101,9 @@ def _beyond(rates: pd.Series, sizes: pd.Series, overall: float) -> list[bool]:
     return [bool(out) for out in tail < (1 - talent.ALARM) / 2]
 
 
-def _funnel_limits(canvas, sizes: pd.Series, overall: float, rates: list[float], language: str) -> tuple[float, float]:
+def _funnel_limits(
+    canvas: Canvas, sizes: pd.Series, overall: float, rates: list[float], language: str
+) -> tuple[float, float]:
     """Draw the overall level and its limits; the range of the axis."""
     top = float(sizes.max()) * 1.05 if len(sizes) else 1.0
     grid = np.unique(np.round(np.linspace(max(float(sizes.min()) * 0.8, 1.0) if len(sizes) else 1.0, top, POINTS)))
@@ -159,20 +159,11 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     low, high = talent.p_limits(overall, frame[size])
     outside = ((frame[rate] < low) | (frame[rate] > high)).to_numpy(bool)
     x = axis(frame[time])
-    labels = {name: terms.text(f"charts.{name}", language) for name in ("mean", "upper", "lower")}
+    labels = {name: terms.text(f"charts.{name}", language) for name in ("lower", "upper", "mean")}
     canvas = new_canvas(right=max(map(width, labels.values())) + 22)
     span = span_of([*frame[rate], *low, *high])
-    ends = []
-    for name, line, dash in (("lower", low, "dash"), ("upper", high, "dash"), ("mean", low * 0 + overall, "solid")):
-        canvas.add(
-            "scatter",
-            x=x,
-            y=line,
-            mode="lines",
-            line={"color": MUTED, "width": 1.2, "dash": dash, "shape": "hvh"},
-            hoverinfo="skip",
-        )
-        ends.append((x[-1], float(line.iloc[-1]), labels[name], MUTED))
+    lines = dict(zip(labels.values(), (low, high, low * 0 + overall), strict=True))
+    ends = _control_lines(canvas, x, lines)
     canvas.add(
         "scatter",
         x=x,
@@ -180,12 +171,7 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
         mode="lines+markers",
         line={"color": BLUE, "width": 1.8},
         hoverinfo="text",
-        marker={
-            "size": [10 if out else 6 for out in outside],
-            "color": [ORANGE if out else BLUE for out in outside],
-            "symbol": ["square" if out else "circle" for out in outside],
-            "opacity": 1,
-        },
+        marker=_markers(outside, 6, 10),
         hovertext=[
             plain(terms.text("charts.point", language, name=axis.names[period], value=terms.percent(value, language)))
             for period, value in zip(frame[time], frame[rate], strict=True)
@@ -205,6 +191,24 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
         alt=_outside_alt("charts.alt_control", title, names, list(outside), language),
         notes=(terms.text("charts.control_note", language),),
     )
+
+
+def _control_lines(canvas: Canvas, x: list[float], lines: dict[str, pd.Series]) -> list[tuple]:
+    """Draw the lower and the upper limit and the mean, by their labels; where each ends."""
+    for line, dash in zip(lines.values(), ("dash", "dash", "solid"), strict=True):
+        look = {"color": MUTED, "width": 1.2, "dash": dash, "shape": "hvh"}
+        canvas.add("scatter", x=x, y=line, mode="lines", line=look, hoverinfo="skip")
+    return [(x[-1], float(line.iloc[-1]), label, MUTED) for label, line in lines.items()]
+
+
+def _markers(outside: Sequence[bool], inner: float, outer: float) -> dict:
+    """Points that lie outside differ from the others in colour and in shape, and stand out by size."""
+    return {
+        "size": [outer if out else inner for out in outside],
+        "color": [ORANGE if out else BLUE for out in outside],
+        "symbol": ["square" if out else "circle" for out in outside],
+        "opacity": 1,
+    }
 
 
 def _outside_alt(key: str, title: str, names: list[str], outside: list[bool], language: str) -> str:

@@ -95,10 +95,8 @@ def compose(
     stations, sites = (None, None) if free else (stations, sites)
     marks = marks_of(stations, sites, language, at=at)
     bounds, scale, height = _extent(regions, free)
-    texts, places = [(region.name, region.shown) for region in regions], [region.place for region in regions]
+    labels = _labels(regions, marks, scale)
     stamp = "" if approval or free else terms.text("maps.stamp", language)
-    around = [place for mark in marks for place in zip(mark.x, mark.y, strict=True)]
-    labels = place_labels(texts, places, metres_a_pixel=scale, around=around)
     return Drawing(
         title=order.heading,
         alt=_alt(order, cells, regions),
@@ -114,12 +112,23 @@ def compose(
         legend_title=f"{order.label(order.value)}\n{_method(classes, language)}",
         legend=_legend(order, classes, regions),
         stamp=stamp,
-        stamp_place=clear_place(
-            labels, shapes.geometry.union_all(), metres_a_pixel=scale, length=stamp_size(stamp) / 13 * width(stamp)
-        ),
+        stamp_place=_stamp_place(stamp, labels, shapes, scale),
         approval=terms.text("maps.approval", language, number=approval) if approval else "",
         notes=_notes(shapes, stations, language),
     )
+
+
+def _labels(regions: tuple[Region, ...], marks: tuple[Mark, ...], scale: float) -> tuple[Label, ...]:
+    texts, places = [(region.name, region.shown) for region in regions], [region.place for region in regions]
+    around = [place for mark in marks for place in zip(mark.x, mark.y, strict=True)]
+    return place_labels(texts, places, metres_a_pixel=scale, around=around)
+
+
+def _stamp_place(
+    stamp: str, labels: tuple[Label, ...], shapes: "gpd.GeoDataFrame", scale: float
+) -> tuple[float, float, float]:
+    length = stamp_size(stamp) / 13 * width(stamp)
+    return clear_place(labels, shapes.geometry.union_all(), metres_a_pixel=scale, length=length)
 
 
 def _metres_a_pixel(shapes: "gpd.GeoDataFrame") -> float:

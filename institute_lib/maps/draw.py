@@ -9,7 +9,7 @@ from institute_lib.charts.chart import require_safe
 from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable
 from institute_lib.errors import ParameterError
-from institute_lib.maps.drawing import Drawing, compose, restate
+from institute_lib.maps.drawing import Drawing, compose, restate, with_one_legend
 from institute_lib.maps.figure import HATCH, canvas, fill, hatch, markup, opacity
 from institute_lib.maps.marks import marks_at
 from institute_lib.maps.order import Order
@@ -107,16 +107,12 @@ def draw_slider(
     last = compose(orders[-1], boundaries, stations, at=quarters[-1])
     classes = orders[-1].shared_classes()
     drawings = [
-        restate(
-            last,
-            order,
-            order.part(classes),
-            marks_at(last.marks, stations, language, quarter),
-            f"{order.heading} · {terms.quarter(quarter, language)}",
-        )
+        restate(last, order, order.part(classes), marks_at(last.marks, stations, language, quarter), quarter)
         for order, quarter in zip(orders, quarters, strict=True)
     ]
+    drawings = with_one_legend(drawings, orders[-1])
     chart = _chart(safe, drawings[-1])
+    chart.figure.layout.title.text = look.plain(last.title)  # the legend says which quarter is shown
     _add_slider(chart.figure, drawings, quarters)
     return chart
 
@@ -139,10 +135,9 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
 def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
     """Steps that restyle regions, points and legend, and rewrite labels; no animation, no frames.
 
-    A region's hover names it, so that its trace needs no name; a point's name is the legend's line.
-
-    A step sets each property for every trace that it names, so that points take their hover from another property than
-    regions do; on a slider they have none, for those that are not shown would speak too.
+    A region's hover names it, so that its trace needs no name; a point's name is the legend's line. A step sets each
+    property for every trace that it names, so that points take their hover from another property than regions do; on a
+    slider they have none, for those that are not shown would speak too.
     """
     modes = {index: trace.mode for index, trace in enumerate(picture.data) if trace.type == "scatter"}
     of_regions = [index for index, mode in modes.items() if mode == "lines"]
@@ -165,7 +160,7 @@ def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
             f"annotations[{index}].text": "<br>".join(map(markup, label.lines))
             for index, label in enumerate(drawing.labels)
         }
-        layout["title.text"] = look.plain(drawing.title)
+        layout["legend.title.text"] = markup(drawing.legend_title)
         steps.append({"method": "update", "args": [style, layout, of_regions + of_marks], "label": quarter})
     slider = {"active": len(steps) - 1, "steps": steps, "x": 0.03, "len": 0.6, "pad": {"t": 8}}
     picture.update_layout(sliders=[slider | {"currentvalue": {"visible": False}}], height=picture.layout.height + 70)

@@ -1,5 +1,6 @@
 """What a map shows, worked out once and drawn twice: as a plotly figure and as a static SVG."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -183,15 +184,24 @@ class _States:
         return {"of": of, "state": state, "shown": shown, "hover": "\n".join([name, *figures])}
 
 
-def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark, ...], title: str) -> Drawing:
-    """The same map with the figures of another order, such as another quarter's: shapes and places stay."""
+def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark, ...], quarter: str) -> Drawing:
+    """The same map with the figures of another quarter: shapes and places stay."""
     states = _States(order, order.cells(), classes)
     regions = tuple(replace(region, **states(region.code, region.name)) for region in drawing.regions)
     labels = tuple(
         replace(label, lines=(*label.lines[:-1], region.shown))
         for label, region in zip(drawing.labels, regions, strict=bool(drawing.labels))
     )
-    return replace(drawing, title=title, regions=regions, labels=labels, marks=marks, classes=states.classes)
+    words = terms.quarter(quarter, order.language)
+    said = {"title": f"{order.heading} · {words}", "legend_title": f"{words}\n{drawing.legend_title}"}
+    return replace(drawing, **said, regions=regions, labels=labels, marks=marks, classes=states.classes)
+
+
+def with_one_legend(drawings: list[Drawing], order: Order) -> list[Drawing]:
+    """The drawings of several quarters with a legend that holds for each: no counts, and every state that occurs."""
+    regions = [region for drawing in drawings for region in drawing.regions]
+    legend = tuple((key, words) for key, words, _ in _entries(order, drawings[-1].classes, regions))
+    return [replace(drawing, legend=legend) for drawing in drawings]
 
 
 def _alt(order: Order, cells: pd.DataFrame, regions: tuple[Region, ...]) -> str:
@@ -214,16 +224,21 @@ def _method(classes: Classes, language: str) -> str:
 
 
 def _legend(order: Order, classes: Classes, regions: tuple[Region, ...]) -> tuple[tuple[str, str], ...]:
-    lines = []
+    return tuple(
+        (key, terms.text("maps.class", order.language, range=words, size=size))
+        for key, words, size in _entries(order, classes, regions)
+    )
+
+
+def _entries(order: Order, classes: Classes, regions: Sequence[Region]) -> list[tuple[str, str, int]]:
+    """Colour or state, words and number of regions, of each class and of each state without a figure that occurs."""
+    entries = []
     for colour, (low, high), size in zip(classes.colours, classes.ranges, classes.sizes, strict=True):
-        ends = dict.fromkeys((order.figure_text(low), order.figure_text(high)))
-        lines.append((colour, terms.text("maps.class", order.language, range=" – ".join(ends), size=size)))
+        entries.append((colour, " – ".join(dict.fromkeys((order.figure_text(low), order.figure_text(high)))), size))
     for state in ("hidden", "missing"):
         size = sum(region.state == state for region in regions)
-        if size:
-            words = terms.text(f"maps.{state}", order.language)
-            lines.append((state, terms.text("maps.class", order.language, range=words, size=size)))
-    return tuple(lines)
+        entries += [(state, terms.text(f"maps.{state}", order.language), size)] if size else []
+    return entries
 
 
 def _notes(shapes: "gpd.GeoDataFrame", stations: Located | None, language: str) -> tuple[str, ...]:

@@ -329,6 +329,21 @@ def test_the_slider_has_one_step_a_quarter_and_one_set_of_classes():
         assert shown == ["通州区", "崇川区", "海门区"]
     assert len(set(colour_of.values())) == 4
     assert "2024年第四季度" in chart.title
+    titles = [step.args[1]["legend.title.text"].split("<br>")[0] for step in slider.steps]
+    assert titles == ["2023年第四季度", "2024年第四季度"]
+    assert chart.figure.layout.legend.title.text.startswith("2024年第四季度<br>")
+    assert "季度" not in chart.figure.layout.title.text
+
+
+def test_the_legend_of_a_slider_holds_for_every_quarter():
+    table = safe((0.25, None, 1.0, 0.5, 0.75, 1.0), CODES * 2, quarter=["2023Q4"] * 3 + ["2024Q4"] * 3)
+    legend = [
+        trace.name for trace in maps.draw_slider(table, boundaries=boundaries()).figure.data if trace.type == "bar"
+    ]
+    assert legend == ["25.0%", "50.0%", "75.0%", "100.0%", terms.text("maps.missing", "zh")]
+
+
+def test_a_slider_takes_its_quarters_from_the_table_alone():
     with pytest.raises(ParameterError, match="quarter"):
         maps.draw_slider(safe(), boundaries=boundaries())
 

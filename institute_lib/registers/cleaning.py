@@ -61,7 +61,11 @@ def clean(records: Records, table: str, *, today: date) -> Cleaned:
     if "district" in records.cells:
         parsed["district"] = districts.parse(records.cells["district"], districts.days_of(table, parsed))
     required = {name for name in parsed if columns[name].required}
-    found = [*_problems(records, parsed, required), *_notes(records, parsed)]
+    odd = {
+        name: [(at, value) for at, value in enumerate(column) if value.value is None or value.remarks]
+        for name, column in parsed.items()
+    }
+    found = [*_problems(records, odd, required), *_notes(records, odd)]
     if "name" in parsed and columns["name"].type == "name":
         found += _names_in_texts(records, parsed, [name for name in parsed if columns[name].type == "text"])
     frame = pd.DataFrame({name: pd.Series([v.value for v in column], dtype=object) for name, column in parsed.items()})
@@ -84,19 +88,21 @@ def _parse_all(cells: list[Any], parse: Parser) -> list[Value]:
     if bool in set(map(type, cells)):
         return [parse(cell) for cell in cells]
     different = dict.fromkeys(cells)
-    at_once = values.parse_identities if parse is values.parse_identity else None
-    seen = at_once(different) if at_once else {cell: parse(cell) for cell in different}
-    return [seen[cell] for cell in cells]
+    is_identity = parse is values.parse_identity
+    seen = values.parse_identities(different) if is_identity else {cell: parse(cell) for cell in different}
+    return list(seen.values()) if len(seen) == len(cells) else [seen[cell] for cell in cells]
 
 
-def _problems(records: Records, parsed: dict[str, list[Value]], required: set[str]) -> Iterator[tuple[str, Problem]]:
+def _problems(
+    records: Records, odd: dict[str, list[tuple[int, Value]]], required: set[str]
+) -> Iterator[tuple[str, Problem]]:
+    """Faults and what needs a decision, among the blanks, faults and remarks of each column."""
     file, sheet = records.sheet.file, records.sheet.name
     blank_by_formula = {(problem.row, problem.column) for problem in records.faults}
-    for name, column in parsed.items():
+    for name, found in odd.items():
         header, cells = records.headers[name], records.cells[name]
-        odd = [at for at, value in enumerate(column) if value.value is None or value.remarks]
-        for at in odd:
-            row, cell, value = records.rows[at], cells[at], column[at]
+        for at, value in found:
+            row, cell = records.rows[at], cells[at]
             if value.fault:
                 yield "f", Problem(value.fault, file, sheet, row, header, mask(cell), value.detail)
             elif value.value is None and name in required and (row, header) not in blank_by_formula:
@@ -106,13 +112,12 @@ def _problems(records: Records, parsed: dict[str, list[Value]], required: set[st
                     yield "w", Problem(remark, file, sheet, row, header, mask(cell), value.detail)
 
 
-def _notes(records: Records, parsed: dict[str, list[Value]]) -> Iterator[tuple[str, Problem]]:
+def _notes(records: Records, odd: dict[str, list[tuple[int, Value]]]) -> Iterator[tuple[str, Problem]]:
     """Remarks that need no decision, counted by column rather than listed by row."""
     counted = Counter(
         (name, remark)
-        for name, column in parsed.items()
-        for value in column
-        if value.remarks
+        for name, found in odd.items()
+        for _, value in found
         for remark in value.remarks
         if remark in NOTES
     )
@@ -148,7 +153,9 @@ def _mappings(
         type_name = columns[name].type
         if type_name != "district" and not vocabulary.is_level_list(type_name):
             continue
-        counted = Counter(zip(map(values.written, records.cells[name]), (v.value for v in column), strict=True))
+        cells = records.cells[name]
+        as_written = cells if set(map(type, cells)) == {str} else map(values.written, cells)
+        counted = Counter(zip(as_written, (value.value for value in column), strict=True))
         for (cell, value), rows in counted.items():
             if value is not None:
                 yield (records.headers[name], vocabulary.normal(cell), str(value)), rows

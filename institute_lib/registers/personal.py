@@ -58,10 +58,15 @@ def labels(names: Iterable[str], people: Iterable[str]) -> Iterator[str]:
         names: of files or sheets.
         people: names of persons that stand in the register.
     """
-    known = [person for person in set(people) if len(person) > 1]
+    known = frozenset(people)
     for name in names:
         shown = printable(name)
-        hidden = [*(person for person in known if person in shown), *find_personal(shown)]
+        hidden = [*known.intersection(_parts(shown)), *find_personal(shown)]
         for secret in sorted(hidden, key=len, reverse=True):
             shown = shown.replace(secret, mask(secret) or "")
         yield re.sub(r"\d{11,18}", lambda found: mask(found[0]) or "", shown) if find_personal(shown) else shown
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Every part of two characters or more; a name of a file has fewer of them than a register has people."""
+    return (text[start:end] for start in range(len(text)) for end in range(start + 2, len(text) + 1))

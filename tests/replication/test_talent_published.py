@@ -23,17 +23,21 @@ CHILD_HEART_SURGERY = {
     "Birmingham": (581, 58),
     "Brompton": (301, 31),
 }
-# Cans of orange juice that leak, 30 samples of 50: Montgomery, Introduction to Statistical Quality Control, table 7.1.
+# Cans of orange juice that leak, 30 samples of 50: Montgomery, Introduction to Statistical Quality Control, table 7.1
+# (2nd edition, pp. 152-155). Compared with the data of R's qcc, data/orangejuice.txt of luca-scr/qcc: the same samples.
 ORANGE_JUICE = [12, 15, 8, 10, 4, 7, 16, 9, 14, 10, 5, 6, 17, 12, 22, 8, 10, 5, 13, 11, 20, 18, 24, 15, 9, 12, 7, 13, 9]
 ORANGE_JUICE += [6]
-# Purchase orders with errors, 25 weeks of unequal size: the same book, table 7.4.
-ORDERS = [100, 80, 80, 100, 110, 110, 100, 100, 90, 90, 110, 120, 120, 120, 110, 80, 80, 80, 90, 100, 100, 100, 100]
-ORDERS += [90, 90]
-ERRORS = [12, 8, 6, 9, 10, 12, 11, 16, 10, 6, 20, 15, 9, 8, 6, 8, 10, 7, 5, 8, 5, 8, 10, 6, 9]
+# Bruised peaches in 25 shipments, a crate of 250 each, or two: Pyzdek and Keller, The Handbook for Quality Management
+# (2nd edition, 2013), table 9.6, p. 178, with the shares that it prints.
+CRATES = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2]
+BRUISED = [47, 42, 55, 51, 46, 61, 39, 44, 41, 51, 88, 101, 101, 40, 48, 47, 50, 48, 57, 45, 43, 105, 98, 100, 96]
+SHARES = [188, 168, 220, 204, 184, 244, 156, 176, 164, 204, 176, 202, 202, 160, 192, 188, 200, 192, 228, 180, 172, 210]
+SHARES += [196, 200, 192]
 # Families of 12 children in Saxony by number of boys, 0 to 12: Geissler (1889); Lindsey (1995), p. 131.
 SAXONY = [3, 24, 104, 286, 670, 1033, 1343, 1112, 829, 478, 181, 45, 7]
 # Women of Sweden by five-year age group in 1993, person-years lived, and the survivors of 1998: Preston, Heuveline and
-# Guillot (2001), Demography, box 6.1.
+# Guillot (2001), Demography, box 6.1, p. 125. Their sum, 4,397,428, is the one that Rodríguez (Princeton, ECO 572,
+# Population Projections, https://data.princeton.edu/eco572/project) gets from the box's data.
 WOMEN_1993 = [293395, 248369, 240012, 261346, 285209, 314388, 281290, 286923, 304108, 324946, 247613, 211351, 215140]
 WOMEN_1993 += [221764, 223506, 183654, 141990, 112424]
 PERSON_YEARS = [497487, 497138, 496901, 496531, 495902, 495168, 494213, 492760, 490447, 486613, 480665, 471786, 457852]
@@ -67,11 +71,17 @@ def test_orange_juice_has_the_limits_of_montgomery_example_7_1():
     assert revised.frame["lower"].iloc[0] == pytest.approx(0.0407, abs=1e-4)
 
 
-def test_purchase_orders_of_unequal_size_have_the_signal_of_montgomery_table_7_4():
-    weeks = pd.DataFrame({"quarter": [f"{n:02d}" for n in range(1, 26)], "bad": ERRORS, "size": ORDERS})
-    chart = talent.p_chart(weeks, numerator="bad", denominator="size")
-    assert chart.centre == pytest.approx(234 / 2450)
-    assert list(chart.frame.loc[chart.frame["signal"], "quarter"]) == ["11"]
+def test_bruised_peaches_in_shipments_of_unequal_size_have_the_chart_of_pyzdek_table_9_6():
+    """Its text: p-bar is all bruised over all peaches, and limits come closer together as n increases."""
+    sizes = 250 * np.array(CRATES)
+    shipments = pd.DataFrame({"quarter": [f"{n:02d}" for n in range(1, 26)], "bad": BRUISED, "size": sizes})
+    chart = talent.p_chart(shipments, numerator="bad", denominator="size")
+    assert (chart.frame["rate"] * 1000).round().astype(int).tolist() == SHARES
+    assert (sum(BRUISED), sizes.sum(), round(chart.centre, 3)) == (1544, 8000, 0.193)
+    half = 3 * np.sqrt(0.193 * 0.807 / sizes)
+    assert chart.frame["upper"].to_numpy() == pytest.approx(0.193 + half)
+    assert chart.frame["lower"].to_numpy() == pytest.approx(0.193 - half)
+    assert not chart.frame["signal"].any()
 
 
 def test_the_beta_binomial_of_saxon_families_is_that_of_the_literature():
@@ -99,6 +109,7 @@ def test_the_women_of_sweden_in_1998_are_those_of_preston_heuveline_and_guillot_
     births = {"candidates": WOMEN_1998[0], "growth": 0.0, "pass_rate": 1.0, "placed": 1.0}
     rates = pd.DataFrame([{"unit": "Sweden", "scenario": "1993", **births}])
     found = talent.project(stock, rates, exits, start=0, until=1, draws=10)
+    assert sum(WOMEN_1993) == 4_397_428
     women = found.cohorts.query("year == 1")["persons"].to_numpy()
     assert np.round(women[:17]).astype(int).tolist() == WOMEN_1998[:17]
     assert women[17:].sum() == pytest.approx(WOMEN_1998[17], abs=1)

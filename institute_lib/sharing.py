@@ -26,7 +26,7 @@ except ImportError:  # Windows
 
 SHARED_VARIABLE = "INSTITUTE_SHARED"
 READS_VARIABLE = "INSTITUTE_READS"
-KINDS = ("tables", "reports", "sources", "reference", "files")
+KINDS = ("tables", "reports", "sources", "reference", "files", "earlier")
 CANNOT_BE_PICKLED = (pickle.PicklingError, AttributeError, TypeError)
 Function = TypeVar("Function", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class Read:
 
     Attributes:
         kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources"
-            (whether a table is a register or the demo), "reference" (a file of published facts) or "files" (any other,
-            by its path).
+            (whether a table is a register or the demo), "reference" (a file of published facts), "files" (any other,
+            by its path) or "earlier" (a result of another quarter: its run folder, notebook and area).
         name: the table, the quarter, the reference file or the path.
         as_of: the day of knowledge, where there is one.
         districts: the districts asked about; empty for all.

@@ -120,7 +120,9 @@ def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", fram
     else:
         keys = (*safe.rows, *safe.columns)
         style = _Style(language, safe.labels, {**safe.units, **dict.fromkeys(keys, "text")})
-        columns, rows = _long(safe.data[[*keys, *safe.values]], style, hidden=(safe.values, safe.states))
+        # In a row whose figures were judged one by one, the one that is not there is the hidden one.
+        states = safe.states.mask((safe.states == "shown") & (safe.reasons != ""), "partly")
+        columns, rows = _long(safe.data[[*keys, *safe.values]], style, hidden=(safe.values, states))
     numeric = [column["numeric"] for column in columns]
     return {
         "caption": caption or safe.title,
@@ -176,7 +178,7 @@ class _Style:
         return label(name, self.language, self.labels)
 
     def cell(self, name: str, value: object, kind: str, state: str = "shown") -> str:
-        if state in ("primary", "secondary"):
+        if state in ("primary", "secondary") or (state == "partly" and pd.isna(value)):
             return HIDDEN
         if state == "missing":
             return terms.text("disclosure.not_reported", self.language)

@@ -14,11 +14,11 @@ from institute_lib.disclosure.rounding import controlled
 from institute_lib.disclosure.sensitivity import DOMINANCE, P_PERCENT, PERSONS, judge, measures, shares_of, wholes
 from institute_lib.disclosure.structure import equations
 from institute_lib.disclosure.suppression import Measure, Pattern, solve
-from institute_lib.disclosure.types import MAKER, SafeTable
+from institute_lib.disclosure.types import SafeTable
+from institute_lib.disclosure.values import MAKER
 from institute_lib.errors import DisclosureError, ParameterError, nearest
 
 METHODS = ("suppress", "round")
-REASONS = ("published", "not_personal")
 
 
 def protect(
@@ -84,9 +84,9 @@ def protect(
     Source of the method: Hundepool et al. (2012), Statistical Disclosure Control, ch. 4; Fischetti and
     Salazar-González (2001), Management Science 47(7), for the cells hidden beside the first.
     """
-    rows, columns, values, largest = _names(rows), _names(columns), _names(value), _names(largest)
+    rows, columns, values, largest = names_of(rows), names_of(columns), names_of(value), names_of(largest)
     counted = [name for name in values if not (name == COUNT and COUNT not in table)]
-    _known(table, (*rows, *columns, *counted, contributors, weights, employers, *largest))
+    check_columns(table, (*rows, *columns, *counted, contributors, weights, employers, *largest))
     _check_options(method, threshold, linked, weighted_counts=weights is not None and COUNT in counted)
     style = {"title": title, "source": source, "units": dict(units or {}), "labels": dict(labels or {})}
     style["demo"] = bool(table.attrs.get("source") == "demo" if demo is None else demo)
@@ -151,7 +151,7 @@ def _judged(cells, shape, contributors, units, rules) -> _Judged:
 def _beside(table: pd.DataFrame, shape: Mapping[str, Any], contributors: str | None) -> tuple[pd.DataFrame, dict]:
     """A linked plain table: its keys are the columns that are neither the figures nor the persons."""
     values = shape["values"]
-    _known(table, (*values, contributors))
+    check_columns(table, (*values, contributors))
     keys = tuple(name for name in table if name not in (*values, contributors))
     cells = gather(
         table,
@@ -247,70 +247,11 @@ def _hide(one: _Judged, hidden: np.ndarray, pattern: Pattern, style: Mapping[str
     )
 
 
-def exempt(
-    frame: pd.DataFrame,
-    *,
-    reason: str,
-    source: str,
-    rows: str | Sequence[str] | None = None,
-    columns: str | Sequence[str] = (),
-    value: str | Sequence[str] | None = None,
-    title: str = "",
-    demo: bool | None = None,
-    units: Mapping[str, str] | None = None,
-    labels: Mapping[str, str] | None = None,
-) -> SafeTable:
-    """A table that needs no protection: a published fact, or one with no person behind a cell (stations, boundaries).
-
-    Args:
-        frame: one row a cell, or any table. Columns that neither `rows`, `columns` nor `value` name are left out.
-        reason: "published" (then `source` says where) or "not_personal".
-        rows, value: by default the columns that are not numbers, and those that are.
-
-    Raises:
-        ParameterError: an unknown reason or column.
-        DisclosureError: no source, or a column that identifies persons.
-    """
-    if reason not in REASONS:
-        raise ParameterError(f"exempt: reason {reason!r}: {nearest(reason, REASONS)}")
-    if not source:
-        raise DisclosureError("exempt: give the source of the table; without one it must be protected")
-    columns = _names(columns)
-    numeric = [
-        name
-        for name in frame
-        if pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
-    ]
-    values = _names(value) if value is not None else tuple(name for name in numeric if name not in columns)
-    rows = _names(rows) if rows is not None else tuple(c for c in frame if c not in (*numeric, *columns))
-    _known(frame, (*rows, *columns, *values))
-    personal = [name for name in (*rows, *columns, *values) if name in ("worker_id", "person_id", "candidate_id")]
-    if personal:
-        raise DisclosureError(f"exempt: column {personal[0]!r} identifies persons; use disclosure.protect")
-    values = values or rows[-1:]
-    return SafeTable(
-        MAKER,
-        data=pd.DataFrame(frame[list(dict.fromkeys((*rows, *columns, *values)))]),
-        rows=tuple(name for name in rows if name not in values),
-        columns=columns,
-        values=values,
-        states=pd.Series("exempt", index=frame.index, dtype="str"),
-        method="exempt",
-        threshold=0,
-        title=title,
-        source=source,
-        demo=bool(frame.attrs.get("source") == "demo" if demo is None else demo),
-        reason=reason,
-        units=dict(units or {}),
-        labels=dict(labels or {}),
-    )
-
-
-def _names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+def names_of(given: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if given is None else (given,) if isinstance(given, str) else tuple(given)
 
 
-def _known(table: pd.DataFrame, names: Sequence[str | None]) -> None:
+def check_columns(table: pd.DataFrame, names: Sequence[str | None]) -> None:
     for name in names:
         if name is not None and name not in table:
             raise ParameterError(f"table: column {name!r}: {nearest(name, table.columns)}")

@@ -1,20 +1,20 @@
-"""What may be shown: `SafeTable` and `SafeResult`, which only this room can make.
+"""What may be shown: tables, results, figures and sentences that only this room can make.
 
-Both hold copies, hand out copies, and refuse to be built anywhere else: the constructor asks for a token that this
-room keeps. A chart, a map or a brief takes nothing else, so whatever a reader sees has passed a rule of disclosure.
+They hold copies, hand out copies, and refuse to be built anywhere else: the constructor asks for a token that this room
+keeps. A chart, a map or a brief takes nothing else, so whatever a reader sees has passed a rule of disclosure.
 """
 
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DisclosureError
+from institute_lib.disclosure.values import HIDDEN, MAKER, SafeFigure, SafeSentence, check_maker
+from institute_lib.errors import DisclosureError, ParameterError, nearest
 
-MAKER = object()  # the token; `disclosure.__init__` does not export it
-STATUSES = ("shown", "primary", "secondary", "missing", "exempt")
 NOTED = (  # the reasons that a note under the table gives, in its order
     "few_persons",
     "few_employers",
@@ -27,14 +27,6 @@ NOTED = (  # the reasons that a note under the table gives, in its order
     "complement",
 )
 TABLE_MIME = "application/vnd.institute.table+json"
-
-
-def _check_maker(made_by: object, kind: str) -> None:
-    if made_by is not MAKER:
-        raise DisclosureError(
-            f"{kind} is made by disclosure.protect, disclosure.protect_result or disclosure.exempt only; "
-            "give one of them your table or result"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +67,7 @@ class SafeTable:
     linked: tuple["SafeTable", ...] = ()
 
     def __post_init__(self, made_by: object) -> None:
-        _check_maker(made_by, "SafeTable")
+        check_maker(made_by, "SafeTable")
         reasons = pd.Series("", index=self.states.index, dtype="str") if self.reasons is None else self.reasons
         object.__setattr__(self, "data", self.data.reset_index(drop=True).copy())
         object.__setattr__(self, "states", self.states.reset_index(drop=True).copy())
@@ -99,7 +91,60 @@ class SafeTable:
     @property
     def hidden(self) -> int:
         """How many cells are hidden to protect persons."""
-        return int(self.states.isin(["primary", "secondary"]).sum())
+        return int(self.states.isin(HIDDEN).sum())
+
+    def figure(self, name: str | None = None, /, **keys: object) -> SafeFigure:
+        """One figure of the table, the first if it is not named; that of no row is missing.
+
+        Args:
+            name: of the figure; `value` if left out.
+            keys: columns to the values that together name one row.
+
+        Raises:
+            ParameterError: an unknown figure or key, or keys that name several rows.
+        """
+        name = self.value if name is None else name
+        if name not in self.values:
+            raise ParameterError(f"figure {name!r}: {nearest(name, self.values)}")
+        at = self._rows(keys)
+        if at.sum() > 1:
+            raise ParameterError(f"figure {name!r}: {keys} names {at.sum()} rows of the table, not one")
+        style = {"threshold": self.threshold, "source": self.source, "demo": self.demo}
+        unit = self._unit(name)
+        if not at.any():
+            return SafeFigure(MAKER, None, unit, "missing", **style)
+        place = int(at.to_numpy().argmax())
+        known = self.data[name].iloc[place]
+        value = None if pd.isna(known) or not np.isfinite(known) else float(known)
+        if value is not None and unit == "count" and value.is_integer():
+            value = int(value)
+        state = self.states.iloc[place]
+        state = "missing" if value is None and state not in HIDDEN else state
+        return SafeFigure(MAKER, value, unit, state, self.reasons.iloc[place] or self.reason, **style)
+
+    def figures(self, **keys: object) -> dict[str, SafeFigure]:
+        """All figures of one row, by name."""
+        return {name: self.figure(name, **keys) for name in self.values}
+
+    def where(self, **keys: object) -> "SafeTable":
+        """The rows of some keys, without those keys: what was hidden beside others stays hidden."""
+        at = self._rows(keys)
+        parts = {"data": self.data[at].drop(columns=list(keys)), "states": self.states[at], "reasons": self.reasons[at]}
+        named = {axis: tuple(one for one in getattr(self, axis) if one not in keys) for axis in ("rows", "columns")}
+        return replace(self, made_by=MAKER, **parts, **named)
+
+    def _rows(self, keys: Mapping[str, object]) -> pd.Series:
+        at = pd.Series(True, index=self.data.index)
+        for name, wanted in keys.items():
+            if name not in (*self.rows, *self.columns):
+                raise ParameterError(f"key {name!r}: {nearest(name, (*self.rows, *self.columns))}")
+            at &= self.data[name].astype(str) == str(wanted)
+        return at
+
+    def _unit(self, name: str) -> str:
+        from institute_lib.disclosure import show
+
+        return show.unit(name, self.data[name], self.units)
 
     def to_frame(self) -> pd.DataFrame:
         """The long table with its `status` and the `reason` for it."""
@@ -163,13 +208,28 @@ class SafeResult:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self, made_by: object) -> None:
-        _check_maker(made_by, "SafeResult")
+        check_maker(made_by, "SafeResult")
         object.__setattr__(self, "tables", {name: frame.copy() for name, frame in self.tables.items()})
 
     @property
     def frames(self) -> dict[str, pd.DataFrame]:
         """Copies of the result's tables."""
         return {name: frame.copy() for name, frame in self.tables.items()}
+
+    def figure(self, name: str, *, unit: str = "number") -> SafeFigure:
+        """One of `numbers`; one that the result has not is missing.
+
+        Raises:
+            DisclosureError: the persons behind the result were not checked.
+        """
+        if self.unchecked:
+            raise DisclosureError(
+                f"figure {name!r}: the persons behind the result are not known; pass contributors= to protect_result"
+            )
+        value = self.numbers.get(name)
+        state = "missing" if value is None else "shown"
+        style = {"threshold": self.threshold, "source": self.source, "demo": self.demo}
+        return SafeFigure(MAKER, value, unit, state, **style)
 
     def to_frame(self) -> pd.DataFrame:
         """The result's main table (the first)."""
@@ -185,9 +245,9 @@ class SafeResult:
             lines.append(terms.text("disclosure.contributors_unknown", language))
         return tuple(lines)
 
-    def summary(self, language: str = "zh") -> str:
+    def summary(self, language: str = "zh") -> SafeSentence:
         """The result's own sentence, said of what remains."""
-        return self.sentences[terms.check_language(language)]
+        return SafeSentence(MAKER, self.sentences[terms.check_language(language)])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from institute_lib.disclosure import show

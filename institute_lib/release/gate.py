@@ -224,7 +224,8 @@ def _examine(place: Path, quarter: str, language: str) -> _Candidate:
         for exact, table in shown
         if "figures" in table
     ]
-    figures = pd.concat(tables, ignore_index=True) if tables else ledger.rows_of([])
+    said = {"table": f"{notebook}/{area} {RESULT}", "definition": notebook}
+    figures = pd.concat([*tables, ledger.from_result(result, **said)], ignore_index=True)
     return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page)
 
 

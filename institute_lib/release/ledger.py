@@ -27,6 +27,7 @@ COUNTS = re.compile(
     r"^(n|counts?|headcount|persons?|people|workers|heads|stock|employed|contributors|sat|rows)$|_count$"
 )
 STEPS = {"share": 0.001, "count": 1.0, "yuan": 1.0, "integer": 1.0}
+BACK = {"_last_quarter": 1, "_last_year": 4}
 Figures = pd.DataFrame | SafeTable | Path | str | Iterable[Any] | None
 
 
@@ -193,6 +194,29 @@ def from_records(
         step = 5.0 if method == "round" else 0.0 if exact else STEPS.get(one["unit"], _step(one["unit"]))
         fields = {"indicator": one["indicator"], "value": one["value"], "status": one["status"], "count": behind}
         rows.append({**context, **fields, **own, "keys": keys, "rounding": step, "method": method})
+    return _frame(rows)
+
+
+def from_result(result: Mapping[str, Any], **context: Any) -> pd.DataFrame:
+    """The numbers that a study recorded (`result.json`), as rows of the ledger.
+
+    A number `x_last_quarter` or `x_last_year` is x of that quarter. Numbers of no protection rest on no persons.
+    """
+    quarter, rows = str(result.get("quarter", "")), []
+    for name, value in result.get("numbers", {}).items():
+        how = result.get("protection", {}).get(name, {})
+        back = next((one for end, one in BACK.items() if name.endswith(end)), 0)
+        fields = {
+            "indicator": re.sub("|".join(BACK), "", name),
+            "district": str(result.get("area", "")),
+            "quarter": str(pd.Period(quarter, freq="Q") - back) if back else quarter,
+            "value": value,
+            "status": how.get("status", "exempt"),
+            "method": "exempt" if how.get("status", "exempt") == "exempt" else "suppress",
+            "rounding": STEPS.get(how.get("unit", ""), 0.0),
+        }
+        if how.get("status") != "missing":  # not reported is nothing that an attacker could use
+            rows.append({**context, **fields})
     return _frame(rows)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 from institute_lib import paths, tables
 from institute_lib.errors import DataError
 from institute_lib.runs import places
+from institute_lib.runs.exchange import result_hash
+from institute_lib.runs.plan import Job
 from institute_lib.sharing import Read, digest
 
 ABSENT = "absent"
@@ -97,6 +99,9 @@ def table_file(name: str, as_of: str) -> Path | None:
 
 
 def _hash(read: Read, since: float | None) -> str:
+    if read.kind == "earlier":
+        quarter, notebook, area = read.name.split("/")
+        return result_hash(paths.runs() / quarter, Job(notebook, area))
     file = _file(read)
     if since is not None and file and file.is_file() and _changed_at(file) > since:
         return CHANGED

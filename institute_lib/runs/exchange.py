@@ -1,27 +1,24 @@
 """What a notebook leaves for others (`record`) and what a notebook finds of the others (`results`)."""
 
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from institute_lib import paths, terms
-from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib import paths, sharing, terms
+from institute_lib.errors import DisclosureError
 from institute_lib.runs import places
 
 if TYPE_CHECKING:
+    from institute_lib.disclosure import SafeFigure
     from institute_lib.parameters import Study
 
 JOB_VARIABLE = "INSTITUTE_JOB_FOLDER"
 RESULTS_VARIABLE = "INSTITUTE_JOB_RESULTS"  # the jobs whose results a running job may read
-HEADLINE_KEYS = ("text", "text_zh", "text_en", "value", "unit", "change")
-LONGEST_TEXT = 2000
 
 
 def record(
@@ -30,7 +27,7 @@ def record(
     notebook: str,
     headline: str | Mapping[str, Any],
     findings: Sequence[str | Mapping[str, Any]] = (),
-    numbers: Mapping[str, float | None] | None = None,
+    numbers: Mapping[str, "SafeFigure | float | None"] | None = None,
     safe: Sequence[Any] = (),
     sources: Sequence[str] = (),
     partial: bool = False,
@@ -38,7 +35,10 @@ def record(
 ) -> dict[str, Any]:
     """Leave a notebook's result: its headline, its findings, its numbers. No row about a person fits in it.
 
-    Under `institute run` it is written as the job's `result.json`; elsewhere it is only returned.
+    Under `institute run` it is written as the job's `result.json`; elsewhere it is only returned. A job that read a
+    register of persons (`tables.PERSONAL`) records protected figures only: `table.figure(…)` of a SafeTable,
+    `disclosure.protect_figure` or `exempt_figure`, and sentences written from them. A hidden one is recorded as such,
+    without its value. Whoever reads the result may therefore show all of it.
 
     Args:
         study: the notebook's frozen core (area, quarter, language).
@@ -46,18 +46,22 @@ def record(
         headline: a sentence, or {text, value, unit, change}; unit is "share", "points", "count", "yuan", "number" …;
             change is against a year before: a difference for shares and points, else a relative one (0.12 for 12%).
         findings: sentences, or {text, name: number …} each.
-        numbers: name to plain number, for the notebooks that compare areas; None stands for "not reported".
+        numbers: name to figure, for the notebooks that compare areas; None stands for "not reported".
         safe: the SafeTables and SafeResults behind them: their sources, and whether any of them is a demo.
         sources: further sources, as readers should see them.
         partial: whether a district is missing from the figures (未报送).
         demo: whether demo registers stand behind it; None asks `safe`, else the tables themselves.
 
     Raises:
-        DisclosureError: a table, a list or an object stands where a plain number or a sentence belongs.
+        DisclosureError: a table, a list or an object stands where a number or a sentence belongs; or, in a job that
+            read a register of persons, a number that nobody judged, by itself or in a sentence.
         ParameterError: an unknown key of the headline.
     """
+    from institute_lib.runs.taking import Taking, protection, reads_persons
+
     for item in safe:
         _check_safe(item)
+    take = Taking(judged=reads_persons())
     sources = [*sources, *(item.source for item in safe if item.source)]
     content = {
         "notebook": notebook,
@@ -66,9 +70,10 @@ def record(
         "language": study.language,
         "demo": bool(_is_demo(safe) if demo is None else demo),
         "partial": bool(partial),
-        "headline": _headline(headline),
-        "findings": [_finding(finding) for finding in findings],
-        "numbers": {str(name): _number(value, f"numbers[{name!r}]") for name, value in (numbers or {}).items()},
+        "headline": take.headline(headline),
+        "findings": [take.finding(finding) for finding in findings],
+        "numbers": {str(name): take.number(value, f"numbers[{name!r}]") for name, value in (numbers or {}).items()},
+        "protection": protection(numbers or {}),
         "sources": list(dict.fromkeys(sources)),
     }
     folder = os.environ.get(JOB_VARIABLE)
@@ -93,50 +98,6 @@ def _is_demo(safe: Sequence[Any]) -> bool:
     from institute_lib import tables
 
     return tables.source("workers") == "demo"
-
-
-def _headline(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    if isinstance(given, str):
-        given = {"text": given}
-    for name in given:
-        if name not in HEADLINE_KEYS:
-            raise ParameterError(f"record: headline has no {name!r}: {nearest(name, HEADLINE_KEYS)}")
-    numeric = ("value", "change")
-    return {
-        name: _number(value, f"headline[{name!r}]") if name in numeric else _text(value, f"headline[{name!r}]")
-        for name, value in given.items()
-    }
-
-
-def _finding(given: str | Mapping[str, Any]) -> dict[str, Any]:
-    if isinstance(given, str):
-        given = {"text": given}
-    return {
-        str(name): _text(value, f"findings[{name!r}]")
-        if isinstance(value, str)
-        else _number(value, f"findings[{name!r}]")
-        for name, value in given.items()
-    }
-
-
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT:
-        raise DisclosureError(f"record: {place} must be a sentence, not a {type(value).__name__}")
-    return value
-
-
-def _number(value: Any, place: str) -> float | int | None:
-    """A plain JSON number; what is not finite or is missing becomes None, which readers see as a dash."""
-    if value is None or value is pd.NA:
-        return None
-    if not isinstance(value, Real):
-        raise DisclosureError(
-            f"record: {place} is a {type(value).__name__}; only plain numbers are recorded: protect the table and take "
-            "the figure you publish"
-        )
-    if isinstance(value, bool) or not math.isfinite(value):
-        return int(value) if isinstance(value, bool) else None
-    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)
 
 
 @dataclass(frozen=True)
@@ -177,15 +138,22 @@ class Results(Mapping):
         return tuple(dict.fromkeys(source for result in found for source in result["sources"]))
 
     def numbers(self) -> pd.DataFrame:
-        """Every recorded number: area, notebook, name, value (NaN where not reported)."""
+        """Every recorded number: area, notebook, name, value (NaN where there is none)."""
+        return self.figures()[["area", "notebook", "name", "value"]]
+
+    def figures(self) -> pd.DataFrame:
+        """Every recorded number with how it was protected: the columns of `numbers`, status, reason, unit.
+
+        A status of "primary" or "secondary" is a figure that was hidden to protect persons.
+        """
         rows = [
-            (area, notebook, name, value)
+            (area, notebook, name, value, *_protection(result, name, value))
             for area, found in self.around.items()
             for notebook, result in found.items()
             for name, value in result["numbers"].items()
         ]
-        frame = pd.DataFrame(rows, columns=["area", "notebook", "name", "value"])
-        return frame.astype({"area": "str", "notebook": "str", "name": "str", "value": "float64"})
+        frame = pd.DataFrame(rows, columns=["area", "notebook", "name", "value", "status", "reason", "unit"])
+        return frame.astype(dict.fromkeys(frame, "str") | {"value": "float64"})
 
     def to_frame(self) -> pd.DataFrame:
         """One row a result: area, notebook, text, value, unit, change, partial."""
@@ -219,6 +187,12 @@ class Results(Mapping):
         return terms.text("runs.results_lacking", language, found=found, n=len(self.missing), names=names)
 
 
+def _protection(result: Mapping[str, Any], name: str, value: float | None) -> tuple[str, str, str]:
+    known = result.get("protection", {}).get(name, {})
+    plain = "missing" if value is None else "shown"
+    return known.get("status", plain), known.get("reason", ""), known.get("unit", "")
+
+
 def headline_text(result: Mapping[str, Any], language: str) -> str:
     """The headline's sentence in a language, else in the one it was recorded in."""
     headline = result["headline"]
@@ -247,6 +221,7 @@ def results(quarter: str, area: str, language: str = "zh") -> Results:
     around: dict[str, dict[str, dict[str, Any]]] = {area: {}}
     missing = []
     for job in jobs:
+        _note_other_quarter(folder, job)
         found, why = usable_result(folder, job)
         of_area = around.setdefault(job.area, {})
         if found:
@@ -255,6 +230,19 @@ def results(quarter: str, area: str, language: str = "zh") -> Results:
             missing.append((job.area, job.notebook, why))
     found = Results(area, quarter, language, around, tuple(missing))
     return found if not missing else Results(area, quarter, language, around, tuple(missing), (found.summary(),))
+
+
+def _note_other_quarter(folder: Path, job: Any) -> None:
+    """What a job reads of its own quarter the plan knows; that it reads another's, it notes like any file it reads."""
+    private = os.environ.get(JOB_VARIABLE)
+    if private and folder not in Path(private).parents:
+        sharing.note_read(sharing.Read("earlier", f"{folder.name}/{job.notebook}/{job.area}"))
+
+
+def result_hash(folder: Path, job: Any) -> str:
+    """Hash of a job's result, or why there is none."""
+    found, why = usable_result(folder, job)
+    return places.file_hash(folder / job.notebook / job.area / places.RESULT) if found else why
 
 
 def usable_result(folder: Path, job: Any) -> tuple[dict[str, Any] | None, str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 from institute_lib import ROOMS, areas, parameters, paths
 from institute_lib.runs import contents, places
-from institute_lib.runs.exchange import usable_result
+from institute_lib.runs.exchange import result_hash
 from institute_lib.runs.plan import Job, Plan
 
 PACKAGES = (
@@ -59,7 +59,7 @@ def job_inputs(
         "library": library_of(notebook.path),
         "divisions": divisions_hash(),
         "reads": contents.hashed(contents.read_from(one) for one in reads),
-        "results": {str(read): _result_hash(folder, read) for read in plan.reads(job)},
+        "results": {str(read): result_hash(folder, read) for read in plan.reads(job)},
         "versions": versions(),
     }
 
@@ -227,11 +227,6 @@ def _files_hash(files: Iterable[Path]) -> str:
     for path in files:
         digest.update(f"{path.name} {places.file_hash(path)}\n".encode())
     return digest.hexdigest()
-
-
-def _result_hash(folder: Path, job: Job) -> str:
-    found, why = usable_result(folder, job)
-    return places.file_hash(folder / job.notebook / job.area / places.RESULT) if found else why
 
 
 @cache

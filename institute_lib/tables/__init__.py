@@ -4,7 +4,7 @@
 its contract, and shows only what was known by that date.
 """
 
-from institute_lib.tables.contracts import CONTRACTS, columns, validate
+from institute_lib.tables.contracts import CONTRACTS, PERSONAL, columns, validate
 from institute_lib.tables.loading import (
     Reports,
     cite,
@@ -21,6 +21,7 @@ from institute_lib.tables.quality import completeness, inventory, reporting
 
 __all__ = [
     "CONTRACTS",
+    "PERSONAL",
     "Reports",
     "cite",
     "columns",

@@ -238,6 +238,8 @@ CONTRACTS = (
     "reporting",
     "village_population",
 )
+# Rows about persons, or counted from them: a figure of theirs leaves a study through disclosure control alone.
+PERSONAL = ("workers", "worker_changes", "exams", "services", "talent", "district_panel")
 
 
 @cache

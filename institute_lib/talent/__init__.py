@@ -26,15 +26,15 @@ from institute_lib.talent.control import (
     tail_probability,
 )
 from institute_lib.talent.courses import Courses, holder_courses, targets, worker_courses
-from institute_lib.talent.examinations import Funnel, Growth, changes_in_rate, funnel, growth, pass_rate
+from institute_lib.talent.examinations import Funnel, Growth, changes_in_rate, funnel, growth, growth_limits, pass_rate
 from institute_lib.talent.fieller import Ratio, fieller
 from institute_lib.talent.indicators import register_indicators
 from institute_lib.talent.intervals import poisson_ratio
-from institute_lib.talent.ladder import Ladder, Rise, ladder, time_to_supervisor
+from institute_lib.talent.ladder import Ladder, Rise, ladder, per_hundred, time_to_supervisor
 from institute_lib.talent.overview import INDICATORS, Indicator, Overview, between, overview
 from institute_lib.talent.projection import Projection, Target, project, scenario_name
 from institute_lib.talent.purchase import Floor, Purchase, floors, purchase
-from institute_lib.talent.questions import QUESTIONS, Questions, questions
+from institute_lib.talent.questions import ANSWERS, QUESTIONS, Questions, question_labels, questions, questions_beside
 from institute_lib.talent.reaching import Reaching, reaching
 from institute_lib.talent.services import Outcomes, cohorts, control, outcomes, schools, signals
 from institute_lib.talent.training import TrainingNeeds, required_hours, subjects_failed, training_needs
@@ -42,6 +42,7 @@ from institute_lib.talent.yardstick import Yardstick, milestones, published_figu
 
 __all__ = [
     "ALARM",
+    "ANSWERS",
     "INDICATORS",
     "QUESTIONS",
     "WARNING",
@@ -81,6 +82,7 @@ __all__ = [
     "funnel",
     "funnel_plot",
     "growth",
+    "growth_limits",
     "holder_courses",
     "ladder",
     "milestones",
@@ -89,12 +91,15 @@ __all__ = [
     "p_chart",
     "p_limits",
     "pass_rate",
+    "per_hundred",
     "poisson_ratio",
     "posterior",
     "project",
     "published_figures",
     "purchase",
+    "question_labels",
     "questions",
+    "questions_beside",
     "reaching",
     "register_indicators",
     "required_hours",

@@ -205,6 +205,12 @@ class Growth(Result):
         )
 
 
+def growth_limits(after: float, before: float) -> tuple[float, float]:
+    """The 95 % limits of a growth from one count to another: those of the ratio of two Poisson means, less one."""
+    low, high = poisson_ratio(after, before)
+    return float(low) - 1, float(high) - 1
+
+
 def growth(exams: pd.DataFrame, *, year: int, by: Sequence[str] = ()) -> Growth:
     """How passes grew from the year before, as a ratio of Poisson counts with an exact interval.
 

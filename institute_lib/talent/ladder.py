@@ -1,6 +1,6 @@
 """The ladder above the certificate: trainee supervisors, supervisors, lecturers, leading talents, awards."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -21,6 +21,7 @@ class Ladder(Result):
     `frame`: district, rung (a certificate level or a title), persons.
     `per_hundred`: supervisors and trainees per 100 certified, None where nobody is certified.
     `per_hundred_in_post`: likewise per 100 certified workers in post, None where their number was not given.
+    `supervising`: supervisors and trainees by district, each person once.
     """
 
     frame: pd.DataFrame
@@ -28,6 +29,7 @@ class Ladder(Result):
     per_hundred: float | None
     per_hundred_in_post: float | None = None
     warnings: tuple[str, ...] = ()
+    supervising: pd.Series = field(default_factory=lambda: pd.Series(dtype=int))
 
     def to_frame(self) -> pd.DataFrame:
         return self.frame.copy()
@@ -37,12 +39,18 @@ class Ladder(Result):
         summed = self.frame.groupby("rung", sort=False)["persons"].sum()
         return summed.reindex([rung for rung in (*LEVELS, *TITLES) if rung in summed.index])
 
-    def by_district(self) -> pd.DataFrame:
-        """district, certified, supervisors (trainees included), per_hundred: where supervisors are short."""
+    def by_district(self, *, total: str = "") -> pd.DataFrame:
+        """district, certified, supervisors (trainees included, each person once), per_hundred: where they are short.
+
+        Args:
+            total: the code of the city, for a last row with the sums.
+        """
         wide = self.frame.pivot_table(index="district", columns="rung", values="persons", fill_value=0)
         certified = wide.reindex(columns=list(LEVELS), fill_value=0).sum(axis=1)
-        supervisors = wide.reindex(columns=list(SUPERVISORS), fill_value=0).sum(axis=1)
+        supervisors = self.supervising.reindex(wide.index, fill_value=0)
         frame = pd.DataFrame({"certified": certified, "supervisors": supervisors})
+        if total:
+            frame.loc[total] = frame.sum()
         return frame.assign(per_hundred=100 * supervisors / certified.where(certified > 0)).reset_index()
 
     def summary(self, language: str = "zh") -> str:
@@ -89,10 +97,12 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str, in_post: float
         ],
         ignore_index=True,
     )
-    supervisors = held.loc[held["title"].isin(SUPERVISORS), "person_id"].nunique()
+    supervising = held[held["title"].isin(SUPERVISORS)]
+    supervisors = supervising["person_id"].nunique()
     per_hundred = 100 * supervisors / len(highest) if len(highest) else None
     by_post = 100 * supervisors / in_post if in_post else None
-    return Ladder(frame, day.date().isoformat(), per_hundred, by_post)
+    by_district = supervising.groupby("district", observed=True)["person_id"].nunique()
+    return Ladder(frame, day.date().isoformat(), per_hundred, by_post, supervising=by_district)
 
 
 def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:
@@ -100,6 +110,11 @@ def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:
     require(exams, ("candidate_id", "exam_date", "district", "level", "passed"), table="exams")
     refuse("talent", unknown_levels(talent, "title", TITLES, table="talent"))
     refuse("exams", unknown_levels(exams, "level", LEVELS, table="exams"))
+
+
+def per_hundred(supervisors: float, certified: float) -> float:
+    """Supervisors for every hundred who are certified; NaN where nobody is."""
+    return 100 * supervisors / certified if certified else float("nan")
 
 
 @dataclass(frozen=True)

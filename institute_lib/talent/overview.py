@@ -19,6 +19,7 @@ from institute_lib.talent.questions import QUESTIONS
 
 COLUMNS = ("area", "name", "value")
 EARLIER = ("last_quarter", "last_year")
+HIDDEN = ("primary", "secondary")  # a recorded figure's status
 FEWEST_PEERS = 3
 
 
@@ -50,7 +51,7 @@ class Overview(Result):
 
     `frame`: question, indicator, unit, value, low, high (95 %, where recorded), last_quarter, last_year, median and
     peers (of the areas beside it), rank (1 the best; of a district), importance (how many standard errors or spreads
-    the largest difference is worth).
+    the largest difference is worth), hidden (the value is held back to protect persons).
     """
 
     frame: pd.DataFrame
@@ -103,6 +104,8 @@ class Overview(Result):
 
     def _words(self, row: Mapping, language: str) -> dict[str, str]:
         shown = {name: _figure(row[name], row["unit"], language) for name in ("value", *EARLIER, "median")}
+        if row["hidden"]:
+            shown["value"] = terms.text("talent.not_listed", language)
         changes = {f"{name}_change": _change(row["value"], row[name], row["unit"], language) for name in EARLIER}
         return {
             "question": terms.text(f"talent.question_{row['question']}", language),
@@ -127,8 +130,9 @@ def overview(
     """The recorded numbers of an area, compared and ordered by how much they matter.
 
     Args:
-        numbers: area, name, value: what the notebooks recorded (`runs.results(…).numbers()`). Beside a number `x` may
-            stand x_low, x_high (95 % limits), x_last_quarter and x_last_year (the same figure then).
+        numbers: area, name, value: what the notebooks recorded (`runs.results(…).figures()`). Beside a number `x` may
+            stand x_low, x_high (95 % limits), x_last_quarter and x_last_year (the same figure then). With a column
+            status, the area's own figures that are hidden to protect persons are listed as such.
         area: its code; of a city the peers are its own districts, of a district its siblings.
         earlier: the recorded numbers of "last_quarter" and "last_year", where those quarters were run; they come
             before what `numbers` says of them.
@@ -145,15 +149,17 @@ def overview(
     for name in earlier or {}:
         if name not in EARLIER:
             raise ParameterError(f"earlier {name!r}: allowed: {', '.join(EARLIER)}")
-    known = numbers.dropna(subset=["value"])
-    values = known.drop_duplicates(["area", "name"]).set_index(["area", "name"])["value"]
+    hidden = numbers["status"].isin(HIDDEN) if "status" in numbers else pd.Series(False, index=numbers.index)
+    known = numbers[numbers["value"].notna() | hidden].drop_duplicates(["area", "name"]).set_index(["area", "name"])
+    values = known["value"]
     rows = [
-        _row(values, indicator, area, _earlier(values, earlier or {}, indicator, area)) | {"order": place}
+        _row(values, indicator, area, _earlier(values, earlier or {}, indicator, area))
+        | {"order": place, "hidden": bool(pd.isna(values[area, indicator.name]))}
         for place, indicator in enumerate(indicators)
         if (area, indicator.name) in values.index
     ]
     names = ["question", "indicator", "unit", "value", "low", "high", *EARLIER, "median", "peers", "rank", "importance"]
-    frame = pd.DataFrame(rows, columns=[*names, "order"])
+    frame = pd.DataFrame(rows, columns=[*names, "order", "hidden"])
     rank = {question: place for place, question in enumerate(QUESTIONS)}
     frame = frame.assign(place=frame["question"].map(rank)).sort_values(
         ["place", "importance"], ascending=[True, False], kind="stable"
@@ -203,11 +209,11 @@ def _get(values: pd.Series, area: str, name: str) -> float:
 def _row(values: pd.Series, indicator: Indicator, area: str, before: dict[str, float]) -> dict[str, object]:
     value, low, high = (_get(values, area, f"{indicator.name}{end}") for end in ("", "_low", "_high"))
     city = areas.city_of(area)
-    own = values.xs(indicator.name, level="name")
+    own = values.xs(indicator.name, level="name").dropna()
     districts = own[[code for code in own.index if code != city]]
     peers = districts.drop(area, errors="ignore")
     median = float(peers.median()) if len(peers) else math.nan
-    ranked = indicator.unit != "count" and area != city and len(peers)
+    ranked = indicator.unit != "count" and area != city and len(peers) and not math.isnan(value)
     better = (districts * indicator.better > value * indicator.better).sum() if ranked else 0
     deviation = float((peers - median).abs().median()) if len(peers) else math.nan
     spread = 1.4826 * deviation
@@ -243,6 +249,8 @@ def _importance(
     indicator: Indicator, value: float, *, error: float, before: Mapping[str, float], peers: tuple[float, float]
 ) -> float:
     sizes = [0.0]
+    if math.isnan(value):
+        return 0.0
     for past in before.values():
         if math.isnan(past):
             continue
@@ -278,7 +286,7 @@ def _figure(value: float, unit: str, language: str) -> str:
 
 
 def _change(value: float, past: float, unit: str, language: str) -> str:
-    if pd.isna(past):
+    if pd.isna(past) or pd.isna(value):
         return terms.MISSING[language]
     if unit == "share":
         return terms.points(value - past, language)

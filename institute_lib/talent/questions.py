@@ -6,11 +6,13 @@ import pandas as pd
 
 from institute_lib import retention, terms
 from institute_lib.results import Result
+from institute_lib.sharing import once_a_run
 from institute_lib.talent import services as service_outcomes
 from institute_lib.talent.checks import require
 from institute_lib.talent.intervals import with_share
 
 QUESTIONS = ("stay", "placed", "effective")
+ANSWERS = ("stability", "certified_in_post", "passed_in_post", "outcome_reached")
 CERTIFIED = ("assistant", "social_worker", "senior")
 
 
@@ -27,29 +29,19 @@ class Questions(Result):
 
     def labels(self, language: str = "zh") -> dict[str, str]:
         """The words for the questions and indicators of `frame`."""
-        keys = [f"question_{name}" for name in QUESTIONS] + [f"indicator_{name}" for name in self.frame["indicator"]]
-        return {key.partition("_")[2]: terms.text(f"talent.{key}", language) for key in keys}
-
-    def numbers(self, **earlier: "Questions | None") -> dict[str, float | None]:
-        """Each share under its indicator's name, with its limits, and the same share of earlier quarters.
-
-        Args:
-            earlier: last_quarter and last_year; None where that quarter is not on record.
-        """
-        found: dict[str, float | None] = {}
-        for row in self.frame.to_dict("records"):
-            name = row["indicator"]
-            found |= {name: row["share"], f"{name}_low": row["share_low"], f"{name}_high": row["share_high"]}
-            for when, past in earlier.items():
-                known = None if past is None else past.frame.set_index("indicator")["share"].get(name)
-                found[f"{name}_{when}"] = None if known is None or pd.isna(known) else float(known)
-        return found
+        return question_labels(language)
 
     def summary(self, language: str = "zh") -> str:
         """One sentence: the first indicator of each question."""
         first = self.frame.drop_duplicates("question").set_index("question")["share"]
         shown = {name: terms.percent(first.get(name), language) for name in QUESTIONS}
         return terms.text("talent.questions", language, quarter=terms.quarter(self.quarter, language), **shown)
+
+
+def question_labels(language: str = "zh") -> dict[str, str]:
+    """The words for the questions and their indicators."""
+    keys = [f"question_{name}" for name in QUESTIONS] + [f"indicator_{name}" for name in ANSWERS]
+    return {key.partition("_")[2]: terms.text(f"talent.{key}", language) for key in keys}
 
 
 def questions(
@@ -102,6 +94,43 @@ def questions(
     return Questions(
         with_share(frame, numerator="numerator", denominator="denominator", name="share"), quarter, warnings
     )
+
+
+@once_a_run
+def questions_beside(
+    workers: pd.DataFrame,
+    changes: pd.DataFrame,
+    exams: pd.DataFrame,
+    services: pd.DataFrame,
+    *,
+    districts: tuple[str, ...],
+    city: str,
+    quarters: tuple[str, ...],
+    since: str | None = None,
+) -> pd.DataFrame:
+    """The questions of a city and each of its districts in several quarters, side by side.
+
+    One table, so that what must be hidden of a district is hidden beside the city's total, whoever shows it.
+
+    Args:
+        workers, exams, services: of the districts.
+        districts: those that are in the city's figures.
+        quarters: those that begin before `since` are left out.
+
+    Returns:
+        area, quarter and the columns of `Questions.frame`.
+
+    Raises:
+        DataError: as `questions`.
+    """
+    found = []
+    for quarter in (one for one in quarters if since is None or one >= since):
+        for area in (*districts, city):
+            here = (one if area == city else one[one["district"] == area] for one in (workers, exams, services))
+            of_workers, of_exams, of_services = here
+            answers = questions(of_workers, changes, of_exams, of_services, quarter=quarter, since=since)
+            found.append(answers.frame.assign(area=area, quarter=quarter))
+    return pd.concat(found, ignore_index=True)
 
 
 def _latest(frame: pd.DataFrame, person: str, day: str) -> pd.DataFrame:

@@ -37,8 +37,25 @@ class Yardstick(Result):
         return self.frame.copy()
 
     def shown(self, language: str = "zh") -> pd.DataFrame:
-        """The table in words: both figures as bounds with their date and status, per 10,000, gap, years behind."""
-        return pd.DataFrame([_in_words(row, language) for row in self.frame.to_dict("records")])
+        """The table in words: both figures as bounds with their date, status and source, per 10,000, gap, years behind.
+
+        `here_note` and `there_note` say all of a figure in one cell, its source by its number in `references`.
+        """
+        numbers = {source: number for number, source in enumerate(self._sources(), start=1)}
+        return pd.DataFrame([_in_words(row, language, numbers) for row in self.frame.to_dict("records")])
+
+    def references(self, language: str = "zh") -> str:
+        """The sources of all figures with their numbers, in one line."""
+        listed = [
+            terms.text("talent.reference", language, number=number, source=source)
+            for number, source in enumerate(self._sources(), start=1)
+        ]
+        return terms.text("talent.overview_joint", language).join(listed)
+
+    def _sources(self) -> list[str]:
+        """Each source once, in order of appearance."""
+        both = self.frame[["here_source", "there_source"]].to_numpy().ravel() if len(self.frame) else []
+        return list(dict.fromkeys(filter(None, both)))
 
     def summary(self, language: str = "zh") -> str:
         """One sentence: how many indicators can be compared, and the gap in the first of them."""
@@ -240,7 +257,7 @@ def _stated(value: float, bound: str, unit: str, language: str, digits: int = 0)
     return areas.stated(f"{written}%" if unit == "percent" else written, bound, language)
 
 
-def _in_words(row: Mapping[str, object], language: str) -> dict[str, str]:
+def _in_words(row: Mapping[str, object], language: str, numbers: Mapping[str, int]) -> dict[str, str]:
     shown = {"indicator": indicator_name(row["indicator"], language)}
     for side in ("here", "there"):
         shown[side] = _figure(row, side, language)
@@ -250,6 +267,11 @@ def _in_words(row: Mapping[str, object], language: str) -> dict[str, str]:
         digits = 2 if not known or per < 100 else 0
         stated = areas.stated(terms.number(per, language, digits), bound, language) if known else ""
         shown[f"{side}_per_10000"] = _marked(stated, row[f"{side}_status"], language) or terms.MISSING[language]
+        source = numbers.get(row[f"{side}_source"])
+        reference = "" if source is None else terms.text("talent.reference", language, number=source, source="")
+        parts = [terms.text("talent.per_10000", language, value=stated)] if stated else []
+        note = terms.text("talent.overview_joint", language).join([*parts, shown[f"{side}_basis"]])
+        shown[f"{side}_note"] = note + reference.strip()
     shown["gap"] = _gap(row, language)
     shown["years_behind"] = terms.number(row["years_behind"], language, 1)
     shown["source"] = "; ".join(dict.fromkeys(filter(None, (row["here_source"], row["there_source"]))))

@@ -25,7 +25,7 @@ notebook_seconds = 120
 after = ["01_first", "02_second"]
 reads = "peers"
 """
-OPENING = "from institute_lib import parameters, runs, tables"
+OPENING = "from institute_lib import disclosure, parameters, runs, tables"
 STUDY = "study = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)"
 PARAMETERS = 'area = "320600"\nquarter = "2025Q4"\nlanguage = "zh"\nas_of = ""'
 LAST = (
@@ -37,8 +37,9 @@ LAST = (
 
 def recording(notebook: str, value: str = "1") -> str:
     return (
-        f'runs.record(study, notebook="{notebook}", headline={{"text": "一句话", "value": {value}, "unit": "count"}}, '
-        f'numbers={{"value": {value}}}, demo=True)'
+        f'figure = disclosure.exempt_figure({value}, reason="not_personal", source="测试", unit="count")\n'
+        f'runs.record(study, notebook="{notebook}", headline={{"text": "一句话", "value": figure, "unit": "count"}}, '
+        'numbers={"value": figure}, demo=True)'
     )
 
 

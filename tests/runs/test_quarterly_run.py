@@ -8,7 +8,7 @@ import pytest
 from institute_lib import cli, runs
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.runs import places
-from tests.runs.conftest import recording
+from tests.runs.conftest import LAST, recording
 
 QUIET = {"progress": "none"}
 ONLY = {"areas": ["320613"], **QUIET}
@@ -67,6 +67,26 @@ def test_a_changed_table_runs_exactly_the_jobs_that_read_it(project):
     assert {state for state, _ in stale.values()} == {"current"}
     again = states(runs.run(quarter="2025Q4", **ONLY))
     assert again == {"01_first/320613": "done", "02_second/320613": "current", "06_last/320613": "current"}
+
+
+def test_a_changed_result_of_an_earlier_quarter_makes_its_reader_stale_and_an_unchanged_one_does_not(project):
+    told = project.root / "told.txt"  # what the first notebook finds, whichever quarter it runs in
+    told.write_text("3")
+    project.write_notebook("01_first", last=recording("01_first", f"int(open({str(told)!r}).read())"))
+    project.write_notebook("06_last", 'past = runs.results("2025Q3", area, language)', last=LAST)
+    earlier = {"quarter": "2025Q3", "notebooks": ["01_first"], "force": True, **ONLY}
+
+    runs.run(quarter="2025Q4", **ONLY)
+    why = [("stale", "earlier: 2025Q3/01_first/320613"), ("current", "")]
+    seen = []
+    for found in ("3", "3", "4"):  # there at last; the same again; another
+        told.write_text(found)
+        runs.run(**earlier)
+        one = next(one for one in runs.status(quarter="2025Q4", areas=["320613"]) if one.job.notebook == "06_last")
+        seen.append((one.state, one.why))
+        again = states(runs.run(quarter="2025Q4", notebooks=["06_last"], **ONLY))
+        assert again == {"06_last/320613": "done" if one.state == "stale" else "current"}
+    assert seen == [why[0], why[1], why[0]]
 
 
 def test_rows_of_the_next_quarter_leave_this_quarters_briefs_current(project):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from institute_lib import areas, terms
+from institute_lib import areas, talent, terms
 
 POLICY, RETENTION, COVERAGE, TALENT = (
     "02_policy_evaluation",
@@ -19,6 +19,7 @@ POLICY, RETENTION, COVERAGE, TALENT = (
 CITY, CHONGCHUAN, RUDONG = "320600", "320613", "320623"
 SUZHOU, TAICANG, OVERVIEW = "320500", "320585", "06_quarterly_overview"
 PROJECT = Path(__file__).parents[2]
+FACTS = ("indicator", "stated", "period", "source")
 PLAN = """
 areas = ["320600"]
 [notebooks.02_policy_evaluation.parameters]
@@ -94,9 +95,9 @@ def test_beside_its_peers_a_late_district_shows_a_dash_and_no_zero(late):
 
 @pytest.fixture(scope="module")
 def altered(workshop):
-    """Chongchuan in a home where one row of each of four registers differs from the demo's."""
+    """Chongchuan in a home where one row of each of four registers differs from the demo's, and a published figure."""
     home = workshop.home("altered", alter)
-    return workshop.run(home, areas=(CHONGCHUAN,), notebooks=(POLICY, RETENTION, COVERAGE, TALENT))
+    return workshop.run(home, areas=(CHONGCHUAN,), notebooks=(POLICY, RETENTION, COVERAGE, TALENT, OVERVIEW))
 
 
 def alter(demo: Path) -> None:
@@ -148,6 +149,41 @@ def test_one_more_in_a_published_figure_is_one_more_in_the_brief(altered, quarte
     assert [row[gap] for row in rows] == ["1,421", "1,420"]
 
 
+def test_one_more_in_a_published_figure_is_one_more_in_the_overview_and_nothing_else_is(altered, quarter_zh):
+    title = terms.text("notebooks.published_table", "zh")
+    before, after = (run.tables(OVERVIEW, CHONGCHUAN)[title] for run in (quarter_zh, altered))
+    changed = [
+        (old, new) for old, new in zip(before.to_numpy().ravel(), after.to_numpy().ravel(), strict=True) if old != new
+    ]
+    assert changed == [("3,671", "3,672")]
+
+
+def test_one_row_of_a_register_changes_the_overview_by_what_it_is_worth(altered, quarter_zh):
+    """One more pass, one leaver more, one village less: in the overview's table, its peers and its findings."""
+    where = {"area": areas.get(CHONGCHUAN).name_zh, "quarter": terms.quarter("2025Q4", "zh")}
+    title = terms.text("notebooks.three_questions", "zh", **where)
+    values = terms.text("notebooks.this_quarter", "zh")
+    shown = [
+        run.tables(OVERVIEW, CHONGCHUAN)[title].set_index(terms.label("indicator", "zh"))[values]
+        for run in (quarter_zh, altered)
+    ]
+    passed, turnover, covered = (
+        terms.text("talent.indicator_exam_passed", "zh"),
+        terms.label("turnover", "zh"),
+        terms.text("talent.indicator_village_coverage", "zh"),
+    )
+    assert [int(one[passed].replace(",", "")) for one in shown] == [
+        run.result(TALENT, CHONGCHUAN)["numbers"]["exam_passed"] for run in (quarter_zh, altered)
+    ]
+    assert int(shown[1][passed].replace(",", "")) == int(shown[0][passed].replace(",", "")) + 1
+    for name, notebook, number in ((turnover, RETENTION, "turnover"), (covered, COVERAGE, "village_coverage")):
+        recorded = [run.result(notebook, CHONGCHUAN)["numbers"][number] for run in (quarter_zh, altered)]
+        assert [one[name] for one in shown] == [terms.percent(one, "zh") for one in recorded]
+        assert shown[0][name] != shown[1][name]
+    lead = altered.findings(OVERVIEW, CHONGCHUAN)
+    assert any(shown[1][passed] in one for one in lead)
+
+
 def test_one_more_pass_is_one_more_in_the_brief(altered, quarter_zh):
     before, after = (run.result(TALENT, CHONGCHUAN)["numbers"]["exam_passed"] for run in (quarter_zh, altered))
     assert after == before + 1
@@ -188,6 +224,16 @@ def test_suzhou_is_described_as_nantong_is(suzhou, area):
     numbers = suzhou.result(TALENT, area)["numbers"]
     assert {"stability", "certified_in_post", "outcome_reached", "exam_passed"} <= set(numbers)
     assert numbers["exam_passed"] > 0
+
+
+@pytest.mark.parametrize("notebook", [TALENT, OVERVIEW])
+@pytest.mark.parametrize("area", [SUZHOU, TAICANG])
+def test_every_published_figure_stands_in_the_other_citys_briefs_too(suzhou, notebook, area):
+    text = suzhou.page(notebook, area).get_text()
+    figures = talent.published_figures(areas.reference("published_facts"), "zh")
+    assert len(figures) > 20
+    lacking = [row for row in figures.to_dict("records") if not all(str(row[name]) in text for name in FACTS)]
+    assert lacking == []
 
 
 # --- a panel that is not ours -----------------------------------------------------------------------------------------

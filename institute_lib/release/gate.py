@@ -105,6 +105,8 @@ class ReleaseRecord:
 
 @dataclass(frozen=True)
 class _Candidate:
+    """A brief with all that it shows; `reads` are the briefs whose recorded numbers it shows too."""
+
     place: Path
     notebook: str
     area: str
@@ -112,6 +114,7 @@ class _Candidate:
     findings: tuple[Finding, ...]
     figures: pd.DataFrame
     page: str = ""
+    reads: tuple[str, ...] = ()
 
 
 def release(
@@ -179,7 +182,8 @@ def _holding(reasons: Sequence[str], findings: Sequence[Finding], accept: Sequen
 
 
 def _concerning(findings: Sequence[Finding], one: _Candidate) -> tuple[Finding, ...]:
-    own = f"{one.notebook}/{one.area} "  # tables of earlier releases start with the release's name
+    own = tuple(f"{name} " for name in (f"{one.notebook}/{one.area}", *one.reads))
+    # Tables of earlier releases start with the release's name.
     return tuple(finding for finding in findings if any(f"{table} ".startswith(own) for table in finding.tables))
 
 
@@ -224,9 +228,11 @@ def _examine(place: Path, quarter: str, language: str) -> _Candidate:
         for exact, table in shown
         if "figures" in table
     ]
-    said = {"table": f"{notebook}/{area} {RESULT}", "definition": notebook}
-    figures = pd.concat([*tables, ledger.from_result(result, **said)], ignore_index=True)
-    return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page)
+    reads = tuple(sorted(manifest.get("inputs", {}).get("results", {})))
+    recorded = {f"{notebook}/{area}": result} | {name: _read_json(place.parents[1] / name / RESULT) for name in reads}
+    tables += [ledger.from_result(one, table=f"{name} {RESULT}", definition=name) for name, one in recorded.items()]
+    figures = pd.concat(tables, ignore_index=True)
+    return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page, reads)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

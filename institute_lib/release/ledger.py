@@ -85,13 +85,14 @@ def append(rows: pd.DataFrame, path: Path | str | None = None) -> int:
 
 
 def fresh(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """The rows that the ledger does not hold yet, whatever release they came with."""
+    """The rows that the ledger does not hold yet, whatever release they came with, each once."""
     names = ["table", "indicator", "district", "quarter", "keys", "value", "count", "rounding"]
 
     def said(frame: pd.DataFrame) -> pd.Series:
         return frame[names].map(repr).agg("|".join, axis=1) if len(frame) else pd.Series([], dtype="str")
 
-    return rows[~said(rows).isin(set(said(before)))].reset_index(drop=True)
+    now = said(rows)
+    return rows[~now.isin(set(said(before))) & ~now.duplicated()].reset_index(drop=True)
 
 
 def _hash(line: str) -> str:

@@ -78,6 +78,41 @@ def test_a_brief_that_passes_leaves_in_one_file_and_is_signed_for(home):
     }
 
 
+def leave_numbers(place, numbers: dict[str, float | None], reads=()):
+    """What a study recorded, and what it read of others."""
+    area = place.name
+    status = {name: {"status": "primary" if n is None else "shown", "unit": "count"} for name, n in numbers.items()}
+    content = {"demo": False, "area": area, "quarter": "2025Q4", "numbers": numbers, "protection": status}
+    (place / "result.json").write_text(json.dumps(content), encoding="utf-8")
+    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    manifest["outputs"]["result.json"] = {"sha256": hashlib.sha256((place / "result.json").read_bytes()).hexdigest()}
+    manifest["inputs"] = {"results": dict.fromkeys(reads, "hash")}
+    (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
+def test_numbers_recorded_by_all_areas_of_a_run_are_audited_together(home):
+    """Each district hides its small number by itself; the city's less the others' gives it away."""
+    passed = {"320600": 1014, "320612": 300, "320613": 280, "320614": None, "320623": 150, "320681": 100}
+    passed |= {"320682": 100, "320685": 80}
+    for area, n in passed.items():
+        leave_numbers(job(home, "05_x", area), {"exam_passed": n})
+    record = release.release("2025Q4", by="a")
+    assert {finding.rule for item in record.held for finding in item.findings} == {"audit_margins"}
+    assert "320614" in record.held[0].findings[0].where
+    assert not ledger.place().exists() or "exam_passed" not in set(ledger.read()["indicator"])
+
+
+def test_what_a_brief_reads_of_others_is_audited_and_released_with_it(home):
+    leave_numbers(job(home, "05_x", demo=True), {"exam_passed": 280})  # held back itself
+    leave_numbers(job(home, "06_y"), {}, reads=["05_x/320613"])
+    record = release.release("2025Q4", by="a")
+    assert [(item.notebook, item.released) for item in record.items] == [("05_x", False), ("06_y", True)]
+    rows = ledger.read()
+    assert rows.loc[rows["indicator"] == "exam_passed", ["table", "district", "value"]].to_numpy().tolist() == [
+        ["05_x/320613 result.json", "320613", 280.0]
+    ]
+
+
 def test_a_changed_record_or_copy_is_noticed(home):
     job(home)
     record = release.release("2025Q4", by="王审核")

@@ -18,7 +18,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from xml.etree import ElementTree
 
@@ -70,13 +70,13 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
 
     is_package = content.startswith(b"PK")
     if is_package:
-        refuse_unsafe(content)
+        parts, of_the_book = unpack(content)
     elif _OLD_ERROR.search(content):
         raise Refusal("old_errors")
     cells = 0
     try:
         with ThreadPoolExecutor(1) as beside:  # calamine parses without the interpreter's lock
-            inspection = beside.submit(inspect, content) if is_package else None
+            inspection = beside.submit(inspect, parts) if is_package else None
             book = calamine.load_workbook(io.BytesIO(content))
             for meta in book.sheets_metadata:
                 if meta.typ != calamine.SheetTypeEnum.WorkSheet:
@@ -89,7 +89,7 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
                 cells += sheet.total_height * sheet.total_width
                 if cells > MAX_CELLS:
                     raise Refusal("too_large", sheet=meta.name)
-                structure = inspection.result().get(meta.name, {}) if inspection else {}
+                structure = of_the_book | inspection.result().get(meta.name, {}) if inspection else {}
                 yield SHEET, found | structure | {"merged": _merged_downwards(sheet)}
                 yield from ((ROWS, rows) for rows in _portions(sheet))
     except calamine.PasswordError:
@@ -116,39 +116,36 @@ def _portions(sheet: Any) -> Iterator[list[list[Any]]]:
     yield portion
 
 
-def refuse_unsafe(content: bytes) -> None:
-    """What no parser should be given.
+def unpack(content: bytes) -> tuple[dict[str | None, bytes], dict[str, Any]]:
+    """A package's sheets by name, as XML, and what holds of all of them: epoch_1904.
 
     Raises:
-        Refusal: a package that is damaged, encrypted, of another format, or larger than any register; with paths or
-            document types in it; with a stray cell far from the others.
+        Refusal: what no parser should be given: a package that is damaged, encrypted, of another format, or larger than
+            any register; with paths or document types in it; with a stray cell far from the others.
     """
-    with _package(content) as package:
-        _check_entries(package.infolist())
-        for name in package.namelist():
-            if name.endswith((".xml", ".rels")):
-                _refuse_declarations(package, name)
-        for name, part in _sheets(package):
-            _refuse_strays(package.read(part), name)
-
-
-def inspect(content: bytes) -> dict[str, dict[str, Any]]:
-    """A package's structure by sheet: epoch_1904, unstored, errors (row, column), hidden_rows, hidden_columns."""
-    with _package(content) as package:
-        properties = ElementTree.fromstring(package.read(_BOOK)).find("{*}workbookPr")
-        epoch_1904 = properties is not None and properties.get("date1904") in ("1", "true")
-        return {
-            name: {"epoch_1904": epoch_1904} | _inspect_sheet(package.read(part)) for name, part in _sheets(package)
-        }
-
-
-@contextmanager
-def _package(content: bytes) -> Iterator[zipfile.ZipFile]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
-            yield package
+            _check_entries(package.infolist())
+            for name in package.namelist():
+                if name.endswith((".xml", ".rels")):
+                    _refuse_declarations(package, name)
+            book = ElementTree.fromstring(package.read(_BOOK))
+            read = cache(package.read)  # a thousand sheets may name one part
+            parts = {name: read(part) for name, part in _sheets(package, book)}
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, NotImplementedError, ValueError):
         raise Refusal("damaged") from None
+    for name, xml in parts.items():
+        _refuse_strays(xml, name)
+    properties = book.find("{*}workbookPr")
+    return parts, {"epoch_1904": properties is not None and properties.get("date1904") in ("1", "true")}
+
+
+def inspect(parts: dict[str | None, bytes]) -> dict[str | None, dict[str, Any]]:
+    """The structure of each sheet: unstored, errors (row, column), hidden_rows, hidden_columns.
+
+    It takes the XML out of `parts`, so that no sheet is kept longer than it is looked at.
+    """
+    return {name: _inspect_sheet(parts.pop(name)) for name in list(parts)}
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -165,11 +162,11 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise Refusal("damaged")
 
 
-def _sheets(package: zipfile.ZipFile) -> Iterator[tuple[str | None, str]]:
+def _sheets(package: zipfile.ZipFile, book: ElementTree.Element) -> Iterator[tuple[str | None, str]]:
     """Each sheet's name and the part of the package that it is."""
     links = ElementTree.fromstring(package.read("xl/_rels/workbook.xml.rels"))
     targets = {link.get("Id"): link.get("Target", "") for link in links}
-    for sheet in ElementTree.fromstring(package.read(_BOOK)).iterfind("{*}sheets/{*}sheet"):
+    for sheet in book.iterfind("{*}sheets/{*}sheet"):
         target = targets[next((value for key, value in sheet.attrib.items() if key.endswith("}id")), None)]
         yield sheet.get("name"), target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 

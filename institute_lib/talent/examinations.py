@@ -112,6 +112,8 @@ def funnel(
 def _sums(counted: pd.DataFrame, groups: list[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Totals of each group; a step with an empty row is not known for its group, and said so."""
     steps = [name for name in counted if name not in groups]
+    if "level" in groups:  # as the ladder goes up, not as its names are spelt
+        counted = counted.assign(level=pd.Categorical(counted["level"], EXAM_LEVELS, ordered=True))
     grouped = counted.groupby(groups, observed=True) if groups else counted.groupby(lambda _: 0)
     sums, filled, rows = grouped[steps].sum(), grouped[steps].count(), grouped.size()
     warnings = tuple(
@@ -120,7 +122,8 @@ def _sums(counted: pd.DataFrame, groups: list[str]) -> tuple[pd.DataFrame, tuple
         if len(missing := rows.index[filled[name] < rows])
     )
     sums = sums.mask(filled.lt(rows, axis=0))
-    return (sums.reset_index() if groups else sums.reset_index(drop=True)), warnings
+    sums = sums.reset_index(drop=not groups)
+    return sums.astype({"level": "str"} if "level" in groups else {}), warnings
 
 
 def _names(index: pd.Index) -> str:

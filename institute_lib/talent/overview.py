@@ -7,6 +7,7 @@ or from the peers comes first. Nothing is computed again from registers.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,6 +86,18 @@ class Overview(Result):
         joined = terms.text("talent.overview_joint", language).join(parts)
         notable = self.findings(language)[0]
         return terms.text("talent.overview", language, **where, answers=joined, notable=notable)
+
+    def headline(self, language: str = "zh") -> dict[str, Any]:
+        """The first paragraph with the figure that leads it, and its change on the year: the headline of a record."""
+        if self.frame.empty:
+            return {"text": self.summary(language)}
+        lead = self.frame.sort_values("order").iloc[0]
+        change = lead["value"] - lead["last_year"]
+        if lead["unit"] != "share":
+            change = change / lead["last_year"] if lead["last_year"] else math.nan
+        figures = {"value": lead["value"], "change": change}
+        known = {name: None if pd.isna(figure) else float(figure) for name, figure in figures.items()}
+        return {"text": self.summary(language), "unit": lead["unit"], **known}
 
     def _answer(self, row: Mapping, language: str) -> str:
         words = self._words(row, language)

@@ -71,6 +71,11 @@ def test_a_district_where_nobody_sat_has_no_pass_rate():
     assert lonely["pass_rate_low"].isna().all()
 
 
+def test_levels_stand_as_the_ladder_goes_up():
+    everyone = EXAMS.assign(stock=False, exam_date=pd.Timestamp("2024-05-25"))
+    assert list(talent.funnel(everyone, by=("level",)).frame["level"]) == ["assistant", "social_worker", "senior"]
+
+
 def test_an_unknown_grouping_names_the_nearest():
     with pytest.raises(ParameterError, match="did you mean 'district'"):
         talent.funnel(EXAMS, by=("districts",))

@@ -92,6 +92,19 @@ def test_one_changed_number_changes_the_paragraph():
     assert glance().summary("zh") != glance(numbers(stability=0.80)).summary("zh")
 
 
+def test_the_headline_is_the_first_answer_with_its_change_on_the_year():
+    found = glance().headline()
+    assert found["text"] == glance().summary()
+    assert (found["unit"], found["value"], found["change"]) == ("share", pytest.approx(0.84), pytest.approx(0.01))
+
+
+def test_the_headline_of_counts_alone_changes_by_a_rate_and_of_nothing_is_a_sentence():
+    counts = numbers().query("name.str.startswith('exam')")
+    assert glance(counts).headline()["change"] == pytest.approx(501 / 505 - 1)
+    assert glance(counts.query("name == 'exam_passed'")).headline()["change"] is None
+    assert list(glance(counts[:0]).headline()) == ["text"]
+
+
 def test_an_area_without_results_says_so():
     empty = pd.DataFrame(columns=["area", "name", "value"])
     assert "尚无" in glance(empty).summary("zh")

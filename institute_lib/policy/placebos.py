@@ -22,7 +22,7 @@ from institute_lib.policy.synthetic import Fit
 
 ROUNDING = 1e-9
 ROUNDS = 50
-FLOOR = 1e-6
+FLOOR = 1e-3  # of the mean variance: no unit is so quiet that it alone decides
 SETTLED = 1e-6
 
 
@@ -53,11 +53,10 @@ class Placebos:
         """
         if self.motionless:
             return np.ones(len(errors))
-        squares = self.errors**2
-        unit = float(squares.mean()) or 1.0
-        floor = ROUNDING**2 * max(float((self.effects**2).max()), float(squares.mean()))
-        product = np.prod([one.half_errors for one in self.donors], axis=1)
-        constant, slope = _variance_model(self.effects**2, squares / unit, product / unit**2)
+        halves = np.array([one.half_errors for one in self.donors]).T
+        unit = float(halves.mean()) or 1.0
+        floor = ROUNDING**2 * max(float((self.effects**2).max()), float(halves.mean()))
+        constant, slope = _variance_model(self.effects**2, halves / unit)
         return np.sqrt(np.maximum(constant + slope * np.asarray(errors) ** 2 / unit, floor))
 
     @property
@@ -70,35 +69,39 @@ class Placebos:
         return self.effects / self.scale_of(self.errors)
 
 
-def _variance_model(squares: np.ndarray, errors: np.ndarray, product: np.ndarray) -> tuple[float, float]:
+def _variance_model(squares: np.ndarray, halves: np.ndarray) -> tuple[float, float]:
     """a, b ≥ 0 of E[squares] = a + b·noise, by weighted moments iterated to their own weights.
 
     Args:
-        squares: of the placebo effects. errors: squared errors before the start, which measure noise with error.
-        product: of the squared errors of the two halves before the start, which stands where least squares has errors².
+        squares: of the placebo effects, one a donor.
+        halves: two by donors, mean squared errors in the two halves before the start: noise, twice measured.
     """
     mean = float(squares.mean())
     if mean == 0:
         return 0.0, 0.0
-    relative, fitted = squares / mean, np.ones(len(squares))
+    constant, slope = 1.0, 0.0
     for _ in range(ROUNDS):
-        found = _moments(relative, errors, product, 1 / fitted**2)
-        before, fitted = fitted, np.maximum(found[0] + found[1] * errors, FLOOR)
-        if np.allclose(before, fitted, rtol=SETTLED):
+        before = constant, slope
+        constant, slope = _moments(squares / mean, halves, np.maximum(constant + slope * halves, FLOOR) ** -2)
+        if np.allclose(before, (constant, slope), rtol=SETTLED):
             break
-    return float(found[0]) * mean, float(found[1]) * mean
+    return constant * mean, slope * mean
 
 
-def _moments(squares: np.ndarray, errors: np.ndarray, product: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """One weighted solution, at its bound where it would be negative; no slope where halves do not go together."""
-    w, wx, wxx = weights.sum(), weights @ errors, weights @ product
-    wy, wxy = weights @ squares, weights @ (errors * squares)
-    spread = w * wxx - wx**2
-    slope = (w * wxy - wx * wy) / spread if spread > 0 else 0.0
+def _moments(squares: np.ndarray, halves: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """One solution, at its bound where it would be negative.
+
+    Each half weighs and instruments the other, so that the error of one measurement meets only the noise in the other.
+    """
+    other = halves[::-1]
+    total, level = weights.sum(), (weights * squares).sum()
+    mass, noise = (weights * halves).sum(), (weights * other).sum()
+    spread = total * (weights * halves * other).sum() - noise * mass
+    slope = (total * (weights * halves * squares).sum() - mass * level) / spread if spread > 0 else 0.0
     if slope <= 0:
-        return float(wy / w), 0.0
-    constant = (wy - slope * wx) / w
-    return (float(constant), float(slope)) if constant >= 0 else (0.0, float(wy / wx))
+        return float(level / total), 0.0
+    constant = (level - noise * slope) / total
+    return (float(constant), float(slope)) if constant >= 0 else (0.0, float(level / noise))
 
 
 def smallest_p(n_donors: int) -> float:

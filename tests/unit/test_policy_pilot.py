@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from institute_lib import disclosure, policy, terms
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy.pilots import placebo_fits
-from institute_lib.policy.placebos import Placebos, critical_value, interval, rank_p
+from institute_lib.policy.placebos import Placebos, _variance_model, critical_value, interval, rank_p
 from institute_lib.policy.simplex import simplex_weights
 from institute_lib.policy.synthetic import METHODS, fit_unit
 
@@ -226,6 +226,17 @@ def test_size_is_kept_for_a_quiet_unit_among_noisy_ones(method):
         p.append(rank_p(own.att / found.scale, found.statistics))
     for level in (0.05, 0.10):
         assert binomtest(int((np.array(p) <= level).sum()), len(p), level, alternative="greater").pvalue > 0.001
+
+
+@pytest.mark.parametrize("lasting", [0.0, 0.5])
+def test_noise_that_is_measured_with_error_does_not_flatten_what_it_explains(lasting):
+    """40,000 units whose effects are as noisy as their past, seen through two halves of ten draws each."""
+    rng = np.random.default_rng(0)
+    noise = np.exp(rng.normal(0, 0.8, 40_000))
+    halves = noise * rng.chisquare(10, (2, 40_000)) / 10
+    constant, slope = _variance_model((lasting + noise) * rng.chisquare(1, 40_000), halves)
+    assert slope == pytest.approx(1, abs=0.05)
+    assert constant == pytest.approx(lasting, abs=0.05)
 
 
 def test_a_pilot_among_95_counties_takes_less_than_ten_seconds():

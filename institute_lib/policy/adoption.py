@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.errors import EstimationError, ParameterError, nearest
 from institute_lib.policy.aggregation import (
     Cells,
     critical,
@@ -20,9 +20,10 @@ from institute_lib.policy.aggregation import (
 from institute_lib.policy.fixed_effects import (
     few_clusters_warning,
     few_treated_warning,
+    no_error_warning,
     positive_weights,
 )
-from institute_lib.policy.panel import Panel, constant_by_unit, listed, names_of
+from institute_lib.policy.panel import Panel, constant_by_unit, covariate, listed, names_of
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
 from institute_lib.policy.starts import read_adoption, refuse_no_control
 from institute_lib.sharing import once_a_run
@@ -84,7 +85,7 @@ def staggered(
     cells, heard = _cells(data, start, base="varying", **fields)
     universal, _ = _cells(data, start, base="universal", **fields)
     aggregations, events = summaries(cells)
-    events = with_bands(events, events.attrs.pop("covariance"), cells.df, seed)
+    events = with_bands(events, events.attrs.pop("covariance"), cells.df, seed, noise=events.attrs.pop("noise"))
     aggregations["level"] = _levels(data, aggregations)
     headline = aggregations.iloc[0]
     return PolicyEffect(
@@ -103,7 +104,7 @@ def staggered(
             df=cells.df,
             n_clusters=len(data.units) if cells.cluster is None else int(cells.cluster.max()) + 1,
         ),
-        warnings=(*data.warnings, *_warnings(data, start, cells), *heard),
+        warnings=(*data.warnings, *_warnings(data, start, cells), *no_error_warning(headline["se"]), *heard),
     )
 
 
@@ -127,16 +128,20 @@ def imputation(
     columns = {"outcome": outcome, "unit": unit, "period": period}
     covariates = names_of(covariates)
     data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
+    refuse_no_control(data, start, "not_yet_treated")
     from diff_diff import ImputationDiD
 
-    frame, names = _for_diff_diff(data, start, covariates, None, cluster)
+    frame = _for_diff_diff(data, start, covariates, None, cluster)
     estimator = ImputationDiD(cluster="cluster" if cluster else None)
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
-        fitted = _fitted(estimator, frame, covariates=names or None)
+        fitted = _fitted(estimator, frame, covariates)
         study = fitted.aggregate("event_study").to_dataframe()
     events = study.rename(columns={"event_time": "relative_period", "att": "estimate"})
-    events = with_interval(events.loc[events["relative_period"] >= 0, ["relative_period", "estimate", "se"]], np.inf)
+    known = (events["relative_period"] >= 0) & np.isfinite(events["se"])
+    events = with_interval(events.loc[known, ["relative_period", "estimate", "se"]], np.inf)
+    if not np.isfinite([fitted.overall_att, fitted.overall_se]).all():
+        raise EstimationError("the effect is not identified: in the last periods no unit is left untreated")
     return PolicyEffect(
         method="imputation",
         event_study=events.reset_index(drop=True),
@@ -157,16 +162,14 @@ def imputation(
 
 def _for_diff_diff(
     data: Panel, start: np.ndarray, covariates: Sequence[str], weights: str | None, cluster: str | None
-) -> tuple[pd.DataFrame, list[str]]:
+) -> pd.DataFrame:
     """The rows under names of our own, so that no caller's column can collide; periods from 1, since 0 says never."""
     rows, origin = data.rows, data.periods[0] - 1
     frame = rows[["unit", "period", "outcome"]].assign(period=rows["period"] - origin)
     frame["start"] = np.where(np.isfinite(start), start - origin, 0)[rows["unit"]].astype(int)
     names = [f"covariate_{place}" for place, _ in enumerate(covariates)]
     for name, given in zip(names, covariates, strict=True):
-        frame[name] = pd.to_numeric(rows[f"x:{given}"], errors="coerce").astype(float)
-        if frame[name].isna().any():
-            raise DataError(f"{given}: covariates must be numbers; write a category as 0/1 columns")
+        frame[name] = covariate(rows[f"x:{given}"], given)
         if frame[name].min() == frame[name].max():
             raise EstimationError(f"{given}: a covariate that never varies adjusts for nothing; leave it out")
     if weights:
@@ -179,7 +182,7 @@ def _for_diff_diff(
         if codes.max() < 1:
             raise EstimationError(f"{cluster}: clustered errors need at least two clusters, there is one")
         frame["cluster"] = codes[rows["unit"]]
-    return frame, names
+    return frame
 
 
 def _cells(
@@ -195,14 +198,14 @@ def _cells(
     """Group-time effects with the units' influence on them, and what diff-diff warned of."""
     from diff_diff import CallawaySantAnna, SurveyDesign
 
-    frame, names = _for_diff_diff(data, start, covariates, weights, cluster)
+    frame = _for_diff_diff(data, start, covariates, weights, cluster)
     design = {"survey_design": SurveyDesign(weights="weight")} if weights else {}
     estimator = CallawaySantAnna(
         control_group=control, base_period=base, rank_deficient_action="error", epv_threshold=NO_THRESHOLD
     )
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
-        fitted = _fitted(estimator, frame, covariates=names or None, **design)
+        fitted = _fitted(estimator, frame, covariates, **design)
     effects, origin = fitted.group_time_effects, data.periods[0] - 1
     influence = fitted._aggregation_kit.influence
     found = [cell for cell in effects if cell in influence and np.isfinite(effects[cell]["effect"])]
@@ -227,11 +230,22 @@ def _cells(
     )
 
 
-def _fitted(estimator: Any, frame: pd.DataFrame, **options: Any) -> Any:
-    """diff-diff's result, its refusals in this library's words."""
+def _fitted(estimator: Any, frame: pd.DataFrame, given: Sequence[str], **options: Any) -> Any:
+    """diff-diff's result, its refusals in this library's words.
+
+    Args:
+        given: the covariates as the caller names them.
+    """
+    names = [f"covariate_{place}" for place, _ in enumerate(given)] or None
+    columns = {"outcome": "outcome", "unit": "unit", "time": "period", "first_treat": "start"}
     try:
-        return estimator.fit(frame, outcome="outcome", unit="unit", time="period", first_treat="start", **options)
+        return estimator.fit(frame, **columns, covariates=names, **options)
     except (ValueError, np.linalg.LinAlgError) as refused:
+        if "rank-deficient" in str(refused):
+            raise EstimationError(
+                f"covariates {listed(given)}: in some group and period one is decided by the others, or is the same "
+                "for all, or marks the treated units; leave it out"
+            ) from refused
         raise EstimationError(f"the effects cannot be estimated: {refused}") from refused
 
 

@@ -16,6 +16,20 @@ DRAWS = 20_000
 
 
 @dataclass(frozen=True)
+class Noise:
+    """The share of each estimate's variance that comes from each group of units (groups by estimates), and the group's
+    degrees of freedom: a variance estimated from fifteen units is itself uncertain."""
+
+    shares: np.ndarray
+    df: np.ndarray
+
+    def draw(self, rng: np.random.Generator, draws: int) -> np.ndarray:
+        """Estimated over true variances, draws by estimates, each group's variance a χ² of its own."""
+        of_group = np.where(self.df > 0, rng.chisquare(np.maximum(self.df, 1), (draws, len(self.df))), 1.0)
+        return of_group / np.maximum(self.df, 1) @ self.shares
+
+
+@dataclass(frozen=True)
 class Cells:
     """Group-time effects with the influence of every unit on each.
 
@@ -43,6 +57,15 @@ class Cells:
     @property
     def df(self) -> float:
         return np.inf if self.cluster is None else float(self.cluster.max())
+
+    def noise(self, influence: np.ndarray) -> "Noise | None":
+        """How the variance of estimates with these influence functions is made up; None with clusters."""
+        if self.cluster is not None:
+            return None
+        groups, code = np.unique(self.unit_group, return_inverse=True)
+        parts = np.zeros((len(groups), influence.shape[1]))
+        np.add.at(parts, code, influence**2)
+        return Noise(parts / parts.sum(axis=0).clip(np.finfo(float).tiny), np.bincount(code) - 1)
 
     def group_mass(self, groups: np.ndarray) -> np.ndarray:
         """The share of all units' mass that lies in each of these groups."""
@@ -138,21 +161,29 @@ def _event_table(cells: Cells, events: list[tuple]) -> pd.DataFrame:
     table = event_table(estimates, cells.df)
     started = [np.isin(cells.unit_group, cells.groups[cells.periods - cells.groups == one]).sum() for one, *_ in events]
     table = table.assign(n_treated=started)
-    table.attrs["covariance"] = estimates.covariance
+    noise = cells.noise(np.column_stack([one[2] for one in events]))
+    table.attrs.update(covariance=estimates.covariance, noise=noise)
     return table
 
 
 def event_table(study: EventEstimates, df: float) -> pd.DataFrame:
     """relative_period, estimate, se, ci_low, ci_high."""
     table = pd.DataFrame(
-        {"relative_period": study.relative, "estimate": study.estimates, "se": np.sqrt(np.diag(study.covariance))}
+        {"relative_period": study.relative, "estimate": study.estimates, "se": _errors(study.covariance)}
     )
     return with_interval(table, df)
 
 
-def with_bands(table: pd.DataFrame, covariance: np.ndarray, df: float, seed: int = 0) -> pd.DataFrame:
+def _errors(covariance: np.ndarray) -> np.ndarray:
+    """Standard errors; a variance that rounding has made negative is none."""
+    return np.sqrt(np.diag(covariance).clip(0))
+
+
+def with_bands(
+    table: pd.DataFrame, covariance: np.ndarray, df: float, seed: int = 0, *, noise: Noise | None = None
+) -> pd.DataFrame:
     """The table with the bounds that hold for all its estimates at once."""
-    half = simultaneous_critical(covariance, df, seed) * table["se"]
+    half = simultaneous_critical(covariance, df, seed, noise=noise) * table["se"]
     return table.assign(band_low=table["estimate"] - half, band_high=table["estimate"] + half)
 
 
@@ -167,19 +198,24 @@ def event_estimates(cells: Cells, events: list[tuple] | None = None) -> EventEst
     )
 
 
-def simultaneous_critical(covariance: np.ndarray, df: float, seed: int) -> float:
+def simultaneous_critical(covariance: np.ndarray, df: float, seed: int, *, noise: Noise | None = None) -> float:
     """The 95 % point of the largest absolute t among the estimates, never below the pointwise one.
 
     Source: Montiel Olea and Plagborg-Møller (2019), the plug-in sup-t band, with draws from the estimates' own
-    covariance.
+    covariance; the errors below the line are drawn too, by group of units as Welch (1947) has it, since the largest of
+    many ratios is often one whose error came out too small.
     """
-    spread = np.sqrt(np.diag(covariance))
+    spread = _errors(covariance)
     used = spread > 0
+    if not used.any():
+        return critical(df)
     correlation = covariance[np.ix_(used, used)] / np.outer(spread[used], spread[used])
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(values.clip(0))
     rng = np.random.default_rng(seed)
     draws = np.abs(rng.standard_normal((DRAWS, len(values))) @ root.T)
-    if np.isfinite(df):
+    if noise is not None:
+        draws /= np.sqrt(noise.draw(rng, DRAWS)[:, used].clip(np.finfo(float).tiny))
+    elif np.isfinite(df):
         draws /= np.sqrt(rng.chisquare(df, DRAWS) / df)[:, None]
     return max(float(np.quantile(draws.max(axis=1), 1 - LEVEL)), critical(df))

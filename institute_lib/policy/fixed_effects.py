@@ -10,7 +10,7 @@ from institute_lib.errors import DataError, EstimationError, ParameterError, nea
 from institute_lib.policy.aggregation import event_table, with_bands
 from institute_lib.policy.decomposition import decompose
 from institute_lib.policy.least_squares import Errors, LeastSquares, least_squares, without_two_way_effects
-from institute_lib.policy.panel import Panel, listed, names_of, read_panel
+from institute_lib.policy.panel import Panel, covariate, listed, names_of, read_panel
 from institute_lib.policy.results import FEW_TREATED, LEVEL, EventEstimates, PolicyEffect
 
 EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
@@ -89,6 +89,7 @@ def two_way(
             *data.warnings,
             *few_treated_warning(n_treated, len(data.units)),
             *(few_clusters_warning(fit.n_clusters) if errors == "cluster" else ()),
+            *no_error_warning(se),
         ),
     )
 
@@ -110,6 +111,16 @@ def few_clusters_warning(n_clusters: int) -> tuple[str, ...]:
     if n_clusters >= FEW_CLUSTERS:
         return ()
     return (f"{n_clusters} clusters: with fewer than {FEW_CLUSTERS}, errors by cluster tend to be too small",)
+
+
+def no_error_warning(se: float) -> tuple[str, ...]:
+    """Why an estimate without error carries no p."""
+    if se > 0:
+        return ()
+    return (
+        "the standard error is zero: units that are compared change exactly alike, so nothing shows what chance does; "
+        "no p is given, and the interval has no width",
+    )
 
 
 def _starts(data: Panel, treated: str) -> np.ndarray:
@@ -197,8 +208,8 @@ def _fit(
     unit = rows["unit"].to_numpy()
     period = np.searchsorted(data.periods, rows["period"].to_numpy())
     mass = positive_weights(rows[f"x:{weights}"], weights) if weights else None
-    others = rows[[f"x:{name}" for name in covariates]].to_numpy(float)
-    every = np.column_stack([rows["outcome"], treatment, others])
+    others = [covariate(rows[f"x:{name}"], name) for name in covariates]
+    every = np.column_stack([rows["outcome"], treatment, *others])
     columns = without_two_way_effects(every, unit, period, mass)
     if np.abs(columns[:, 1]).max() < COLLINEAR:
         raise EstimationError(
@@ -217,19 +228,21 @@ def positive_weights(values: pd.Series, name: str) -> np.ndarray:
     """Weights as numbers.
 
     Raises:
-        DataError: one of them is not positive.
+        DataError: one of them is not positive, or not finite.
     """
     weights = pd.to_numeric(values, errors="coerce").to_numpy(float)
-    if not (weights > 0).all() or np.isinf(weights).any():
-        raise DataError(f"{name}: weights must be positive numbers, one is {values[~(weights > 0)].iloc[:1].tolist()}")
-    return weights
+    wrong = ~((weights > 0) & np.isfinite(weights))
+    if wrong.any():
+        raise DataError(f"{name}: weights must be positive numbers, one is {values[wrong].iloc[:1].tolist()}")
+    return weights / weights.max()
 
 
 def _t_inference(estimate: float, se: float, df: float) -> tuple[float, float]:
     """Half the width of the 95 % interval, and the two-sided p, by Student's t."""
     from scipy.stats import t
 
-    return float(se * t.ppf(1 - LEVEL / 2, df)), float(2 * t.sf(abs(estimate / se), df))
+    p = float(2 * t.sf(abs(estimate / se), df)) if se > 0 else float("nan")
+    return float(se * t.ppf(1 - LEVEL / 2, df)), p
 
 
 def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame:

@@ -154,6 +154,17 @@ def _numbers(values: pd.Series, name: str) -> np.ndarray:
     return numbers
 
 
+def covariate(values: pd.Series, name: str) -> np.ndarray:
+    """A covariate as finite numbers.
+
+    Raises:
+        DataError: it holds something else, or numbers too large or too small to be squared.
+    """
+    if not pd.api.types.is_numeric_dtype(values) and pd.to_numeric(values, errors="coerce").isna().any():
+        raise DataError(f"{name}: covariates must be numbers; write a category as 0/1 columns")
+    return _numbers(values, name)
+
+
 def _without_missing(rows: pd.DataFrame, outcome: str, required: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The complete rows, and a warning that counts the missing values by column."""
     columns = {"outcome": outcome} | {f"x:{name}": name for name in required}

@@ -48,7 +48,7 @@ class Calendar:
         numbers = pd.to_numeric(plain, errors="coerce").astype(float)
         broken = numbers.isna() | (np.isfinite(numbers) & (numbers != numbers.round()))
         if broken.any():
-            first = values[known][broken].iloc[0]
+            first = values[known][broken].tolist()[0]
             raise DataError(f"{name}: {first!r} is not a whole number, as the panel's other periods are")
         found[known] = numbers
         return found

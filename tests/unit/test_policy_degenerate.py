@@ -202,3 +202,73 @@ def test_zero_still_says_never_where_the_panel_has_no_such_period():
     zero, missing = (adopters(2001, [2006, 2008], never) for never in (0, None))
     found = [policy.staggered(one, **NAMES, treated_from="start") for one in (zero, missing)]
     assert found[0].to_frame().equals(found[1].to_frame())
+
+
+def counted(values, starts):
+    """A staggered panel of these outcomes, and whether treatment is on."""
+    table = frame(values)
+    start = table["unit"].map(starts)
+    return table.assign(start=start, on=(table["year"] >= start).astype(int))
+
+
+STARTS = {unit: 2005 + 2 * (unit % 2) for unit in range(6)}
+ADDED = np.arange(12.0)[:, None] + np.arange(10.0)[None, :]  # whole numbers, so that equal changes are exactly equal
+
+
+@pytest.mark.parametrize("call", [policy.staggered, policy.two_way, policy.imputation])
+def test_units_that_change_exactly_alike_give_an_effect_without_error_and_without_p(call):
+    values = ADDED + np.array([[year >= STARTS.get(unit, 9999) for year in YEARS] for unit in range(12)])
+    start = {"treated": "on"} if call is policy.two_way else {"treated_from": "start"}
+    effect = call(counted(values, STARTS), **NAMES, **start)
+    assert effect.att == pytest.approx(1)
+    assert effect.se == pytest.approx(0, abs=1e-9)
+    if effect.se == 0:
+        assert any("standard error is zero" in warning for warning in effect.warnings)
+    assert "nan" not in effect.summary("en")
+
+
+def test_a_variance_that_rounding_made_negative_is_none():
+    values = np.zeros((12, 4))
+    values[1, 0] = 1.0
+    table = frame(values, years=YEARS[:4])
+    effect = policy.two_way(
+        table.assign(on=((table["unit"] < 6) & (table["year"] >= 2003)).astype(int)), **NAMES, treated="on"
+    )
+    assert effect.event_study.select_dtypes(float).notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [("a", "x: covariates must be numbers"), (np.inf, "x: .* not finite numbers"), (1e200, "x: its largest value")],
+)
+def test_covariates_that_are_no_usable_numbers_are_refused_alike_in_every_design(x, words):
+    table = counted(grid("noise", 12), STARTS)
+    table["x"] = pd.Series(np.arange(len(table), dtype=float)).astype(object).where(table.index > 0, x)
+    for call, start in ((policy.staggered, {"treated_from": "start"}), (policy.two_way, {"treated": "on"})):
+        with pytest.raises(DataError, match=words):
+            call(table, **NAMES, **start, covariates="x")
+
+
+def test_covariates_that_decide_each_other_are_named():
+    table = counted(grid("noise", 12), STARTS)
+    table["x"] = np.random.default_rng(0).normal(size=len(table))
+    with pytest.raises(EstimationError, match="covariates x, z: in some group"):
+        policy.staggered(table.assign(z=2 * table["x"]), **NAMES, treated_from="start", covariates=["x", "z"])
+
+
+def test_imputation_refuses_a_panel_in_which_nobody_is_left_untreated():
+    with pytest.raises(EstimationError, match="nobody is left to compare with"):
+        policy.imputation(counted(grid("noise", 12), dict.fromkeys(range(12), 2006)), **NAMES, treated_from="start")
+    effect = policy.imputation(
+        counted(grid("noise", 12), {unit: 2005 + unit % 2 * 3 for unit in range(12)}), **NAMES, treated_from="start"
+    )
+    assert effect.event_study.notna().all(axis=None)
+
+
+def test_the_size_of_weights_does_not_matter():
+    table = counted(grid("noise", 12), STARTS)
+    found = [
+        policy.two_way(table.assign(w=(1 + table["unit"]) * size), **NAMES, treated="on", weights="w").se
+        for size in (1.0, 1e150, 1e-150)
+    ]
+    assert found[1:] == pytest.approx([found[0]] * 2, rel=1e-9)

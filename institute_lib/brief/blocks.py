@@ -46,13 +46,21 @@ def opening(
     Args:
         study: `parameters.study(…)`: its area, quarter, language and as_of.
         findings: one sentence each, numbers included, the three that matter first; results give them with
-            `summary(language)`.
+            `summary(language)`. In a job that read a register of persons they are written from protected figures
+            (`disclosure.sentence`), or hold no number.
         demo: whether the figures come from the demo registers (`tables.is_demo(frame)`): every page says so.
         mark: "internal" or "public".
 
     Raises:
         ParameterError: no title, or another mark.
+        DisclosureError: a finding with a number that nobody judged.
     """
+    from institute_lib import disclosure, tables
+
+    if tables.reads_persons():
+        for finding in findings:
+            if not isinstance(finding, disclosure.SafeSentence):
+                disclosure.check_words(str(finding), "brief.opening: a finding")
     if mark not in MARKS:
         raise ParameterError(f"brief.opening: mark {mark!r}: {nearest(mark, MARKS)}")
     if not str(title).strip():

@@ -57,11 +57,12 @@ def record(
             read a register of persons, a number that nobody judged, by itself or in a sentence.
         ParameterError: an unknown key of the headline.
     """
-    from institute_lib.runs.taking import Taking, protection, reads_persons
+    from institute_lib import tables
+    from institute_lib.runs.taking import Taking, protection
 
     for item in safe:
         _check_safe(item)
-    take = Taking(judged=reads_persons())
+    take = Taking(judged=tables.reads_persons())
     sources = [*sources, *(item.source for item in safe if item.source)]
     content = {
         "notebook": notebook,

@@ -1,25 +1,15 @@
 """Taking figures and sentences into a result: where persons stand behind them, protected ones only."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from institute_lib import sharing, tables
 from institute_lib.disclosure import SafeFigure, SafeSentence, check_words, plain_number
 from institute_lib.errors import DisclosureError, ParameterError, nearest
 
 HEADLINE_KEYS = ("text", "text_zh", "text_en", "value", "unit", "change")
 NUMERIC = ("value", "change")
 LONGEST_TEXT = 2000
-
-
-def reads_persons() -> bool:
-    """Whether this job has read a register of persons; outside a run nothing is noted, and nothing is left either."""
-    notes = os.environ.get(sharing.READS_VARIABLE)
-    reads = sharing.noted(Path(notes)) if notes else ()
-    return any(read.kind == "tables" and read.name in tables.PERSONAL for read in reads)
 
 
 def protection(numbers: Mapping[str, Any]) -> dict[str, dict[str, str]]:

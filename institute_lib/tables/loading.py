@@ -1,5 +1,6 @@
 """Loading a table as it was known on a day."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ import pandas as pd
 from institute_lib import areas, paths, sharing, terms
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.sharing import Read
-from institute_lib.tables.contracts import CONTRACTS, LAST_DAY, validate
+from institute_lib.tables.contracts import CONTRACTS, LAST_DAY, PERSONAL, validate
 
 # The day on which a row becomes known, and the columns that stay hidden while their own day has not come.
 KNOWN_FROM = {
@@ -115,6 +116,13 @@ def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd
     if root is None:
         sharing.note_read(Read("tables", name, as_of or ""))
     return _load(name, as_of, root)
+
+
+def reads_persons() -> bool:
+    """Whether this job of a run has read a register of persons; outside a run nothing is noted, and nothing is left."""
+    notes = os.environ.get(sharing.READS_VARIABLE)
+    reads = sharing.noted(Path(notes)) if notes else ()
+    return any(read.kind == "tables" and read.name in PERSONAL for read in reads)
 
 
 def _load(name: str, as_of: str | None, root: Path | None) -> pd.DataFrame:

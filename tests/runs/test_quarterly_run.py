@@ -202,6 +202,14 @@ def test_a_worker_process_that_was_killed_is_replaced(project, tmp_path):
     assert set(states(summary).values()) == {"done"}
 
 
+def test_a_notebook_that_read_a_register_of_persons_and_records_a_plain_number_fails(project):
+    plain = 'runs.record(study, notebook="01_first", headline="句", numbers={"people": len(people)}, demo=True)'
+    project.write_notebook("01_first", 'people = tables.load("workers", as_of=study.as_of)', last=plain)
+    summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
+    assert [outcome.failure.kind for outcome in summary.failed] == ["DisclosureError"]
+    assert not (project.place("01_first") / places.RESULT).exists()
+
+
 def test_a_notebook_that_leaves_no_result_is_not_accepted(project):
     project.write_notebook("01_first", last="print('finished')")
     summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)

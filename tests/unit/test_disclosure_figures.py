@@ -7,7 +7,7 @@ import pickle
 import pandas as pd
 import pytest
 
-from institute_lib import disclosure, parameters, release, runs, terms
+from institute_lib import brief, disclosure, parameters, release, runs, terms
 from institute_lib.disclosure import SafeFigure, SafeSentence
 from institute_lib.errors import DisclosureError, ParameterError
 from institute_lib.release import ledger
@@ -190,6 +190,15 @@ def test_it_records_figures_with_how_they_were_protected(job):
     assert left["numbers"] == {"a": None, "b": sum(PASSED.values()), "c": None}
     assert left["protection"]["a"] == {"status": "primary", "reason": "few_persons", "unit": "count"}
     assert left["headline"]["text"] == "未列出通过。"
+
+
+def test_nor_does_a_brief_open_with_one(job):
+    head = {"title": "简报", "demo": True}
+    with pytest.raises(DisclosureError, match="a finding holds the number '4'"):
+        brief.opening(study(), findings=["通过4人。"], **head)
+    figure = disclosure.protect_figure(400, n=400, unit="count")
+    said = [disclosure.sentence("{n}人通过。", "zh", n=figure), "如东县尚未报送2025年第四季度数据。"]
+    assert brief.opening(study(), findings=said, **head).content["findings"] == ["400人通过。", said[1]]
 
 
 def test_a_study_of_stations_records_plain_numbers_still(job):

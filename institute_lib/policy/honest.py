@@ -96,6 +96,12 @@ def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             "cause them"
         )
     covariance = study.covariance[np.ix_(kept, kept)]
+    exact = relative[np.diag(covariance) <= 0]
+    if len(exact):
+        raise EstimationError(
+            f"the event study has no error in relative periods {exact.tolist()}: units that are compared change "
+            "exactly alike there, so no 95 % set can be drawn; were their outcomes computed from one series?"
+        )
     estimates = study.estimates[kept]
     return estimates[before], estimates[~before], covariance
 

@@ -227,6 +227,14 @@ def test_units_that_change_exactly_alike_give_an_effect_without_error_and_withou
     assert "nan" not in effect.summary("en")
 
 
+@pytest.mark.parametrize("kind", ["relative_magnitudes", "smoothness"])
+def test_sensitivity_refuses_an_event_study_without_error(kind):
+    values = ADDED + np.array([[year >= STARTS.get(unit, 9999) for year in YEARS] for unit in range(12)])
+    effect = policy.staggered(counted(values, STARTS), **NAMES, treated_from="start")
+    with pytest.raises(EstimationError, match="no error in relative periods"):
+        policy.sensitivity(effect, kind=kind)
+
+
 def test_a_variance_that_rounding_made_negative_is_none():
     values = np.zeros((12, 4))
     values[1, 0] = 1.0

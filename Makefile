@@ -27,7 +27,7 @@ report: $(READY)  ## set up, write the demo registers, run the quarterly plan, p
 # Three at once on two processors: much of the time a test waits for a kernel, a browser or a disk.
 test: $(READY)  ## set up and run all tests
 	@$(BIN)/python tests/browser/chromium.py
-	@$(BIN)/python -m pytest -n 3 --dist loadscope
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 lab: $(READY)  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m institute_lib lab

@@ -19,18 +19,22 @@ from tests.bench.timing import steps
 HEADERS = ["序号", "姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
 DISTRICTS = ["崇川区", "通州区", "海门区", "如东县", "启东市", "如皋市", "海安市"]
 ROWS, SECONDS, MEGABYTES = 100_000, 4.0, 500.0
-# In a process of its own, whose peak of memory is then that of the import, the reading process included.
+# In a process of its own, started by a bare Python, whose children's peak of memory is then that of the import, the
+# reading process included: a process begins its peak with that of the one that started it, and benchmarks are large.
+ALONE = (
+    "import resource, subprocess, sys;"
+    "said = subprocess.run([sys.executable, *sys.argv[1:]], check=True, capture_output=True, text=True).stdout;"
+    "print(said, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
+)
 OURS = (
-    "import resource, sys, time; from institute_lib import registers; begun = time.perf_counter();"
-    "found = registers.read(sys.argv[1]); seconds = time.perf_counter() - begun; assert len(found.frame) == {rows};"
-    "both = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)];"
-    "print(seconds, max(both) / 1024)"
+    "import sys, time; from institute_lib import registers; begun = time.perf_counter();"
+    "found = registers.read(sys.argv[1]); print(time.perf_counter() - begun); assert len(found.frame) == {rows}"
 )
 PEERS = {
     "xlsx": ("openpyxl, read only", "list(openpyxl.load_workbook(sys.argv[1], read_only=True).active.values)"),
     "csv": ("pandas.read_csv, no check", "pandas.read_csv(sys.argv[1], dtype=str, keep_default_na=False)"),
 }
-PEER = "import openpyxl, pandas, sys, time; begun = time.perf_counter(); {call}; print(time.perf_counter() - begun, 0)"
+PEER = "import openpyxl, pandas, sys, time; begun = time.perf_counter(); {call}; print(time.perf_counter() - begun)"
 
 
 def measure(*, large: bool) -> list[Line | Bound]:
@@ -55,7 +59,7 @@ def read(folder: Path, kind: str, *, repetitions: int) -> Iterator[Line | Bound]
 
 
 def run(program: str, path: Path, environment: dict[str, str]) -> tuple[float, float]:
-    command = [sys.executable, "-c", program, str(path)]
+    command = [sys.executable, "-c", ALONE, "-c", program, str(path)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     seconds, megabytes = map(float, done.stdout.split())
     return seconds, megabytes

@@ -158,6 +158,7 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     overall = float((known[rate] * known[size]).sum() / known[size].sum()) if len(known) else float("nan")
     low, high = talent.p_limits(overall, frame[size])
     outside = ((frame[rate] < low) | (frame[rate] > high)).to_numpy(bool)
+    run = talent.runs_on_one_side(frame[rate] - overall)
     x = axis(frame[time])
     labels = {name: terms.text(f"charts.{name}", language) for name in ("lower", "upper", "mean")}
     canvas = new_canvas(right=max(map(width, labels.values())) + 22)
@@ -171,7 +172,7 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
         mode="lines+markers",
         line={"color": BLUE, "width": 1.8},
         hoverinfo="text",
-        marker=_markers(outside, 6, 10),
+        marker=_markers(outside | run, 6, 10),
         hovertext=[
             plain(terms.text("charts.point", language, name=axis.names[period], value=terms.percent(value, language)))
             for period, value in zip(frame[time], frame[rate], strict=True)
@@ -182,13 +183,15 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     canvas.y_axis(range=span, **value_axis("share", show.label(rate, language, safe.labels), span))
     title = title or safe.title or terms.text("charts.control_title", language)
     names = [axis.names[period] for period in frame[time]]
+    alt = _outside_alt("charts.alt_control", title, names, list(outside), language)
+    alt += _outside_alt("charts.alt_control_run", title, names, list(run), language) if run.any() else ""
     return finish(
         canvas,
         safe,
         language=language,
         title=title,
         source=source,
-        alt=_outside_alt("charts.alt_control", title, names, list(outside), language),
+        alt=alt,
         notes=(terms.text("charts.control_note", language),),
     )
 

@@ -23,6 +23,7 @@ from institute_lib.talent.control import (
     funnel_plot,
     p_chart,
     p_limits,
+    runs_on_one_side,
     tail_probability,
 )
 from institute_lib.talent.courses import Courses, holder_courses, targets, worker_courses
@@ -103,6 +104,7 @@ __all__ = [
     "reaching",
     "register_indicators",
     "required_hours",
+    "runs_on_one_side",
     "scenario_name",
     "schools",
     "shrink",

@@ -230,7 +230,9 @@ def p_chart(
     rate = events / trials
     made = pd.DataFrame({period: known[period], numerator: events, denominator: trials, "rate": rate, "centre": centre})
     outside = (rate < lower) | (rate > upper)
-    return ControlChart(made.assign(lower=lower, upper=upper, signal=outside, run=_runs(rate - centre)), period, centre)
+    return ControlChart(
+        made.assign(lower=lower, upper=upper, signal=outside, run=runs_on_one_side(rate - centre)), period, centre
+    )
 
 
 def p_limits(centre: ArrayLike, sizes: ArrayLike, *, sigmas: float = SIGMAS) -> tuple[ArrayLike, ArrayLike]:
@@ -243,8 +245,12 @@ def p_limits(centre: ArrayLike, sizes: ArrayLike, *, sigmas: float = SIGMAS) -> 
     return np.clip(centre - half, 0, 1), np.clip(centre + half, 0, 1)
 
 
-def _runs(distance: np.ndarray) -> np.ndarray:
-    """Whether each point is the eighth or a later one in a row on one side of the centre."""
-    side = pd.Series(np.sign(distance))
+def runs_on_one_side(distance: ArrayLike) -> np.ndarray:
+    """Whether each point is the eighth or a later one in a row on one side of the centre (Western Electric, 1956).
+
+    Args:
+        distance: of each point from the centre, in order.
+    """
+    side = pd.Series(np.sign(np.asarray(distance, float)))
     length = side.groupby((side != side.shift()).cumsum()).cumcount() + 1
     return ((length >= RUN) & (side != 0)).to_numpy()

@@ -81,6 +81,16 @@ def test_the_control_chart_finds_the_quarter_outside_its_limits():
     assert "(Q2 2025)" in chart.alt
 
 
+def test_the_control_chart_marks_the_eighth_quarter_on_one_side_of_the_mean():
+    rate = [0.33, 0.28] * 4 + [0.31] * 8
+    quarters = [str(q) for q in pd.period_range("2022Q1", periods=16, freq="Q")]
+    frame = pd.DataFrame({"quarter": quarters, "rate": rate, "headcount": 1000})
+    safe = disclosure.protect(frame, rows="quarter", value=("rate", "headcount"), contributors="headcount")
+    chart = charts.draw_control(safe, language="en")
+    assert "0 lie outside the limits. From the eighth in a row on one side of the mean: 1 (Q4 2025)." in chart.alt
+    assert list(chart.figure.data[-1].marker.symbol) == ["circle"] * 15 + ["square"]
+
+
 def test_bars_start_at_zero_and_stand_in_order_with_the_total_last():
     frame = pd.DataFrame({"level": ["a", "b", "total"], "n": [30, 50, 80]})
     chart = charts.draw_bars(disclosure.protect(frame, rows="level", value="n"), language="en")

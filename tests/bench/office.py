@@ -13,19 +13,13 @@ from statistics import median
 import openpyxl
 
 from institute_lib.registers import identity
+from tests.alone import run_alone
 from tests.bench.lines import Bound, Line
 from tests.bench.timing import steps
 
 HEADERS = ["序号", "姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
 DISTRICTS = ["崇川区", "通州区", "海门区", "如东县", "启东市", "如皋市", "海安市"]
 ROWS, SECONDS, MEGABYTES = 100_000, 4.0, 500.0
-# In a process of its own, started by a bare Python, whose children's peak of memory is then that of the import, the
-# reading process included: a process begins its peak with that of the one that started it, and benchmarks are large.
-ALONE = (
-    "import resource, subprocess, sys;"
-    "said = subprocess.run([sys.executable, *sys.argv[1:]], check=True, capture_output=True, text=True).stdout;"
-    "print(said, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)"
-)
 OURS = (
     "import sys, time; from institute_lib import registers; begun = time.perf_counter();"
     "found = registers.read(sys.argv[1]); print(time.perf_counter() - begun); assert len(found.frame) == {rows}"
@@ -59,10 +53,8 @@ def read(folder: Path, kind: str, *, repetitions: int) -> Iterator[Line | Bound]
 
 
 def run(program: str, path: Path, environment: dict[str, str]) -> tuple[float, float]:
-    command = [sys.executable, "-c", ALONE, "-c", program, str(path)]
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    seconds, megabytes = map(float, done.stdout.split())
-    return seconds, megabytes
+    said, peak = run_alone(program, path, env=environment)
+    return float(said), peak / 2**20
 
 
 def key_in(folder: Path) -> dict[str, str]:

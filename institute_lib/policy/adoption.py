@@ -23,6 +23,7 @@ from institute_lib.policy.fixed_effects import (
     no_error_warning,
     positive_weights,
 )
+from institute_lib.policy.imputable import imputable
 from institute_lib.policy.panel import Panel, constant_by_unit, covariate, listed, names_of
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
 from institute_lib.policy.starts import read_adoption, refuse_no_control
@@ -58,8 +59,8 @@ def staggered(
 
     Args:
         panel: one row a unit and period; periods are quarters ("2024Q4") or whole numbers.
-        treated_from: each unit's first treated period; missing if never. For whole numbers infinite is never too, and
-            so is 0 where the panel has no such period.
+        treated_from: each unit's first treated period; missing if never. Infinite is never too, and so is 0 where the
+            panel has no such period.
         control: units not yet treated, or only those never treated.
         covariates: numeric columns, taken at the base period, for doubly robust estimates. weights: a positive weight
             constant within each unit. cluster: column to cluster by, constant within each unit; None: the unit.
@@ -120,7 +121,8 @@ def imputation(
 ) -> PolicyEffect:
     """The same effect by another road, as a check: untreated outcomes imputed from unit and period effects.
 
-    Arguments, result and errors as `staggered`; the event study starts at adoption.
+    Arguments, result and errors as `staggered`; the event study starts at adoption. Treated rows whose untreated
+    outcome nothing tells, as of units never observed before their start, are left out with a warning that names them.
 
     Source: Borusyak, Jaravel and Spiess (2024), Revisiting event-study designs, Review of Economic Studies 91(6),
     estimated by the package diff-diff.
@@ -129,9 +131,11 @@ def imputation(
     covariates = names_of(covariates)
     data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
     refuse_no_control(data, start, "not_yet_treated")
+    data, start = imputable(data, start)
     from diff_diff import ImputationDiD
 
     frame = _for_diff_diff(data, start, covariates, None, cluster)
+    n_clusters = frame["cluster"].nunique() if cluster else len(data.units)
     estimator = ImputationDiD(cluster="cluster" if cluster else None)
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
@@ -141,7 +145,9 @@ def imputation(
     known = (events["relative_period"] >= 0) & np.isfinite(events["se"])
     events = with_interval(events.loc[known, ["relative_period", "estimate", "se"]], np.inf)
     if not np.isfinite([fitted.overall_att, fitted.overall_se]).all():
-        raise EstimationError("the effect is not identified: in the last periods no unit is left untreated")
+        raise EstimationError(
+            "the effect is not identified: untreated outcomes do not determine what the covariates do; leave some out"
+        )
     return PolicyEffect(
         method="imputation",
         event_study=events.reset_index(drop=True),
@@ -154,9 +160,14 @@ def imputation(
             att=float(fitted.overall_att),
             se=float(fitted.overall_se),
             df=np.inf,
-            n_clusters=frame["cluster"].nunique() if cluster else len(data.units),
+            n_clusters=n_clusters,
         ),
-        warnings=(*data.warnings, *few_treated_warning(int(np.isfinite(start).sum()), len(start)), *_said(heard)),
+        warnings=(
+            *data.warnings,
+            *few_treated_warning(int(np.isfinite(start).sum()), len(start)),
+            *few_clusters_warning(n_clusters),
+            *_said(heard),
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,9 @@ class Panel:
 
     def gaps(self) -> list[str]:
         """Units with the periods they lack, in words."""
-        missing = np.isnan(self.wide())
+        missing, periods = np.isnan(self.wide()), self.periods
         return [
-            f"{self.units[row]} ({listed(self.calendar.labels(self.periods[missing[row]]))})"
+            f"{self.units[row]} ({listed(self.calendar.labels(periods[missing[row]]))})"
             for row in np.flatnonzero(missing.any(axis=1))
         ]
 
@@ -83,9 +84,9 @@ def read_panel(
     if not isinstance(frame, pd.DataFrame):
         raise ParameterError(f"panel: a DataFrame is needed, not {type(frame).__name__}")
     columns = {"outcome": outcome, "unit": unit, "period": period}
+    refuse_shared_roles(columns)
     for name in (*columns.values(), *required, *kept):
-        if name not in frame:
-            raise ParameterError(f"panel: column {name!r}: {nearest(name, frame.columns)}")
+        refuse_no_single_column(frame, name, "panel")
     if frame.empty:
         raise EstimationError("the panel has no rows")
     _refuse_missing_keys(frame, unit, period)
@@ -105,10 +106,27 @@ def read_panel(
             f"{outcome} is {rows['outcome'].iloc[0]:g} in all {len(rows)} rows: without variation there is no effect "
             "to estimate"
         )
+    if not repeated:
+        _refuse_seen_once(rows, unit)
     units = sorted(rows["unit"].unique().tolist(), key=lambda one: (str(type(one)), one))
     rows["unit"] = rows["unit"].map({one: place for place, one in enumerate(units)}).astype(int)
     rows = rows.sort_values(["unit", "period"], kind="stable", ignore_index=True)
     return Panel(rows, tuple(units), calendar, (*warnings, *_unobserved_periods(rows, calendar)))
+
+
+def refuse_shared_roles(columns: dict[str, str]) -> None:
+    """Raise if one column is named for two things, which only a slip of the pen can mean."""
+    for one, other in combinations(columns, 2):
+        if columns[one] == columns[other]:
+            raise ParameterError(f"panel: {columns[one]!r} is named as {one} and as {other}; name two columns")
+
+
+def refuse_no_single_column(frame: pd.DataFrame, name: str, place: str) -> None:
+    """Raise if the table does not hold this column, or holds several of the name."""
+    if name not in frame:
+        raise ParameterError(f"{place}: column {name!r}: {nearest(name, frame.columns)}")
+    if isinstance(frame[name], pd.DataFrame):
+        raise ParameterError(f"{place}: {frame[name].shape[1]} columns are called {name!r}; keep one of them")
 
 
 def _unobserved_periods(rows: pd.DataFrame, calendar: Calendar) -> tuple[str, ...]:
@@ -146,7 +164,7 @@ def _numbers(values: pd.Series, name: str) -> np.ndarray:
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
     wrong = (np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers)
     if wrong.any():
-        first = values[wrong].iloc[0]
+        first = values[wrong].tolist()[0]
         raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {first!r}")
     largest = np.abs(numbers).max(initial=0.0, where=~np.isnan(numbers))
     if largest and not SMALLEST <= largest <= LARGEST:
@@ -196,6 +214,16 @@ def _refuse_duplicates(rows: pd.DataFrame, calendar: Calendar, unit: str, period
         for one, when in pairs.itertuples(index=False)
     )
     raise DataError(f"panel: {len(pairs)} unit-periods have more than one row", faults)
+
+
+def _refuse_seen_once(rows: pd.DataFrame, unit: str) -> None:
+    """Raise if a panel of several periods follows nobody from one to another: repeated cross-sections."""
+    if rows["period"].nunique() > 1 and not rows["unit"].duplicated().any():
+        raise EstimationError(
+            f"no {unit} is observed in more than one period, so nothing shows how one changed; of different persons in "
+            "each period, average the outcome by area and period first, or use policy.two_way with unit=area and "
+            "repeated=True"
+        )
 
 
 def constant_by_unit(panel: Panel, name: str, *, meaning: str) -> pd.Series:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
-from institute_lib.policy.panel import Panel, listed
+from institute_lib.errors import DataError, EstimationError
+from institute_lib.policy.panel import Panel, listed, refuse_no_single_column
 from institute_lib.policy.simplex import nearest_to_origin
 
 Predictor = str | tuple[str, Sequence[Any]]
@@ -29,15 +29,14 @@ def read_predictors(
     """Predictors by units, each the mean over the periods named (or all before the start), in units of its spread.
 
     Raises:
-        ParameterError: no such column. DataError: not a number. EstimationError: a unit without a value, a period at or
-            after the start, or a predictor that is the same everywhere.
+        ParameterError: no such column, or several. DataError: not a number. EstimationError: a unit without a value, a
+            period at or after the start, or a predictor that is the same everywhere.
     """
     when = pd.Series(panel.calendar.ordinals(frame[period], name=period), index=frame.index)
     rows = []
     for one in predictors:
         name, chosen = (one, None) if isinstance(one, str) else one
-        if name not in frame:
-            raise ParameterError(f"predictors: column {name!r}: {nearest(name, frame.columns)}")
+        refuse_no_single_column(frame, name, "predictors")
         values = pd.to_numeric(frame[name], errors="coerce").where(frame[name].notna())
         if (values.isna() & frame[name].notna()).any():
             raise DataError(f"predictors: {name} holds values that are not numbers")

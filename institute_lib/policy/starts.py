@@ -1,6 +1,7 @@
 """When each unit of a staggered design starts, and whether anybody is left to compare with."""
 
 from collections.abc import Sequence
+from numbers import Number
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ def read_adoption(frame: pd.DataFrame, *, treated_from: str, further: Sequence[s
     written = constant_by_unit(
         data, treated_from, meaning="treatment that switches off or changes its date cannot be evaluated here"
     )
-    start = _starts(data, data.calendar.ordinals(written, name=treated_from), treated_from)
+    start = _starts(data, _ordinals(data, written, treated_from), treated_from)
     start[start > data.periods[-1]] = np.inf
     refuse_no_contrast(data, start, treated_from)
     before = (data.periods < start[np.isfinite(start)].max()).sum()
@@ -26,6 +27,16 @@ def read_adoption(frame: pd.DataFrame, *, treated_from: str, further: Sequence[s
             f"fewer than two periods before every start: the panel begins in {data.calendar.label(data.periods[0])}"
         )
     return data, start
+
+
+def _ordinals(data: Panel, written: pd.Series, name: str) -> np.ndarray:
+    """The starts as integers, NaN where missing; among quarters the numbers 0 and infinity can only say never."""
+    if data.calendar.quarterly:
+        written = written.astype(object).mask(written.map(lambda one: isinstance(one, Number) and one in (0, np.inf)))
+    try:
+        return data.calendar.ordinals(written, name=name)
+    except DataError as wrong:
+        raise DataError(f"{wrong}; leave {name} missing for units that are never treated") from wrong
 
 
 def _starts(data: Panel, written: np.ndarray, name: str) -> np.ndarray:

@@ -1,11 +1,14 @@
 """What a panel must be before anything is estimated on it, and the error where it is not."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from institute_lib import policy
 from institute_lib.errors import DataError, EstimationError, ParameterError
+from institute_lib.policy.panel import read_panel
 
 QUARTERS = [str(one) for one in pd.period_range("2021Q1", "2023Q4", freq="Q")]
 NAMES = {"outcome": "share", "unit": "district", "period": "quarter"}
@@ -283,3 +286,72 @@ def test_few_clusters_are_warned_of(panel):
     wide = pd.concat([panel.assign(district=panel["district"] + str(copy)) for copy in range(3)])
     noisy = wide.assign(share=wide["share"] + np.random.default_rng(1).normal(size=len(wide)))
     assert not any("clusters" in one for one in policy.two_way(noisy, **TWO_WAY).warnings)
+
+
+def test_two_columns_of_one_name_and_one_column_in_two_roles_are_refused(panel):
+    doubled = pd.concat([panel, panel[["share"]]], axis=1)
+    for call, arguments in ((policy.staggered, STAGGERED), (policy.two_way, TWO_WAY), (policy.pilot, PILOT)):
+        with pytest.raises(ParameterError, match="2 columns are called 'share'"):
+            call(doubled, **arguments)
+        with pytest.raises(ParameterError, match="'quarter' is named as outcome and as period"):
+            call(panel, **arguments | {"outcome": "quarter"})
+
+
+@pytest.mark.parametrize("never", [0, np.inf, pd.NA, np.nan, "9999Q4"])
+def test_quarters_may_say_never_by_nothing_zero_or_infinity(panel, never):
+    written = panel.assign(**{"from": panel["from"].astype(object).where(panel["from"].notna(), never)})
+    assert policy.staggered(written, **STAGGERED).att == policy.staggered(panel, **STAGGERED).att
+
+
+def test_another_word_for_never_is_refused_with_the_one_that_is_understood(panel):
+    with pytest.raises(DataError, match=r"'无'.*leave from missing for units that are never treated"):
+        policy.staggered(panel.assign(**{"from": panel["from"].fillna("无")}), **STAGGERED)
+
+
+def test_persons_who_are_seen_once_are_told_what_to_do(panel):
+    rows = panel.assign(person=[f"w{row}" for row in range(len(panel))])
+    seen_once = {"outcome": "share", "unit": "person", "period": "quarter"}
+    for call, further in (
+        (policy.staggered, {"treated_from": "from"}),
+        (policy.imputation, {"treated_from": "from"}),
+        (policy.two_way, {"treated": "on"}),
+    ):
+        with pytest.raises(EstimationError, match=r"no person is observed in more than one period.*repeated=True"):
+            call(rows, **seen_once, **further)
+
+
+def test_imputation_leaves_out_and_names_what_nothing_tells(panel):
+    late = panel[~((panel["district"] == "320611") & (panel["quarter"] < "2022Q1"))]
+    found = policy.imputation(late, **STAGGERED)
+    assert "8 of 39 treated rows left out" in found.warnings[0]
+    assert "never observed before their start: 320611" in found.warnings[0]
+    assert found.att == policy.imputation(panel[panel["district"] != "320611"], **STAGGERED).att
+    assert (found.n_units, found.n_treated, found.n_rows) == (9, 5, 108)
+
+
+def test_imputation_of_a_panel_in_which_everybody_starts_ends_before_the_last_start(panel):
+    started = panel[panel["from"].notna()]
+    found = policy.imputation(started, **STAGGERED)
+    assert "nobody is untreated in 2022Q4, 2023Q1, 2023Q2, 2023Q3, 2023Q4" in found.warnings[0]
+    assert found.att == policy.imputation(started[started["quarter"] < "2022Q4"], **STAGGERED).att
+
+
+def test_imputation_follows_chains_of_comparisons(panel):
+    """Two halves of the districts, observed in different years: neither tells the other's periods."""
+    first = panel["district"] <= "320615"
+    split = panel[np.where(first, panel["quarter"] < "2022Q3", panel["quarter"] >= "2022Q3")]
+    split = pd.concat([split, panel[(panel["district"] == "320611") & (panel["quarter"] == "2023Q4")]])
+    found = policy.imputation(split, **STAGGERED)
+    assert "no chain of comparisons reaches 320611" in found.warnings[0]
+
+
+def test_gaps_of_a_large_person_panel_are_named_in_one_pass():
+    persons, periods = 10_000, 24
+    keep = np.random.default_rng(1).uniform(size=persons * periods) < 0.7
+    rows = pd.DataFrame(
+        {"unit": np.repeat(np.arange(persons), periods), "period": np.tile(np.arange(periods), persons)}
+    )
+    data = read_panel(rows[keep].assign(y=np.arange(keep.sum()) % 7), outcome="y", unit="unit", period="period")
+    begin = time.process_time()
+    assert len(data.gaps()) > 9_000
+    assert time.process_time() - begin < 3, "once it went through all rows for each person: 90 seconds"

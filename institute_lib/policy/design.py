@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.errors import EstimationError, ParameterError, closest, nearest
 from institute_lib.policy.panel import Panel, listed, names_of, read_panel
 from institute_lib.policy.predictors import Predictor, read_predictors
 from institute_lib.policy.synthetic import METHODS
@@ -68,11 +68,16 @@ def read_design(
         raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
     if not treated_units:
         raise ParameterError("treated_units: name at least one unit")
+    for one in treated_units:
+        if not pd.api.types.is_scalar(one):
+            raise ParameterError(f"treated unit {one!r}: one code or name is needed, as column {unit!r} holds it")
     whole = read_panel(frame, outcome=outcome, unit=unit, period=period)
-    treated_units = [_as_written(one, whole.units) for one in treated_units]
+    treated_units = list(dict.fromkeys(_as_written(one, whole.units) for one in treated_units))
     for one in treated_units:
         if one not in set(whole.units):
-            raise EstimationError(f"treated unit {one!r} is not in the panel: {nearest(one, whole.units)}")
+            close = closest(one, [str(unit) for unit in whole.units])
+            hint = f"did you mean {close!r}? " if close else ""
+            raise EstimationError(f"treated unit {one!r} is not in the panel: {hint}units: {listed(whole.units)}")
     donors = None if donors is None else [_as_written(one, whole.units) for one in names_of(donors)]
     pool = _pool(whole, treated_units, donors)
     part = frame[frame[unit].isin([*treated_units, *pool])]

@@ -1,6 +1,7 @@
 """One treated unit: its effect, and what the units without the policy say about chance."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,7 @@ def detectable_effect(
     standard error.
     """
     for name, value in (("power", power), ("alpha", alpha)):
-        if not 0 < value < 1:
+        if not (isinstance(value, Real) and 0 < value < 1):
             raise ParameterError(f"{name} {value!r}: a share between 0 and 1 is needed")
     design = read_design(
         panel,

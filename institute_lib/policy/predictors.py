@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError, EstimationError
-from institute_lib.policy.panel import Panel, listed, refuse_no_single_column
+from institute_lib.errors import DataError, EstimationError, ParameterError
+from institute_lib.policy.panel import Panel, listed, names_of, refuse_no_single_column
 from institute_lib.policy.simplex import nearest_to_origin
 
 Predictor = str | tuple[str, Sequence[Any]]
@@ -34,8 +34,8 @@ def read_predictors(
     """
     when = pd.Series(panel.calendar.ordinals(frame[period], name=period), index=frame.index)
     rows = []
-    for one in predictors:
-        name, chosen = (one, None) if isinstance(one, str) else one
+    for one in names_of(predictors):
+        name, chosen = _named(one)
         refuse_no_single_column(frame, name, "predictors")
         values = pd.to_numeric(frame[name], errors="coerce").where(frame[name].notna())
         if (values.isna() & frame[name].notna()).any():
@@ -44,6 +44,17 @@ def read_predictors(
     found = np.array(rows)
     spread = found.std(axis=1, ddof=1)
     return found / spread[:, None]
+
+
+def _named(predictor: Predictor) -> tuple[str, list[Any] | None]:
+    """The column, and the periods if they are named."""
+    if isinstance(predictor, str):
+        return predictor, None
+    if isinstance(predictor, tuple | list) and len(predictor) == 2 and isinstance(predictor[0], str):
+        return predictor[0], names_of(predictor[1])
+    raise ParameterError(
+        f"predictors: {predictor!r} is neither a column nor a pair of a column and periods, ('share', ['2024Q1'])"
+    )
 
 
 def _means(

@@ -355,3 +355,36 @@ def test_gaps_of_a_large_person_panel_are_named_in_one_pass():
     begin = time.process_time()
     assert len(data.gaps()) > 9_000
     assert time.process_time() - begin < 3, "once it went through all rows for each person: 90 seconds"
+
+
+def test_a_treated_unit_is_one_name_and_counts_once(panel):
+    with pytest.raises(ParameterError, match=r"\['320613'\].*one code or name"):
+        policy.pilot(panel, **PILOT | {"treated_unit": ["320613"]})
+    design = {**NAMES, "start": "2023Q1"}
+    twice = policy.detectable_effect(panel, **design, treated_units=["320613", "320613"])
+    assert twice.effect == policy.detectable_effect(panel, **design, treated_units=["320613"]).effect
+    assert twice.n_treated == 1
+
+
+def test_a_unit_that_is_not_among_thousands_is_told_a_few_of_them():
+    rows = pd.DataFrame([(f"w{one:04d}", when, one + when) for one in range(3000) for when in range(3)])
+    rows.columns = ["unit", "period", "y"]
+    with pytest.raises(EstimationError, match=r"did you mean 'w0\d\d\d'.*and 2994 more$"):
+        policy.pilot(rows, outcome="y", unit="unit", period="period", treated_unit="w00001", start=2)
+
+
+@pytest.mark.parametrize("power", ["0.8", 1, float("nan"), None])
+def test_power_must_be_a_share(panel, power):
+    with pytest.raises(ParameterError, match=r"power.*a share between 0 and 1"):
+        policy.detectable_effect(panel, **NAMES, treated_units=["320613"], start="2023Q1", power=power)
+
+
+def test_predictors_are_columns_or_pairs(panel):
+    control = {**PILOT, "method": "synthetic_control"}
+    one = policy.pilot(panel, **control, predictors=[("share", "2022Q1")])
+    assert one.att == policy.pilot(panel, **control, predictors=[("share", ["2022Q1"])]).att
+    for wrong in (("share", ["2022Q1"]), [("share", ["2022Q1"], "mean")], [7]):
+        with pytest.raises(ParameterError, match="neither a column nor a pair"):
+            policy.pilot(panel, **control, predictors=wrong)
+    with pytest.raises(ParameterError, match="column 'shares'"):
+        policy.pilot(panel, **control, predictors="shares")

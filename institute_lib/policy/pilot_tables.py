@@ -53,7 +53,7 @@ def tables_of(design: Design, found: Placebos, method: str) -> dict[str, pd.Data
 def _event_study(design: Design, found: Placebos) -> pd.DataFrame:
     """The gap period by period, with the interval that the placebos of that period give."""
     gaps = np.array([one.gap for one in found.donors]).reshape(len(found.donors), len(design.periods))
-    statistics = gaps / found.scale_of(found.errors)[:, None]
+    statistics = gaps / found.scales[:, None]
     bounds = [interval(gap, found.scale, statistics[:, place], LEVEL) for place, gap in enumerate(found.own.gap)]
     return pd.DataFrame(
         {

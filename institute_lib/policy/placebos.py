@@ -2,28 +2,33 @@
 
 A donor's placebo treats it as if it had started together with the treated unit, against the other donors. Units differ
 in how noisy they are, small counties more than large ones, so a large one's effect is judged by the noise of its like:
-the variance of a placebo effect is modelled, over the donors, as a + b·noise, where the squared error before the start
-measures a unit's noise. Neither the raw effect (b = 0, which never rejects for a quiet unit) nor its ratio to the
-pre-period error (a = 0, which rejects far too often for a quiet unit hit by lasting shocks) keeps its size. Ferman and
-Pinto (2019), Inference in differences-in-differences with few treated groups and heteroskedasticity, Review of
-Economics and Statistics 101(3), model it on group size; the pre-period error here takes size's place.
+over the donors, the variance of a placebo effect is modelled as level · noise^power, noise being the mean squared error
+before the start. Power 0 is the raw effect, which never rejects for a quiet unit; power 1 its ratio to the pre-period
+error, which rejects too often where shocks come that no size makes smaller. Ferman and Pinto (2019), Inference in
+differences-in-differences with few treated groups and heteroskedasticity, Review of Economics and Statistics 101(3),
+model the variance on group size, which a panel need not hold; the error before the start takes its place. The power is
+fitted by maximum likelihood (Davidian and Carroll 1987, Variance function estimation, Journal of the American
+Statistical Association 82(400), section 2.1).
 
-That error is itself a measurement: least squares on it would flatten the slope and judge the quietest units, a city's
-large core among them, by too much noise. So the two halves of the periods before the start are taken as two
-measurements, each the instrument of the other (Fuller 1987, Measurement error models, section 1.4): what they share is
-noise that lasts, and only that is in their product.
+Two things would bias it. The error before the start is itself a measurement, and would flatten the power, so that the
+quietest units, a city's large core among them, would be judged by too much noise: the two halves of the periods before
+the start measure it twice and give its reliability (Fuller 1987, Measurement error models, section 1.1; Spearman and
+Brown for the whole of two halves), by which the power is raised again. And the treated unit has no part in the fit, so
+no donor has in the fit that judges it: each is left out of its own, as in the jackknife+ of Barber, Candès, Ramdas and
+Tibshirani (2021), Annals of Statistics 49(1).
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from institute_lib.policy.synthetic import Fit
 
 ROUNDING = 1e-9
-ROUNDS = 50
-FLOOR = 1e-3  # of the mean variance: no unit is so quiet that it alone decides
-SETTLED = 1e-6
+POWERS = np.linspace(0, 2, 201)
+FLOOR = 1e-3  # of the donors' mean noise: no unit is so quiet that it alone decides
+LEAST_RELIABLE = 0.2  # below it two halves agree by chance, and nothing says how noisy a unit is
 
 
 @dataclass(frozen=True)
@@ -53,55 +58,71 @@ class Placebos:
         """
         if self.motionless:
             return np.ones(len(errors))
-        halves = np.array([one.half_errors for one in self.donors]).T
-        unit = float(halves.mean()) or 1.0
-        floor = ROUNDING**2 * max(float((self.effects**2).max()), float(halves.mean()))
-        constant, slope = _variance_model(self.effects**2, halves / unit)
-        return np.sqrt(np.maximum(constant + slope * np.asarray(errors) ** 2 / unit, floor))
+        powers, levels = self._fits
+        return self._deviation(levels[0], powers[0], self._noise(np.asarray(errors) ** 2))
 
     @property
     def scale(self) -> float:
         return float(self.scale_of(np.array([self.own.pre_rmspe]))[0])
 
     @property
+    def scales(self) -> np.ndarray:
+        """Those of the donors, each by the model of the others."""
+        if self.motionless:
+            return np.ones(len(self.donors))
+        powers, levels = self._fits
+        return self._deviation(levels[1:], powers[1:], self._noise(self.errors**2))
+
+    @property
     def statistics(self) -> np.ndarray:
         """The donors' effects in units of their modelled standard deviations."""
-        return self.effects / self.scale_of(self.errors)
+        return self.effects / self.scales
+
+    @cached_property
+    def _fits(self) -> tuple[np.ndarray, np.ndarray]:
+        halves = np.array([one.half_errors for one in self.donors]).T
+        return _variance_fits(self.effects**2, self._noise(self.errors**2), _reliability(self._noise(halves)))
+
+    def _noise(self, squares: np.ndarray) -> np.ndarray:
+        """Squared errors before the start in units of the donors' mean."""
+        return np.maximum(squares / (float((self.errors**2).mean()) or 1.0), FLOOR)
+
+    def _deviation(self, level: np.ndarray, power: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        floor = ROUNDING**2 * max(float((self.effects**2).max()), float((self.errors**2).max()))
+        return np.sqrt(np.maximum(level * noise**power, floor))
 
 
-def _variance_model(squares: np.ndarray, halves: np.ndarray) -> tuple[float, float]:
-    """a, b ≥ 0 of E[squares] = a + b·noise, by weighted moments iterated to their own weights.
+def _reliability(halves: np.ndarray) -> float:
+    """The share of the variation of measured log noise between donors that is noise's own.
 
     Args:
-        squares: of the placebo effects, one a donor.
-        halves: two by donors, mean squared errors in the two halves before the start: noise, twice measured.
+        halves: two by donors, noise in the two halves before the start.
     """
-    mean = float(squares.mean())
-    if mean == 0:
-        return 0.0, 0.0
-    constant, slope = 1.0, 0.0
-    for _ in range(ROUNDS):
-        before = constant, slope
-        constant, slope = _moments(squares / mean, halves, np.maximum(constant + slope * halves, FLOOR) ** -2)
-        if np.allclose(before, (constant, slope), rtol=SETTLED):
-            break
-    return constant * mean, slope * mean
+    first, second = np.log(halves) - np.log(halves).mean(axis=1, keepdims=True)
+    of_both = ((first + second) ** 2).mean() / 4
+    return float(np.clip((first * second).mean() / of_both, LEAST_RELIABLE, 1.0)) if of_both > 0 else 1.0
 
 
-def _moments(squares: np.ndarray, halves: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """One solution, at its bound where it would be negative.
+def _variance_fits(squares: np.ndarray, noise: np.ndarray, reliability: float) -> tuple[np.ndarray, np.ndarray]:
+    """Powers and levels of variance = level · noise^power: of all donors first, then without each in turn.
 
-    Each half weighs and instruments the other, so that the error of one measurement meets only the noise in the other.
+    Args:
+        squares: of the placebo effects, one a donor; normal effects' likelihood is taken.
+        noise: as measured. The likelihood sees it flattened by its reliability, as the measured is of the true.
     """
-    other = halves[::-1]
-    total, level = weights.sum(), (weights * squares).sum()
-    mass, noise = (weights * halves).sum(), (weights * other).sum()
-    spread = total * (weights * halves * other).sum() - noise * mass
-    slope = (total * (weights * halves * squares).sum() - mass * level) / spread if spread > 0 else 0.0
-    if slope <= 0:
-        return float(level / total), 0.0
-    constant = (level - noise * slope) / total
-    return (float(constant), float(slope)) if constant >= 0 else (0.0, float(level / noise))
+    n = np.r_[len(squares), np.full(len(squares), max(len(squares) - 1, 1))]
+    flattened = np.outer(POWERS * reliability, np.log(noise))
+    level = np.maximum(_left_out(squares * np.exp(-flattened)) / n, np.finfo(float).tiny)
+    likelihood = -(n * np.log(level) + _left_out(flattened)) / 2
+    best = np.argmax(likelihood >= likelihood.max(axis=0) - ROUNDING, axis=0)  # the smallest of equals
+    levels = _left_out(squares * noise ** -POWERS[:, None]) / n
+    return POWERS[best], levels[best, np.arange(len(n))]
+
+
+def _left_out(terms: np.ndarray) -> np.ndarray:
+    """Sums over donors, the last axis: of all, then without each."""
+    total = terms.sum(axis=-1, keepdims=True)
+    return np.concatenate([total, total - terms], axis=-1)
 
 
 def smallest_p(n_donors: int) -> float:

@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from institute_lib import disclosure, policy, terms
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy.pilots import placebo_fits
-from institute_lib.policy.placebos import Placebos, _variance_model, critical_value, interval, rank_p
+from institute_lib.policy.placebos import Placebos, _reliability, _variance_fits, critical_value, interval, rank_p
 from institute_lib.policy.simplex import simplex_weights
 from institute_lib.policy.synthetic import METHODS, fit_unit
 
@@ -228,15 +228,27 @@ def test_size_is_kept_for_a_quiet_unit_among_noisy_ones(method):
         assert binomtest(int((np.array(p) <= level).sum()), len(p), level, alternative="greater").pvalue > 0.001
 
 
-@pytest.mark.parametrize("lasting", [0.0, 0.5])
-def test_noise_that_is_measured_with_error_does_not_flatten_what_it_explains(lasting):
-    """40,000 units whose effects are as noisy as their past, seen through two halves of ten draws each."""
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_noise_that_is_measured_with_error_does_not_flatten_what_it_explains(power):
+    """4,000 units whose effects follow their noise, seen through two halves of ten draws each."""
     rng = np.random.default_rng(0)
-    noise = np.exp(rng.normal(0, 0.8, 40_000))
-    halves = noise * rng.chisquare(10, (2, 40_000)) / 10
-    constant, slope = _variance_model((lasting + noise) * rng.chisquare(1, 40_000), halves)
-    assert slope == pytest.approx(1, abs=0.05)
-    assert constant == pytest.approx(lasting, abs=0.05)
+    noise = np.exp(rng.normal(0, 0.8, 4_000))
+    halves = noise * rng.chisquare(10, (2, 4_000)) / 10
+    squares = noise**power * rng.chisquare(1, 4_000)
+    powers, levels = _variance_fits(squares, halves.mean(axis=0), _reliability(halves))
+    assert powers[0] == pytest.approx(power, abs=0.1)
+    assert levels[0] == pytest.approx((squares / halves.mean(axis=0) ** powers[0]).mean())
+
+
+def test_a_donor_is_judged_by_the_noise_of_the_others_alone():
+    rng = np.random.default_rng(1)
+    noise = np.exp(rng.normal(0, 1, 12))
+    squares = noise * rng.chisquare(1, 12)
+    powers, levels = _variance_fits(squares, noise, 0.8)
+    for left in range(12):
+        power, level = (one[0] for one in _variance_fits(np.delete(squares, left), np.delete(noise, left), 0.8))
+        assert powers[left + 1] == power
+        assert levels[left + 1] == pytest.approx(level)
 
 
 def test_a_pilot_among_95_counties_takes_less_than_ten_seconds():

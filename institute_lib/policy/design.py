@@ -68,10 +68,10 @@ def read_design(
         raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
     if not treated_units:
         raise ParameterError("treated_units: name at least one unit")
+    whole = read_panel(frame, outcome=outcome, unit=unit, period=period)
     for one in treated_units:
         if not pd.api.types.is_scalar(one):
             raise ParameterError(f"treated unit {one!r}: one code or name is needed, as column {unit!r} holds it")
-    whole = read_panel(frame, outcome=outcome, unit=unit, period=period)
     treated_units = list(dict.fromkeys(_as_written(one, whole.units) for one in treated_units))
     for one in treated_units:
         if one not in set(whole.units):

@@ -8,7 +8,7 @@ error, which rejects too often where shocks come that no size makes smaller. Fer
 differences-in-differences with few treated groups and heteroskedasticity, Review of Economics and Statistics 101(3),
 model the variance on group size, which a panel need not hold; the error before the start takes its place. The power is
 fitted by maximum likelihood (Davidian and Carroll 1987, Variance function estimation, Journal of the American
-Statistical Association 82(400), section 2.1).
+Statistical Association 82(400), on powers of this kind).
 
 Two things would bias it. The error before the start is itself a measurement, and would flatten the power, so that the
 quietest units, a city's large core among them, would be judged by too much noise: the two halves of the periods before

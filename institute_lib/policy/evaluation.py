@@ -125,7 +125,7 @@ def _sentence(effect: PilotEffect, specification: Specification, language: str) 
         "interval": bounds_words(effect.ci, language, share=share),
         "donors": terms.count(effect.n_donors, language),
         "p": p_value(effect.p_value, language),
-        "smallest": p_value(effect.smallest_p, language),
+        "smallest": terms.number(effect.smallest_p, language, 3),
         "detectable": size_words(effect.detectable, language, share=share),
     }
     few = effect.smallest_p > LEVEL

@@ -7,7 +7,9 @@ from typing import Any
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.policy.panel import as_written
+from institute_lib.policy.periods import calendar_of
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Specification:
         partial: a partly treated period that no estimate uses, if there is one.
         recorded: the day on which the ledger row was written.
         exploratory: what was chosen against the ledger, or without one.
+        assumed: the ledger has no day of start, so that the first treated period is an assumption.
     """
 
     policy_id: str
@@ -33,6 +36,7 @@ class Specification:
     partial: str | None = None
     recorded: str = ""
     exploratory: tuple[str, ...] = ()
+    assumed: bool = False
 
     @property
     def measure(self) -> str:
@@ -45,8 +49,11 @@ class Specification:
             choices = terms.text("policy.listed", language).join(terms.label(one, language) for one in self.exploratory)
             return terms.text("policy.deviation", language, choices=choices)
         sentence = terms.text("policy.recorded", language, day=terms.date(self.recorded, language))
-        begun = pd.Timestamp(self.recorded) >= pd.Period(self.start, freq="Q").start_time
-        return sentence + terms.text("policy.recorded_late", language) if begun else sentence
+        if pd.Timestamp(self.recorded) >= pd.Period(self.start, freq="Q").start_time:
+            sentence += terms.text("policy.recorded_late", language)
+        if self.assumed:
+            sentence += terms.text("policy.start_assumed", language, start=terms.quarter(self.start, language))
+        return sentence
 
 
 def specify(
@@ -75,10 +82,15 @@ def specify(
         return _without_ledger(outcome=outcome, treated_unit=treated_unit, start=start, unit=unit, period=period)
     rows = ledger[ledger["policy_id"] == policy_id]
     if rows.empty:
-        raise ParameterError(f"policy {policy_id!r}: {nearest(policy_id, ledger['policy_id'].unique())}")
+        raise terms.error(
+            ParameterError,
+            "policy.error_unknown",
+            policy=policy_id,
+            allowed=lambda language: terms.nearest_in(language, policy_id, ledger["policy_id"].unique()),
+        )
     first = rows.iloc[0]
     if pd.isna(first["treated_from"]):
-        raise EstimationError(f"policy {policy_id!r} has no date in the ledger: no estimate until it has one")
+        raise terms.error(EstimationError, "policy.error_undated", policy=policy_id)
     if ";" in first["area"]:
         raise EstimationError(f"policy {policy_id!r} treats several units; use policy.staggered")
     chosen = {
@@ -96,6 +108,7 @@ def specify(
         partial=None if pd.isna(first["partial_quarter"]) else first["partial_quarter"],
         recorded=str(pd.Timestamp(first["recorded"]).date()),
         exploratory=tuple(name for name, value in chosen.items() if value),
+        assumed="start" in rows and bool(pd.isna(first["start"])),
     )
 
 
@@ -116,8 +129,15 @@ def _without_ledger(**given: str) -> Specification:
 
 
 def has_begun(panel: pd.DataFrame, specification: Specification) -> bool:
-    """Whether the panel holds a fully treated period."""
-    return bool((panel[specification.period] >= specification.start).any())
+    """Whether the panel holds a fully treated period.
+
+    A start chosen against the ledger counts as begun: where the panel does not reach it, the estimate says so.
+    """
+    if "start" in specification.exploratory:
+        return True
+    calendar = calendar_of(panel[specification.period], name=specification.period)
+    start = calendar.ordinal(specification.start, name="start")
+    return bool((calendar.ordinals(panel[specification.period], name=specification.period) >= start).any())
 
 
 def sample(panel: pd.DataFrame, specification: Specification, *, donors: Sequence[Any] | None = None) -> pd.DataFrame:
@@ -126,4 +146,5 @@ def sample(panel: pd.DataFrame, specification: Specification, *, donors: Sequenc
     rows = panel[kept]
     if donors is None:
         return rows
-    return rows[rows[specification.unit].isin([specification.treated_unit, *donors])]
+    units = rows[specification.unit]
+    return rows[units.isin([as_written(specification.treated_unit, units.unique()), *donors])]

@@ -60,6 +60,14 @@ def names_of(several: Sequence[Any] | Any) -> list[Any]:
     return [several] if pd.api.types.is_scalar(several) else list(several)
 
 
+def as_written(one: Any, units: Sequence[Any]) -> Any:
+    """The unit as the panel writes it: a code given as text is found among codes that are numbers, and the reverse."""
+    if one in set(units):
+        return one
+    found = [unit for unit in units if str(unit) == str(one)]
+    return found[0] if len(found) == 1 else one
+
+
 def read_panel(
     frame: pd.DataFrame,
     *,

@@ -76,6 +76,42 @@ def test_three_policies_are_never_pooled(panel, ledger):
         specification(ledger, "programme")
 
 
+def test_a_policy_that_the_ledger_does_not_hold_or_date_is_refused_in_both_languages(ledger):
+    with pytest.raises(ParameterError, match="did you mean 'pilot'") as unknown:
+        specification(ledger, "pilots")
+    assert "“pilots”不在台账里" in unknown.value.say("zh")
+    with pytest.raises(EstimationError, match="first treated quarter") as undated:
+        specification(ledger, "fund", start="2023Q1")
+    assert "没有起始季度" in undated.value.say("zh")
+
+
+def test_a_start_without_a_day_in_the_ledger_is_called_an_assumption(ledger):
+    dated = ledger.assign(start=pd.Timestamp("2024-11-08"))
+    assert "assumption" not in specification(dated).provenance("en")
+    assert "Q1 2025 is the institute's assumption" in specification(dated.assign(start=pd.NaT)).provenance("en")
+
+
+def test_a_start_chosen_against_the_ledger_is_estimated_or_refused_never_not_yet_begun(panel, ledger):
+    early = panel[panel["quarter"] < "2025Q1"]
+    assert not policy.has_begun(early, specification(ledger))
+    late = specification(ledger, start="2030Q1")
+    assert policy.has_begun(early, late)
+    with pytest.raises(EstimationError, match="lies outside the panel"):
+        policy.evaluate(panel, late)
+
+
+def test_an_own_panels_codes_and_years_may_be_text_or_numbers(panel):
+    years = panel.assign(code=panel["district"].astype(int), year=panel["quarter"].map(str).rank(method="dense"))
+    own = policy.specify(
+        pd.DataFrame(), policy_id="", outcome="stay_rate", treated_unit="320613", start="25", unit="code", period="year"
+    )
+    assert policy.has_begun(years.assign(year=years["year"].astype(int).astype(str)), own)
+    groups = policy.trends(years, own, outcome="stay_rate", donors=None)
+    assert set(groups["group"]) == {"treated", "comparison"}
+    few = policy.trends(years, own, outcome="stay_rate", donors=[320612, 320614])
+    assert set(few["group"]) == {"treated", "comparison"}
+
+
 def test_a_city_is_its_districts_weighted_by_size(panel):
     cities = policy.by_city(panel).set_index(["district", "quarter"])
     own = panel[panel["district"].isin(SUZHOU) & (panel["quarter"] == "2021Q3")]

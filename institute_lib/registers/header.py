@@ -40,10 +40,6 @@ class Header:
     def row(self) -> int:
         return self.at + 1
 
-    def is_repeated_by(self, row: list[Any]) -> bool:
-        """Whether a row only says the header again, as printed pages do."""
-        return row == self.cells
-
 
 def find(sheet: Sheet, table: str) -> Header:
     """The row with the most declared headers.

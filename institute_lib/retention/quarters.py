@@ -21,7 +21,6 @@ from institute_lib.retention.spells import (
 
 TENURE_EDGES = (4, 8, 12, 20, 40)
 TENURE_BANDS = ("under_1", "1_to_2", "2_to_3", "3_to_5", "5_to_10", "10_and_over")
-CHANGING = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
 LASTING = ("kind", "employer", "town", "birth_year", "gender", "education", "contract", "field")
 KEYS = ("worker_id", "district", "station", "quarter", "tenure_quarters", "tenure_band")
 

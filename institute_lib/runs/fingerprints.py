@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from institute_lib import ROOMS, areas, parameters, paths
+from institute_lib import ROOMS, parameters, paths
 from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import result_hash
 from institute_lib.runs.plan import Job, Plan
@@ -239,8 +239,3 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def area_name(code: str, language: str) -> str:
-    """An area's name in a language."""
-    return areas.get(code).name(language)

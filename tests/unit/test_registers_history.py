@@ -178,7 +178,6 @@ OTHERS = {
     "procurement": (PROCUREMENT, ["C1", "港闸区", 43160, "区级", "禁毒", "甲机构", "12.5", "80%", 0.6]),
     "services": (SERVICES, ["港闸区", "2018年第四季度", "禁毒", 120, 80, 90]),
 }
-OLD_DAYS = ("2018-01-01", "2018-03-01", date(2019, 6, 1), 43160)
 
 
 @pytest.mark.parametrize("table", OTHERS)

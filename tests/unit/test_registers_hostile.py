@@ -96,10 +96,9 @@ def flagged_as_encrypted(path):
     return path
 
 
-STYLES = "xl/styles.xml"
 OLE = bytes.fromhex("d0cf11e0a1b11ae1")
 LINE = ",".join(HEADERS).encode()
-ONE, WIDE = ",一,".encode("gb18030"), ",二号社区社工站,"
+WIDE = ",二号社区社工站,"
 REFUSED = {
     "a package that unpacks to more than any register": (
         lambda at: claim_size(book(at), FIRST_SHEET, workbook.MAX_UNPACKED + 1),

@@ -54,6 +54,18 @@ def unknown_levels(frame: pd.DataFrame, column: str, allowed: Iterable[str], *, 
     return _faults(frame, ~frame[column].isin(known), column, table=table, rule=f"allowed: {', '.join(known)}")
 
 
+def stated_once(facts: pd.DataFrame, indicator: str) -> pd.Series:
+    """The row of the published facts (`areas.reference("other_facts")`) that states an indicator, by its name there.
+
+    Raises:
+        DataError: no row does, or several.
+    """
+    rows = facts[facts["indicator"] == indicator]
+    if len(rows) != 1:
+        raise DataError(f"other_facts: {indicator} stands {len(rows)} times, not once")
+    return rows.iloc[0]
+
+
 def _faults(
     frame: pd.DataFrame, broken: pd.Series, column: str, *, table: str, rule: str, remedy: str = ""
 ) -> list[Fault]:

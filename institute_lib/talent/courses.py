@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import areas, terms
-from institute_lib.errors import DataError, EstimationError
+from institute_lib.errors import EstimationError
 from institute_lib.tables.contracts import EXAM_LEVELS
-from institute_lib.talent.checks import require
+from institute_lib.talent.checks import require, stated_once
 from institute_lib.talent.examinations import check_exams
 from institute_lib.talent.projection import Target
 
@@ -55,10 +55,7 @@ def targets(facts: pd.DataFrame | None = None) -> dict[str, Target]:
     facts = areas.reference("other_facts") if facts is None else facts
     found = {}
     for of, (key, per) in TARGETS.items():
-        rows = facts[facts["indicator"] == terms.text(key, "zh")]
-        if len(rows) != 1:
-            raise DataError(f"other_facts: {terms.text(key, 'zh')} stands {len(rows)} times, not once")
-        row = rows.iloc[0]
+        row = stated_once(facts, terms.text(key, "zh"))
         found[of] = Target(float(row["amount"]), of, per, str(row["source"]), str(row["status"]))
     return found
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from institute_lib import areas, terms
-from institute_lib.errors import DataError
 from institute_lib.results import Result
 from institute_lib.tables.contracts import FIELDS, STATION_LEVELS
-from institute_lib.talent.checks import check_by, not_numbers, refuse, require, unknown_levels
+from institute_lib.talent.checks import check_by, not_numbers, refuse, require, stated_once, unknown_levels
 
 GROUPS = ("field", "district", "level", "year", "provider")
 # Names of the floors' indicators in data/reference/other_facts.csv, by the column that they bind.
@@ -71,10 +70,7 @@ def floors(facts: pd.DataFrame | None = None) -> dict[str, Floor]:
     facts = areas.reference("other_facts") if facts is None else facts
     found = {}
     for column, key in FLOORS.items():
-        named = (facts["area"] == PROVINCE) & (facts["indicator"] == terms.text(key, "zh"))
-        if named.sum() != 1:
-            raise DataError(f"other_facts: {terms.text(key, 'zh')} of {PROVINCE} stands {named.sum()} times, not once")
-        row = facts[named].iloc[0]
+        row = stated_once(facts[facts["area"] == PROVINCE], terms.text(key, "zh"))
         found[column] = Floor(float(row["amount"]) / 100, int(str(row["period"])[:4]), str(row["source"]))
     return found
 

@@ -9,7 +9,7 @@ from institute_lib import areas, terms
 from institute_lib.errors import DataError
 from institute_lib.results import Result
 from institute_lib.tables.contracts import EXAM_LEVELS, SUBJECTS
-from institute_lib.talent.checks import check_by, refuse, require, unknown_levels
+from institute_lib.talent.checks import check_by, refuse, require, stated_once, unknown_levels
 from institute_lib.talent.community import employed
 from institute_lib.talent.examinations import check_exams
 from institute_lib.talent.intervals import with_share
@@ -75,11 +75,8 @@ def required_hours(facts: pd.DataFrame | None = None) -> dict[str, float]:
     facts = areas.reference("other_facts") if facts is None else facts
     found = {}
     for level in EXAM_LEVELS:
-        name = terms.text(f"talent.hours_{level}", "zh")
-        rows = facts[facts["indicator"] == name]
-        if len(rows) != 1:
-            raise DataError(f"other_facts: {name} stands {len(rows)} times, not once")
-        found[level] = float(rows["amount"].iloc[0]) / REGISTERED_YEARS
+        stated = stated_once(facts, terms.text(f"talent.hours_{level}", "zh"))
+        found[level] = float(stated["amount"]) / REGISTERED_YEARS
     return found
 
 

@@ -14,7 +14,7 @@ from institute_lib.retention.counting import Part, Request, encode
 from institute_lib.retention.design import build, require_full_rank, say
 from institute_lib.retention.drivers import Drivers, Formula, is_number, parse
 from institute_lib.retention.fitting import require_clusters, require_no_separation
-from institute_lib.retention.hazard import clearest, coefficient_table, driver_label, level_sizes
+from institute_lib.retention.hazard import clearest_in_words, coefficient_table, level_sizes
 from institute_lib.retention.partial_likelihood import RiskSets
 from institute_lib.retention.spells import overlapping, require_columns
 
@@ -41,16 +41,12 @@ class CoxModel(Result):
 
     def summary(self, language: str = "zh") -> str:
         """What the model rests on and its strongest association."""
-        strongest = clearest(self.coefficients)
         return terms.text(
             "retention.cox",
             language,
             rows=terms.count(self.n_rows, language),
             events=terms.count(self.n_events, language),
-            driver=driver_label(strongest["term"], strongest["level"], language),
-            ratio=terms.number(float(strongest["ratio"]), language, 2),
-            low=terms.number(float(strongest["ratio_low"]), language, 2),
-            high=terms.number(float(strongest["ratio_high"]), language, 2),
+            **clearest_in_words(self.coefficients, language),
         )
 
     def to_frame(self) -> pd.DataFrame:

@@ -96,16 +96,12 @@ class HazardModel(Result):
 
     def summary(self, language: str = "zh") -> str:
         """What the model rests on and its strongest association, with a plain statement that it is association."""
-        strongest = clearest(self.coefficients)
         return terms.text(
             "retention.hazard",
             language,
             rows=terms.count(self.n_rows, language),
             events=terms.count(self.n_events, language),
-            driver=driver_label(strongest["term"], strongest["level"], language),
-            ratio=terms.number(float(strongest["ratio"]), language, 2),
-            low=terms.number(float(strongest["ratio_low"]), language, 2),
-            high=terms.number(float(strongest["ratio_high"]), language, 2),
+            **clearest_in_words(self.coefficients, language),
             kind=terms.text(f"retention.ratio_{self.link}", language),
         )
 
@@ -189,11 +185,19 @@ def hazard(
     )
 
 
-def clearest(coefficients: pd.DataFrame) -> pd.Series:
-    """The coefficient with the smallest p-value, the baseline (intercept and tenure) aside unless there is no other."""
+def clearest_in_words(coefficients: pd.DataFrame, language: str) -> dict[str, str]:
+    """Driver, ratio and interval (low, high) of the coefficient with the smallest p-value.
+
+    The baseline (intercept and tenure) stands aside unless there is no other.
+    """
     baseline = coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith("tenure")
     drivers = coefficients[~baseline] if not baseline.all() else coefficients
-    return drivers.sort_values("p_value", kind="stable").iloc[0]
+    clearest = drivers.sort_values("p_value", kind="stable").iloc[0]
+    figures = {"ratio": "ratio", "low": "ratio_low", "high": "ratio_high"}
+    return {
+        "driver": driver_label(clearest["term"], clearest["level"], language),
+        **{name: terms.number(float(clearest[column]), language, 2) for name, column in figures.items()},
+    }
 
 
 def driver_label(term: str, level: str, language: str) -> str:

@@ -10,7 +10,7 @@ from institute_lib.errors import DataError, Fault
 from institute_lib.results import Result
 from institute_lib.retention.intervals import normal_quantile
 from institute_lib.retention.spells import YEAR_IN_DAYS, observation, require_columns, truncation_warnings
-from institute_lib.retention.survival import ALL, grouped_rows
+from institute_lib.retention.survival import group_label, grouped_rows
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class IncidenceCurves(Result):
                 terms.text(
                     "retention.incidence",
                     language,
-                    group=terms.text("retention.everyone", language) if group == ALL else group,
+                    group=group_label(group, language),
                     years=terms.number(float(last["time"].max()), language, 1),
                     shares=("、" if language == "zh" else ", ").join(shares),
                 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,9 +34,7 @@ class LeverChanges(Result):
             terms.text(
                 "retention.lever",
                 language,
-                driver=driver_label(row.term, "", language),
-                before=_written(row.term, row.before, language),
-                after=_written(row.term, row.after, language),
+                **_words(row, language),
                 period=terms.text(
                     f"retention.{'quarters' if self.quarters > 1 else 'quarter'}", language, n=self.quarters
                 ),
@@ -53,14 +52,7 @@ class LeverChanges(Result):
         """The table with a column `lever` in words: caseload: 40 → 30."""
         return self.table.assign(
             lever=[
-                terms.text(
-                    "retention.lever_name",
-                    language,
-                    driver=driver_label(row.term, "", language),
-                    before=_written(row.term, row.before, language),
-                    after=_written(row.term, row.after, language),
-                )
-                for row in self.table.itertuples()
+                terms.text("retention.lever_name", language, **_words(row, language)) for row in self.table.itertuples()
             ]
         )
 
@@ -111,6 +103,15 @@ def change(model: HazardModel, levers: Mapping[str, tuple[object, object]], *, q
     scaled = effects.assign(**{name: 100 * effects[name] for name in ("estimate", "se", "ci_low", "ci_high")})
     table = pd.DataFrame(rows, columns=["term", "before", "after", "rate_before", "rate_after", "rows"])
     return LeverChanges(pd.concat([table, scaled], axis=1), int(quarters), model.n_rows, (*model.warnings, *notes))
+
+
+def _words(row: Any, language: str) -> dict[str, str]:
+    """The driver of a row of `table` and what it changes from and to, in the reader's words."""
+    return {
+        "driver": driver_label(row.term, "", language),
+        "before": _written(row.term, row.before, language),
+        "after": _written(row.term, row.after, language),
+    }
 
 
 def _written(driver: str, value: object, language: str) -> str:

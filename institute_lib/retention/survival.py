@@ -46,7 +46,7 @@ class SurvivalCurves(Result):
                 terms.text(
                     key,
                     language,
-                    group=self._named(row.group, language),
+                    group=group_label(row.group, language),
                     people=terms.count(row.people, language),
                     one=terms.percent(row.retained_1, language),
                     three=terms.percent(row.retained_3, language),
@@ -54,13 +54,6 @@ class SurvivalCurves(Result):
                 )
             )
         return ("" if language == "zh" else " ").join(sentences)
-
-    def _named(self, group: str, language: str) -> str:
-        """A group in the reader's words, as far as the catalogue of labels knows them."""
-        if group == ALL:
-            return terms.text("retention.everyone", language)
-        known = terms.catalogue("labels")
-        return " · ".join(terms.label(part, language) if part in known else part for part in group.split(" · "))
 
     def to_frame(self) -> pd.DataFrame:
         """The curves as a copy of `table`."""
@@ -125,6 +118,14 @@ def grouped_rows(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, pd.
     keys = columns[0] if len(columns) == 1 else columns
     groups = frame.groupby(keys, observed=True, sort=True).groups.items()
     return [(" · ".join(map(str, key)) if len(columns) > 1 else str(key), index) for key, index in groups]
+
+
+def group_label(group: str, language: str) -> str:
+    """A group's name in the reader's words, as far as the catalogue of labels knows them."""
+    if group == ALL:
+        return terms.text("retention.everyone", language)
+    known = terms.catalogue("labels")
+    return " · ".join(terms.label(part, language) if part in known else part for part in group.split(" · "))
 
 
 def kaplan_meier(entry: np.ndarray, exit: np.ndarray, event: np.ndarray) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from institute_lib import retention
+from institute_lib import retention, terms
 from institute_lib.errors import DataError, ParameterError
 
 
@@ -224,6 +224,14 @@ def test_ways_out_compete():
     assert last.sum() == pytest.approx(1.0)
     assert last["retired"] == pytest.approx(0.5)
     assert "50.0%" in curves.summary("zh")
+
+
+def test_groups_of_people_who_leave_are_named_in_the_readers_words():
+    workers = spells(*[(f"w{i}", "2020-01-01", "2021-01-01") for i in range(4)])
+    workers = workers.assign(leave_reason="retired", gender=["female", "male"] * 2)
+    said = retention.cumulative_incidence(workers, by="gender", until="2024Q4").summary("zh")
+    assert "female" not in said
+    assert terms.label("female") in said
 
 
 def test_a_leaver_without_a_reason_is_named_by_row():

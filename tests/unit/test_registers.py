@@ -15,14 +15,6 @@ from institute_lib.registers import personal, values
 from tests.offices import HEADERS, number, people, write_csv, write_workbook
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path / "project"))
-    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
-    registers.new_key()
-    return tmp_path / "project"
-
-
 def test_a_clean_workbook_becomes_workers_and_their_first_state(project, tmp_path):
     rows = [[*row[:7], date.fromisoformat(row[7]), row[8]] for row in people()]
     imported = registers.read(write_workbook(tmp_path / "名册.xlsx", rows))

@@ -16,14 +16,6 @@ def number(serial: int) -> str:
     return digits + identity.check_character(digits)
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path / "project"))
-    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
-    registers.new_key()
-    return tmp_path / "project"
-
-
 def imported(tmp_path):
     rows = [f"{name},{number(i)},崇川区,甲社工站,助理,2019-07-01" for i, name in enumerate(NAMES)]
     path = tmp_path / "register.csv"

@@ -22,14 +22,6 @@ from tests.offices import HEADERS, number, people, person, write_csv, write_work
 FIRST, SECOND = "2025-09-30", "2025-12-31"
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path / "project"))
-    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
-    registers.new_key()
-    return tmp_path / "project"
-
-
 # Each child is killed before its n-th change of the registers' folder, until one has kept its snapshot. Forked from a
 # process that has imported everything and started no thread.
 KILLED = """

@@ -12,6 +12,7 @@ import pandas as pd
 from institute_lib import paths, sharing, terms
 from institute_lib.errors import DisclosureError
 from institute_lib.runs import places
+from institute_lib.runs.plan import notebook_title
 
 if TYPE_CHECKING:
     from institute_lib.disclosure import SafeFigure
@@ -178,8 +179,6 @@ class Results(Mapping):
         found = sum(len(results) for results in self.around.values())
         if not self.missing:
             return terms.text("runs.results_complete", language, found=found)
-        from institute_lib.runs.index import notebook_title
-
         lacking = "、".join if language == "zh" else ", ".join
         names = lacking(
             f"{_area_name(area, language)} {notebook_title(paths.notebooks() / f'{notebook}.ipynb', language)}"

@@ -5,8 +5,6 @@ It asks nothing of the network, and all of it shows without scripts; one small s
 
 import base64
 import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -16,10 +14,9 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.runs import places
-from institute_lib.runs.plan import Job, Plan
+from institute_lib.runs.plan import Job, Plan, notebook_title
 from institute_lib.runs.states import JobStatus, job_status, not_reported
 
-CHINESE = re.compile(r"[\u3400-\u9fff]")
 LONGEST_HEADLINE = 60
 MOST_NAMES = 6
 
@@ -210,16 +207,3 @@ def _run_line(run: Mapping[str, Any], language: str) -> str:
         seconds=terms.number(run["seconds"], language, 1),
         **{name: terms.number(n, language) for name, n in run["counts"].items()},
     )
-
-
-def notebook_title(path: Path, language: str) -> str:
-    """The notebook's own first heading in a language, with its number, else its name."""
-    if not path.is_file():
-        return path.stem
-    cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
-    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    headings = [part.strip() for line in re.findall(r"^# +(.+)$", prose, re.MULTILINE) for part in line.split(" / ")]
-    fitting = [heading for heading in headings if bool(CHINESE.search(heading)) == (language == "zh")]
-    number = re.match(r"\d+ ", headings[0]) if headings else None
-    title = (fitting or [path.stem])[0]
-    return number[0] + title if number and fitting and not title.startswith(number[0]) else title

@@ -1,6 +1,8 @@
 """The plan of a quarterly run, and the graph of jobs it stands for."""
 
+import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
 NOTEBOOK_KEYS = ("after", "reads", "parameters", *LIMIT_KEYS)
 READS = ("area", "peers")
 PLAN_VARIABLE = "INSTITUTE_PLAN"
+CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclass(frozen=True, order=True)
@@ -159,6 +162,19 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
 def with_language(plan: Plan, language: str | None) -> Plan:
     """The plan in another language."""
     return plan if language is None else replace(plan, language=terms.check_language(language))
+
+
+def notebook_title(path: Path, language: str) -> str:
+    """The notebook's own first heading in a language, with its number, else its name."""
+    if not path.is_file():
+        return path.stem
+    cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
+    prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    headings = [part.strip() for line in re.findall(r"^# +(.+)$", prose, re.MULTILINE) for part in line.split(" / ")]
+    fitting = [heading for heading in headings if bool(CHINESE.search(heading)) == (language == "zh")]
+    number = re.match(r"\d+ ", headings[0]) if headings else None
+    title = (fitting or [path.stem])[0]
+    return number[0] + title if number and fitting and not title.startswith(number[0]) else title
 
 
 def _notebook(name: str, given: Mapping[str, Any], limits: Mapping[str, Any], source: str) -> NotebookPlan:

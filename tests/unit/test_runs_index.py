@@ -7,7 +7,7 @@ import pytest
 
 from institute_lib import terms
 from institute_lib.runs import contents, fingerprints, index, places
-from institute_lib.runs.plan import Job, NotebookPlan, Plan, load_plan
+from institute_lib.runs.plan import Job, NotebookPlan, Plan, load_plan, notebook_title
 from institute_lib.sharing import KINDS
 
 PROJECT = Path(__file__).parents[2]
@@ -123,10 +123,10 @@ def test_the_page_of_a_whole_plan_is_small_enough_to_mail(folder):
 def test_a_notebooks_number_stands_before_its_heading_in_both_languages(tmp_path):
     path = tmp_path / "n.ipynb"
     path.write_text('{"cells": [{"cell_type": "markdown", "source": ["# 07 离职 / Leaving"]}]}', encoding="utf-8")
-    assert (index.notebook_title(path, "zh"), index.notebook_title(path, "en")) == ("07 离职", "07 Leaving")
+    assert (notebook_title(path, "zh"), notebook_title(path, "en")) == ("07 离职", "07 Leaving")
 
 
 def test_a_notebooks_heading_is_taken_in_the_pages_language(tmp_path):
     path = tmp_path / "n.ipynb"
     path.write_text('{"cells": [{"cell_type": "markdown", "source": ["# 离职 / Leaving"]}]}', encoding="utf-8")
-    assert (index.notebook_title(path, "zh"), index.notebook_title(path, "en")) == ("离职", "Leaving")
+    assert (notebook_title(path, "zh"), notebook_title(path, "en")) == ("离职", "Leaving")

@@ -1,6 +1,6 @@
 """How a result shows itself in Jupyter: its sentence in both languages, its warnings, and its table.
 
-`charts.show_results` adds figures; nothing here draws, and nothing here enters a brief, which takes only what
+A kernel that loads `charts` adds figures; nothing here draws, and nothing here enters a brief, which takes only what
 disclosure control let through.
 """
 

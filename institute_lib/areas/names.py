@@ -8,7 +8,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from institute_lib.areas.divisions import Area
+    from institute_lib.areas.register import Area
 
 FULL, SHORT = 0, 1
 _SEPARATORS = re.compile(r"[\s/\\·・,，、>_'’‘\-]+")

@@ -15,7 +15,7 @@ from institute_lib import terms
 from institute_lib.disclosure.types import TABLE_MIME, SafeResult, SafeTable
 from institute_lib.errors import DataError, ParameterError
 
-HIDDEN = "＊"
+MASK = "＊"
 SHARES = re.compile(r"(^|_)(share|rate|stay_rate|percent)$")
 QUARTERS = ("quarter", "period", "treated_from", "partial_quarter", "start", "group")
 PATHS = ("unit", "period")  # the keys of a result's paths of many units
@@ -179,7 +179,7 @@ class _Style:
 
     def cell(self, name: str, value: object, kind: str, state: str = "shown") -> str:
         if state in ("primary", "secondary") or (state == "partly" and pd.isna(value)):
-            return HIDDEN
+            return MASK
         if state == "missing":
             return terms.text("disclosure.not_reported", self.language)
         if kind == "text":

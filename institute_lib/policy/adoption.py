@@ -257,6 +257,11 @@ def _fitted(estimator: Any, frame: pd.DataFrame, given: Sequence[str], **options
                 f"covariates {listed(given)}: in some group and period one is decided by the others, or is the same "
                 "for all, or marks the treated units; leave it out"
             ) from refused
+        if str(refused).startswith("Fewer observations"):
+            raise EstimationError(
+                f"covariates {listed(given)}: in some group and period fewer units are compared than it takes to "
+                "adjust for them; leave some out"
+            ) from refused
         raise EstimationError(f"the effects cannot be estimated: {refused}") from refused
 
 

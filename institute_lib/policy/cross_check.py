@@ -74,7 +74,7 @@ def cross_check(panel: pd.DataFrame, *, outcome: str, unit: str, period: str, tr
     rows = pd.DataFrame(
         {
             "unit": np.array(data.units, dtype=object)[data.rows["unit"]],
-            "period": data.rows["period"],
+            "period": data.calendar.labels(data.rows["period"]),
             outcome: data.rows["outcome"],
             "treated": on.astype(int),
         }

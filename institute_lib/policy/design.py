@@ -137,7 +137,11 @@ def _complete(panel: Panel, treated: list[Any], pool: list[Any], incomplete: str
     lacking = {panel.units[row] for row in np.flatnonzero(holes)}
     if not lacking:
         return pool, ()
-    if incomplete == "refuse" or lacking & set(treated):
+    holed = [one for one in treated if one in lacking]
+    if holed:
+        gaps = listed(panel.gaps_of(holed))
+        raise EstimationError(f"the treated unit has gaps: {gaps}; fill them in, or drop these periods for all")
+    if incomplete == "refuse":
         raise EstimationError(
             f"the panel has gaps: {listed(panel.gaps())}; drop the period, name other donors, or pass "
             "incomplete='drop' to leave out incomplete donors"

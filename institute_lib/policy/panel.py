@@ -41,10 +41,15 @@ class Panel:
 
     def gaps(self) -> list[str]:
         """Units with the periods they lack, in words."""
-        missing, periods = np.isnan(self.wide()), self.periods
+        return self.gaps_of(self.units)
+
+    def gaps_of(self, units: Sequence[Any]) -> list[str]:
+        """Those of some units."""
+        missing, periods, wanted = np.isnan(self.wide()), self.periods, set(units)
         return [
             f"{self.units[row]} ({listed(self.calendar.labels(periods[missing[row]]))})"
             for row in np.flatnonzero(missing.any(axis=1))
+            if self.units[row] in wanted
         ]
 
 

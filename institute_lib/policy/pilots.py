@@ -102,6 +102,7 @@ def detectable_effect(
     alpha: float = LEVEL,
     method: Method = "synthetic_did",
     donors: Sequence[Any] | None = None,
+    incomplete: str = "refuse",
     draws: int = 2000,
     seed: int = 0,
 ) -> DetectableEffect:
@@ -109,6 +110,8 @@ def detectable_effect(
 
     The donors' placebos are what chance does; outcomes of the treated units after the start are not used. With several
     treated units their average is judged against averages of as many donors, drawn `draws` times with `seed`.
+
+    incomplete: as in `pilot`.
 
     Raises: as `pilot`; ParameterError for a power or alpha outside 0 to 1.
 
@@ -127,6 +130,7 @@ def detectable_effect(
         start=start,
         method=method,
         donors=donors,
+        incomplete=incomplete,
     )
     own = [fit_unit(row, design.donors, design.n_pre, method=method) for row in design.treated]
     found = ranks.Placebos(own[0], placebo_fits(design.donors, design.n_pre, method))

@@ -114,8 +114,30 @@ def test_gaps_name_unit_and_period_and_may_drop_the_donor_only_on_request(panel)
 
 def test_a_gap_of_the_treated_unit_is_never_dropped(panel):
     holed = panel[~((panel["district"] == "320613") & (panel["quarter"] == "2021Q3"))]
-    with pytest.raises(EstimationError, match=r"320613 \(2021Q3\)"):
+    with pytest.raises(EstimationError, match=r"the treated unit has gaps: 320613 \(2021Q3\); fill them in"):
         policy.pilot(holed, **PILOT, incomplete="drop")
+
+
+def test_what_a_gap_leaves_to_be_detected_is_said_on_request(panel):
+    holed = panel[~((panel["district"] == "320618") & (panel["quarter"] == "2021Q3"))]
+    design = {**NAMES, "treated_units": ["320613"], "start": "2023Q1"}
+    with pytest.raises(EstimationError, match=r"320618 \(2021Q3\).*incomplete='drop'"):
+        policy.detectable_effect(holed, **design)
+    found = policy.detectable_effect(holed, **design, incomplete="drop")
+    assert found.effect == policy.detectable_effect(panel[panel["district"] != "320618"], **design).effect
+    assert "320618 (2021Q3)" in found.warnings[0]
+
+
+def test_all_three_roads_name_a_missing_quarter_as_the_panel_writes_it(panel):
+    roads = policy.cross_check(panel[panel["quarter"] != "2021Q3"], **STAGGERED)
+    assert [one for one in roads.warnings if "no unit" in one] == ["no unit is observed in 2021Q3"]
+
+
+def test_more_covariates_than_units_to_compare_are_refused_in_words(panel):
+    few = panel[panel["district"].isin(["320611", "320614", "320617"])]
+    few = few.assign(size=few["district"].str[-1].astype(float))
+    with pytest.raises(EstimationError, match="covariates size: in some group"):
+        policy.staggered(few, **STAGGERED, covariates="size")
 
 
 def test_an_unbalanced_panel_is_estimated_with_a_warning_where_the_design_allows_it(panel):

@@ -8,15 +8,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, nearest
-from institute_lib.policy.aggregation import (
-    Cells,
-    critical,
-    event_estimates,
-    summaries,
-    two_sided_p,
-    with_bands,
-    with_interval,
-)
+from institute_lib.policy.aggregation import Cells, cell_table, event_estimates, summaries
 from institute_lib.policy.fixed_effects import (
     few_clusters_warning,
     few_treated_warning,
@@ -24,6 +16,7 @@ from institute_lib.policy.fixed_effects import (
     positive_weights,
 )
 from institute_lib.policy.imputable import imputable
+from institute_lib.policy.intervals import Noise, with_interval
 from institute_lib.policy.panel import Panel, constant_by_unit, covariate, listed, names_of
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
 from institute_lib.policy.starts import read_adoption, refuse_no_control
@@ -74,7 +67,8 @@ def staggered(
         EstimationError: units treated from the first period, nobody treated, nobody to compare with, fewer than two
             periods before every start.
 
-    Source: Callaway and Sant'Anna (2021), estimated by the package diff-diff; summaries as in `aggregation`.
+    Source: Callaway and Sant'Anna (2021), estimated by the package diff-diff; summaries as in `aggregation`, with
+    errors as published; pointwise intervals, p and bands after Welch (1947), as in `intervals`.
     """
     if control not in CONTROLS:
         raise ParameterError(f"control {control!r}: {nearest(control, CONTROLS)}")
@@ -85,10 +79,10 @@ def staggered(
     fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
     cells, heard = _cells(data, start, base="varying", **fields)
     universal, _ = _cells(data, start, base="universal", **fields)
-    aggregations, events = summaries(cells)
-    events = with_bands(events, events.attrs.pop("covariance"), cells.df, seed, noise=events.attrs.pop("noise"))
+    aggregations, events = summaries(cells, seed)
     aggregations["level"] = _levels(data, aggregations)
-    headline = aggregations.iloc[0]
+    att, influence = cells.overall()
+    se = float(aggregations["se"].iloc[0])
     return PolicyEffect(
         method="callaway_santanna",
         event_study=events,
@@ -100,12 +94,12 @@ def staggered(
         **_headline(
             data,
             start,
-            att=float(headline["estimate"]),
-            se=float(headline["se"]),
-            df=cells.df,
-            n_clusters=len(data.units) if cells.cluster is None else int(cells.cluster.max()) + 1,
+            att=att,
+            se=se,
+            noise=cells.noise(influence[:, None]),
+            n_clusters=cells.n_clusters,
         ),
-        warnings=(*data.warnings, *_warnings(data, start, cells), *no_error_warning(headline["se"]), *heard),
+        warnings=(*data.warnings, *_warnings(data, start, cells), *no_error_warning(se), *heard),
     )
 
 
@@ -143,7 +137,8 @@ def imputation(
         study = fitted.aggregate("event_study").to_dataframe()
     events = study.rename(columns={"event_time": "relative_period", "att": "estimate"})
     known = (events["relative_period"] >= 0) & np.isfinite(events["se"])
-    events = with_interval(events.loc[known, ["relative_period", "estimate", "se"]], np.inf)
+    events = events.loc[known, ["relative_period", "estimate", "se"]]
+    events = with_interval(events, Noise.student(events["se"].to_numpy(float), np.inf))
     if not np.isfinite([fitted.overall_att, fitted.overall_se]).all():
         raise EstimationError(
             "the effect is not identified: untreated outcomes do not determine what the covariates do; leave some out"
@@ -159,7 +154,7 @@ def imputation(
             start,
             att=float(fitted.overall_att),
             se=float(fitted.overall_se),
-            df=np.inf,
+            noise=Noise.student(np.array([float(fitted.overall_se)]), np.inf),
             n_clusters=n_clusters,
         ),
         warnings=(
@@ -273,11 +268,13 @@ def _said(heard: list) -> tuple[str, ...]:
     return (POOR_OVERLAP, *others) if overlap else tuple(others)
 
 
-def _headline(data: Panel, start: np.ndarray, *, att: float, se: float, df: float, n_clusters: int) -> dict[str, Any]:
+def _headline(
+    data: Panel, start: np.ndarray, *, att: float, se: float, noise: Noise, n_clusters: int
+) -> dict[str, Any]:
     """The fields that every estimator of a PolicyEffect shares."""
     n_treated = int(np.isfinite(start).sum())
-    p = two_sided_p(att, se, df)
-    half = critical(df) * se
+    p = float(noise.p_values(np.array([att]))[0])
+    half = float(noise.half_widths()[0])
     return {
         "att": att,
         "se": se,
@@ -293,16 +290,9 @@ def _headline(data: Panel, start: np.ndarray, *, att: float, se: float, df: floa
 
 
 def _group_time(data: Panel, cells: Cells) -> pd.DataFrame:
-    se = np.sqrt(np.diag(cells.covariance(cells.influence)))
-    table = pd.DataFrame(
-        {
-            "group": data.calendar.labels(cells.groups),
-            "period": data.calendar.labels(cells.periods),
-            "estimate": cells.estimates,
-            "se": se,
-        }
-    )
-    return with_interval(table, cells.df)
+    """Groups and periods as the panel writes them."""
+    table = cell_table(cells)
+    return table.assign(group=data.calendar.labels(cells.groups), period=data.calendar.labels(cells.periods))
 
 
 def _levels(data: Panel, table: pd.DataFrame) -> pd.Series:
@@ -319,7 +309,7 @@ def _levels(data: Panel, table: pd.DataFrame) -> pd.Series:
 
 def _warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
     notes = list(few_treated_warning(int(np.isfinite(start).sum()), len(start)))
-    notes += few_clusters_warning(len(start) if cells.cluster is None else int(cells.cluster.max()) + 1)
+    notes += few_clusters_warning(cells.n_clusters)
     holes = data.gaps()
     if holes:
         notes.append(

@@ -10,23 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from institute_lib.policy.results import LEVEL, EventEstimates
-
-DRAWS = 20_000
-
-
-@dataclass(frozen=True)
-class Noise:
-    """The share of each estimate's variance that comes from each group of units (groups by estimates), and the group's
-    degrees of freedom: a variance estimated from fifteen units is itself uncertain."""
-
-    shares: np.ndarray
-    df: np.ndarray
-
-    def draw(self, rng: np.random.Generator, draws: int) -> np.ndarray:
-        """Estimated over true variances, draws by estimates, each group's variance a χ² of its own."""
-        of_group = np.where(self.df > 0, rng.chisquare(np.maximum(self.df, 1), (draws, len(self.df))), 1.0)
-        return of_group / np.maximum(self.df, 1) @ self.shares
+from institute_lib.policy.intervals import Noise, errors_of, with_bands, with_interval
+from institute_lib.policy.results import EventEstimates
 
 
 @dataclass(frozen=True)
@@ -49,23 +34,38 @@ class Cells:
         """Of estimates with these influence functions (units by estimates)."""
         if self.cluster is None:
             return influence.T @ influence
-        sums = np.zeros((self.cluster.max() + 1, influence.shape[1]))
-        np.add.at(sums, self.cluster, influence)
+        sums = self._by_cluster(influence)
         sums -= sums.mean(axis=0)
         return sums.T @ sums * len(sums) / (len(sums) - 1)
 
-    @property
-    def df(self) -> float:
-        return np.inf if self.cluster is None else float(self.cluster.max())
+    def noise(self, influence: np.ndarray) -> Noise:
+        """How well the errors of estimates with these influence functions are known, by group of units.
 
-    def noise(self, influence: np.ndarray) -> "Noise | None":
-        """How the variance of estimates with these influence functions is made up; None with clusters."""
-        if self.cluster is not None:
-            return None
+        With clusters they are by group of clusters: those whose units all start together count as that group, and
+        those that mix groups, each a comparison in itself, as one group more.
+        """
         groups, code = np.unique(self.unit_group, return_inverse=True)
-        parts = np.zeros((len(groups), influence.shape[1]))
-        np.add.at(parts, code, influence**2)
-        return Noise(parts / parts.sum(axis=0).clip(np.finfo(float).tiny), np.bincount(code) - 1)
+        if self.cluster is None:
+            return Noise.welch(influence, code, self.mass)
+        lowest, highest = np.full(self.n_clusters, len(groups)), np.zeros(self.n_clusters, int)
+        np.minimum.at(lowest, self.cluster, code)
+        np.maximum.at(highest, self.cluster, code)
+        kind = np.where(lowest == highest, lowest, len(groups))
+        return Noise.welch(self._by_cluster(influence), kind, self._by_cluster(self.mass))
+
+    @property
+    def n_clusters(self) -> int:
+        return len(self.mass) if self.cluster is None else int(self.cluster.max()) + 1
+
+    def _by_cluster(self, values: np.ndarray) -> np.ndarray:
+        """Sums over the units of each cluster."""
+        sums = np.zeros((self.n_clusters, *values.shape[1:]))
+        np.add.at(sums, self.cluster, values)
+        return sums
+
+    def overall(self) -> tuple[float, np.ndarray]:
+        """The average over all treated unit-periods, and its influence function."""
+        return self.average(np.flatnonzero(self.periods >= self.groups))
 
     def group_mass(self, groups: np.ndarray) -> np.ndarray:
         """The share of all units' mass that lies in each of these groups."""
@@ -84,29 +84,15 @@ class Cells:
         return float(average), self.influence[:, chosen] @ (share / total) + of_sizes
 
 
-def critical(df: float) -> float:
-    """The two-sided 5 % point of Student's t; of the normal where df is infinite."""
-    from scipy.stats import t
-
-    return float(t.ppf(1 - LEVEL / 2, df))
-
-
-def two_sided_p(estimate: float, se: float, df: float) -> float:
-    from scipy.stats import t
-
-    return float(2 * t.sf(abs(estimate / se), df)) if se > 0 else float("nan")
-
-
-def summaries(cells: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All aggregations (kind, level, estimate, se, ci_low, ci_high), and the event study without its bands.
+def summaries(cells: Cells, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All aggregations (kind, level, estimate, se, ci_low, ci_high), and the event study with its bands.
 
     Kinds: "overall" (every treated unit-period alike), "dynamic", "group", "calendar"; level None is the average over
     the kind's levels, groups by their size, the others equally.
     """
     after = cells.periods >= cells.groups
-    since = cells.periods - cells.groups
-    rows: list[tuple] = [("overall", None, *cells.average(np.flatnonzero(after)))]
-    events = [(int(one), *cells.average(np.flatnonzero(since == one))) for one in np.unique(since)]
+    rows: list[tuple] = [("overall", None, *cells.overall())]
+    events = _events(cells)
     rows += _with_mean("dynamic", [one for one in events if one[0] >= 0])
     groups = np.unique(cells.groups[after])
     by_group = [(group, *_plain_mean(cells, after & (cells.groups == group))) for group in groups]
@@ -116,7 +102,7 @@ def summaries(cells: Cells) -> tuple[pd.DataFrame, pd.DataFrame]:
         for when in np.unique(cells.periods[after])
     ]
     rows += _with_mean("calendar", calendar)
-    return _table(cells, rows), _event_table(cells, events)
+    return _table(cells, rows), _event_table(cells, events, seed)
 
 
 def _plain_mean(cells: Cells, chosen: np.ndarray) -> tuple[float, np.ndarray]:
@@ -145,77 +131,40 @@ def _over_groups(cells: Cells, by_group: list[tuple]) -> tuple[float, np.ndarray
 
 
 def _table(cells: Cells, rows: list[tuple]) -> pd.DataFrame:
-    se = np.sqrt(np.diag(cells.covariance(np.column_stack([one[3] for one in rows]))))
     table = pd.DataFrame({"kind": [one[0] for one in rows], "level": [one[1] for one in rows]}, dtype=object)
     table["kind"] = table["kind"].astype(str)
-    return with_interval(table.assign(estimate=[one[2] for one in rows], se=se), cells.df)
+    table["estimate"] = [one[2] for one in rows]
+    return _with_errors(cells, table, np.column_stack([one[3] for one in rows]))
 
 
-def with_interval(table: pd.DataFrame, df: float) -> pd.DataFrame:
-    half = critical(df) * table["se"]
-    return table.assign(ci_low=table["estimate"] - half, ci_high=table["estimate"] + half)
+def _with_errors(cells: Cells, table: pd.DataFrame, influence: np.ndarray) -> pd.DataFrame:
+    """The table's estimates, which have these influence functions, with se, ci_low, ci_high."""
+    return with_interval(table.assign(se=errors_of(cells.covariance(influence))), cells.noise(influence))
 
 
-def _event_table(cells: Cells, events: list[tuple]) -> pd.DataFrame:
-    estimates = event_estimates(cells, events)
-    table = event_table(estimates, cells.df)
-    started = [np.isin(cells.unit_group, cells.groups[cells.periods - cells.groups == one]).sum() for one, *_ in events]
-    table = table.assign(n_treated=started)
-    noise = cells.noise(np.column_stack([one[2] for one in events]))
-    table.attrs.update(covariance=estimates.covariance, noise=noise)
-    return table
+def cell_table(cells: Cells) -> pd.DataFrame:
+    """group, period, estimate, se, ci_low, ci_high; groups and periods as integers."""
+    table = pd.DataFrame({"group": cells.groups, "period": cells.periods, "estimate": cells.estimates})
+    return _with_errors(cells, table, cells.influence)
 
 
-def event_table(study: EventEstimates, df: float) -> pd.DataFrame:
-    """relative_period, estimate, se, ci_low, ci_high."""
-    table = pd.DataFrame(
-        {"relative_period": study.relative, "estimate": study.estimates, "se": _errors(study.covariance)}
-    )
-    return with_interval(table, df)
+def _event_table(cells: Cells, events: list[tuple], seed: int) -> pd.DataFrame:
+    """relative_period, estimate, se, ci_low, ci_high, n_treated, band_low, band_high."""
+    relative, estimates, influence = zip(*events, strict=True)
+    covariance, noise = cells.covariance(np.column_stack(influence)), cells.noise(np.column_stack(influence))
+    since = cells.periods - cells.groups
+    treated = [np.isin(cells.unit_group, cells.groups[since == one]).sum() for one in relative]
+    table = pd.DataFrame({"relative_period": relative, "estimate": estimates, "se": errors_of(covariance)})
+    return with_bands(with_interval(table, noise).assign(n_treated=treated), covariance, noise, seed)
 
 
-def _errors(covariance: np.ndarray) -> np.ndarray:
-    """Standard errors; a variance that rounding has made negative is none."""
-    return np.sqrt(np.diag(covariance).clip(0))
-
-
-def with_bands(
-    table: pd.DataFrame, covariance: np.ndarray, df: float, seed: int = 0, *, noise: Noise | None = None
-) -> pd.DataFrame:
-    """The table with the bounds that hold for all its estimates at once."""
-    half = simultaneous_critical(covariance, df, seed, noise=noise) * table["se"]
-    return table.assign(band_low=table["estimate"] - half, band_high=table["estimate"] + half)
-
-
-def event_estimates(cells: Cells, events: list[tuple] | None = None) -> EventEstimates:
+def event_estimates(cells: Cells) -> EventEstimates:
     """The event study with the covariance of its estimates."""
-    if events is None:
-        since = cells.periods - cells.groups
-        events = [(int(one), *cells.average(np.flatnonzero(since == one))) for one in np.unique(since)]
-    influence = np.column_stack([one[2] for one in events])
-    return EventEstimates(
-        np.array([one[0] for one in events]), np.array([one[1] for one in events]), cells.covariance(influence)
-    )
+    relative, estimates, influence = zip(*_events(cells), strict=True)
+    return EventEstimates(np.array(relative), np.array(estimates), cells.covariance(np.column_stack(influence)))
 
 
-def simultaneous_critical(covariance: np.ndarray, df: float, seed: int, *, noise: Noise | None = None) -> float:
-    """The 95 % point of the largest absolute t among the estimates, never below the pointwise one.
-
-    Source: Montiel Olea and Plagborg-Møller (2019), the plug-in sup-t band, with draws from the estimates' own
-    covariance; the errors below the line are drawn too, by group of units as Welch (1947) has it, since the largest of
-    many ratios is often one whose error came out too small.
-    """
-    spread = _errors(covariance)
-    used = spread > 0
-    if not used.any():
-        return critical(df)
-    correlation = covariance[np.ix_(used, used)] / np.outer(spread[used], spread[used])
-    values, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(values.clip(0))
-    rng = np.random.default_rng(seed)
-    draws = np.abs(rng.standard_normal((DRAWS, len(values))) @ root.T)
-    if noise is not None:
-        draws /= np.sqrt(noise.draw(rng, DRAWS)[:, used].clip(np.finfo(float).tiny))
-    elif np.isfinite(df):
-        draws /= np.sqrt(rng.chisquare(df, DRAWS) / df)[:, None]
-    return max(float(np.quantile(draws.max(axis=1), 1 - LEVEL)), critical(df))
+def _events(cells: Cells) -> list[tuple[int, float, np.ndarray]]:
+    """Each period since the start, the average over groups there, and its influence function."""
+    since = cells.periods - cells.groups
+    return [(int(one), *cells.average(np.flatnonzero(since == one))) for one in np.unique(since)]

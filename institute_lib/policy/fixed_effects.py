@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
-from institute_lib.policy.aggregation import event_table, with_bands
 from institute_lib.policy.decomposition import decompose
+from institute_lib.policy.intervals import Noise, errors_of, with_bands, with_interval
 from institute_lib.policy.least_squares import Errors, LeastSquares, least_squares, without_two_way_effects
 from institute_lib.policy.panel import Panel, covariate, listed, names_of, read_panel
-from institute_lib.policy.results import FEW_TREATED, LEVEL, EventEstimates, PolicyEffect
+from institute_lib.policy.results import FEW_TREATED, EventEstimates, PolicyEffect
 
 EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
 CELL_COLUMNS = ("group", "period", "estimate", "se", "ci_low", "ci_high")
@@ -62,7 +62,8 @@ def two_way(
     further = {"covariates": covariates, "weights": weights, "cluster": cluster, "errors": errors}
     fit = _fit(data, data.rows[[f"x:{treated}"]].to_numpy(float), treated, **further)
     att, se = float(fit.coefficients[0]), float(fit.se[0])
-    half, p = _t_inference(att, se, fit.df)
+    noise = Noise.student(fit.se[:1], fit.df)
+    half, p = float(noise.half_widths()[0]), float(noise.p_values(fit.coefficients[:1])[0])
     n_treated = int(np.isfinite(start).sum())
     exact = not (repeated or weights or covariates or data.gaps())
     few = n_treated < FEW_TREATED
@@ -190,7 +191,11 @@ def _common_start_study(
 def _event_table(study: EventEstimates | None, df: float, n_treated: int) -> pd.DataFrame:
     if study is None:
         return pd.DataFrame(columns=list(EVENT_COLUMNS), dtype=float)
-    return with_bands(event_table(study, df).assign(n_treated=n_treated), study.covariance, df)[list(EVENT_COLUMNS)]
+    errors = errors_of(study.covariance)
+    noise = Noise.student(errors, df)
+    table = pd.DataFrame({"relative_period": study.relative, "estimate": study.estimates, "se": errors})
+    table = with_interval(table.assign(n_treated=n_treated), noise)
+    return with_bands(table, study.covariance, noise)[list(EVENT_COLUMNS)]
 
 
 def _fit(
@@ -235,14 +240,6 @@ def positive_weights(values: pd.Series, name: str) -> np.ndarray:
     if wrong.any():
         raise DataError(f"{name}: weights must be positive numbers, one is {values[wrong].iloc[:1].tolist()}")
     return weights / weights.max()
-
-
-def _t_inference(estimate: float, se: float, df: float) -> tuple[float, float]:
-    """Half the width of the 95 % interval, and the two-sided p, by Student's t."""
-    from scipy.stats import t
-
-    p = float(2 * t.sf(abs(estimate / se), df)) if se > 0 else float("nan")
-    return float(se * t.ppf(1 - LEVEL / 2, df)), p
 
 
 def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame:

@@ -30,8 +30,10 @@ class EventEstimates:
 class PolicyEffect(Result):
     """The effect of a policy on several units.
 
-    att: average effect on the treated. se, ci (95 %), cluster_p_value: from clustered errors. p_value: the headline,
-        missing where fewer than five units are treated, because clustered errors are then not to be trusted.
+    att: average effect on the treated. se: clustered error, as published packages compute it. ci (95 %),
+        cluster_p_value: with degrees of freedom for the size of the groups or clusters (see `intervals`), so that
+        ci is wider than att ± 1.96·se. p_value: the headline, missing where fewer than five units are treated, because
+        clustered errors are then not to be trusted.
     event_study: relative_period, estimate, se, ci_low, ci_high (pointwise), band_low, band_high (simultaneous over all
         periods), n_treated.
     group_time: group, period, estimate, se, ci_low, ci_high. aggregations: kind, level, estimate, se, ci_low, ci_high.

@@ -48,7 +48,8 @@ def measure(*, large: bool) -> list[Rate]:
 
 
 def adoption_draw(seed: int) -> tuple[bool, ...]:
-    """Which intervals hold the true average effect, and whether the bands hold all true effects by period."""
+    """Which intervals hold the true average effect, the true effect in the first treated period, and whether the bands
+    hold all true effects by period."""
     panel = demo.draw_panel(seed, units=UNITS, periods=PERIODS, cohorts=COHORTS)
     columns = {**NAMES, "treated_from": "treated_from"}
     found = policy.staggered(panel, **columns)
@@ -62,10 +63,18 @@ def adoption_draw(seed: int) -> tuple[bool, ...]:
     truth = panel.attrs["att"]
     return (
         *(one.ci[0] <= true <= one.ci[1] for one, true in ((found, truth), (weighted, size))),
+        _first_held(found.event_study, treated),
         _bands_hold(found.event_study, treated),
         beside.ci[0] <= truth <= beside.ci[1],
         simple.ci[0] <= EFFECT <= simple.ci[1],
     )
+
+
+def _first_held(study, treated) -> bool:
+    """Whether the pointwise interval of the first treated period holds its true mean effect."""
+    truth = treated.loc[treated["period"] == treated["treated_from"], "effect"].mean()
+    (first,) = study[study["relative_period"] == 0].itertuples()
+    return bool(first.ci_low <= truth <= first.ci_high)
 
 
 def _bands_hold(study, treated) -> bool:
@@ -77,7 +86,8 @@ def _bands_hold(study, treated) -> bool:
 
 def _adoption_rates(held: np.ndarray) -> Iterator[Rate]:
     shape = f"{UNITS} × {PERIODS}, effects that grow, noisier small units"
-    names = ("group-time effects", "group-time effects, weighted", "simultaneous bands", "imputation", "two-way")
+    names = ("group-time effects", "group-time effects, weighted", "first treated period", "simultaneous bands")
+    names += ("imputation", "two-way")
     for name, column in zip(names, held.T, strict=True):
         note = shape if name != "two-way" else shape.replace("effects that grow", "one effect")
         yield judged(f"{name}, 95 %", LEVEL, column, conservative=name == "imputation", note=note)

@@ -10,7 +10,6 @@ import statsmodels.formula.api as smf
 
 from institute_lib import policy
 from institute_lib.errors import DataError, EstimationError, ParameterError
-from institute_lib.policy.aggregation import Noise, critical, simultaneous_critical
 from institute_lib.policy.least_squares import without_two_way_effects
 
 NAMES = {"outcome": "y", "unit": "unit", "period": "period"}
@@ -256,20 +255,3 @@ def test_the_breakdown_is_said_in_words(effect):
     assert f"{table.attrs['breakdown']:.2f}" in policy.breakdown_words(table, "en")
     table.attrs["breakdown"] = 0.0
     assert "holds zero" in policy.breakdown_words(table, "en")
-
-
-def test_simultaneous_bands_allow_for_groups_so_small_that_their_own_variance_is_uncertain():
-    """Eight independent estimates, all from one group of sixteen: the exact band is that of a t with 15 degrees."""
-    covariance, shares = np.eye(8), np.ones((1, 8))
-    plain = simultaneous_critical(covariance, np.inf, 0)
-    of_sixteen = simultaneous_critical(covariance, np.inf, 0, noise=Noise(shares, np.array([15])))
-    assert of_sixteen == pytest.approx(simultaneous_critical(covariance, 15, 0), rel=0.02)
-    assert of_sixteen > plain > critical(np.inf)
-    of_many = simultaneous_critical(covariance, np.inf, 0, noise=Noise(shares, np.array([100_000])))
-    assert of_many == pytest.approx(plain, rel=0.02)
-
-
-def test_bands_of_small_groups_reach_further_in_units_of_their_errors():
-    studies = [policy.staggered(world(units), **NAMES, treated_from="start").event_study for units in (30, 300)]
-    few, many = (((one["band_high"] - one["estimate"]) / one["se"]).iloc[0] for one in studies)
-    assert few > many + 0.1

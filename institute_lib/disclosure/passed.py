@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from institute_lib.disclosure import show
 from institute_lib.disclosure.tables import check_columns, names_of
 from institute_lib.disclosure.types import SafeTable
 from institute_lib.disclosure.values import HIDDEN, MAKER
@@ -24,6 +25,7 @@ def exempt(
     demo: bool | None = None,
     units: Mapping[str, str] | None = None,
     labels: Mapping[str, str] | None = None,
+    measure: str = "number",
 ) -> SafeTable:
     """A table that needs no protection: a published fact, or one with no person behind a cell (stations, boundaries).
 
@@ -31,9 +33,10 @@ def exempt(
         frame: one row a cell, or any table. Columns that neither `rows`, `columns` nor `value` name are left out.
         reason: "published" (then `source` says where) or "not_personal".
         rows, value: by default the columns that are not numbers, and those that are.
+        measure: of a table of effects, "share" where the outcome is one: they read in percentage points.
 
     Raises:
-        ParameterError: an unknown reason or column.
+        ParameterError: an unknown reason, column or measure.
         DisclosureError: no source, or a column that identifies persons.
     """
     if reason not in REASONS:
@@ -66,7 +69,7 @@ def exempt(
         source=source,
         demo=bool(frame.attrs.get("source") == "demo" if demo is None else demo),
         reason=reason,
-        units=dict(units or {}),
+        units=show.effect_units(measure, "exempt") | dict(units or {}),
         labels=dict(labels or {}),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.disclosure import regressions
+from institute_lib.disclosure import regressions, show
 from institute_lib.disclosure.regressions import INTERCEPTS
 from institute_lib.disclosure.types import MAKER, SafeResult
 from institute_lib.errors import DisclosureError, ParameterError, nearest
@@ -48,7 +48,6 @@ ROWS = ("rows", "n_rows")
 EVENTS = ("events", "n_events")
 MODELS = ("hazard", "cox", "regression")
 EFFECTS = ("staggered", "pilot")
-MEASURES = ("number", "share")
 STEP = 0.25  # years between the points of a survival curve
 
 
@@ -77,7 +76,8 @@ def protect_result(
             the note that this was not checked.
         sizes: for models, the rows and events of each category (term, level, rows, events), reference included, where
             the result does not carry them itself in `levels`.
-        measure: for effects of policies, "share" where the outcome is one: its sentence speaks of percentage points.
+        measure: for effects of policies, "share" where the outcome is one: its sentence and its tables speak of
+            percentage points.
 
     Raises:
         ParameterError: a kind of result this room does not know, or a measure of something that has none.
@@ -90,8 +90,9 @@ def protect_result(
     kind = KINDS.get(type(result).__name__)
     if kind is None or not is_dataclass(result):
         raise ParameterError(f"protect_result: {type(result).__name__}: {nearest(type(result).__name__, KINDS)}")
-    if measure not in MEASURES or (measure != "number" and kind not in EFFECTS):
-        raise ParameterError(f"protect_result: measure {measure!r}: {' or '.join(MEASURES)}, for effects of policies")
+    units = show.effect_units(measure, "protect_result")
+    if units and kind not in EFFECTS:
+        raise ParameterError(f"protect_result: measure {measure!r} is for effects of policies alone; leave it out")
     hidden: tuple[tuple[str, str], ...] = ()
     if kind in MODELS:
         result, hidden = _without_small_terms(result, sizes, threshold)
@@ -111,6 +112,7 @@ def protect_result(
         source=source,
         demo=demo,
         names=dict(labels or {}),
+        units=units,
         facts={name: str(getattr(result, name)) for name in FACTS if getattr(result, name, None) is not None},
         unchecked=kind in EFFECTS and contributors is None,
         warnings=tuple(getattr(result, "warnings", ())),

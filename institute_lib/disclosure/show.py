@@ -19,6 +19,10 @@ MASK = "＊"
 SHARES = re.compile(r"(^|_)(share|rate|stay_rate|percent)$")
 QUARTERS = ("quarter", "period", "treated_from", "partial_quarter", "start", "group")
 PATHS = ("unit", "period")  # the keys of a result's paths of many units
+SIZES = ("att", "estimate", "gain", "gap", "se", "pre_rmspe", "detectable")
+SIZES += ("ci_low", "ci_high", "band_low", "band_high")
+LEVELS = ("observed", "counterfactual")
+MEASURES = ("number", "share")
 FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
@@ -70,12 +74,25 @@ def _area(code: str, language: str) -> str:
         return code
 
 
+def effect_units(measure: str, place: str) -> dict[str, str]:
+    """Column to unit in tables of effects: of a share its levels are shares, and effects percentage points.
+
+    Raises:
+        ParameterError: a measure other than "number" and "share".
+    """
+    if measure not in MEASURES:
+        raise ParameterError(f"{place}: measure {measure!r}: {' or '.join(MEASURES)}, for effects of policies")
+    return dict.fromkeys(SIZES, "points") | dict.fromkeys(LEVELS, "share") if measure == "share" else {}
+
+
 def number(value: object, unit: str, language: str) -> str:
-    """A figure in its unit; a dash when there is none."""
+    """A figure in its unit, "points" as a difference of shares without the word; a dash when there is none."""
     if value is None or pd.isna(value):
         return terms.MISSING[language]
     if unit == "share":
         return terms.percent(float(value), language)
+    if unit == "points":
+        return terms.number(100 * float(value), language, 1)
     if unit in ("count", "yuan"):
         return terms.number(float(value), language)
     if unit == "integer":
@@ -108,21 +125,21 @@ def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", fram
     result; others as they stand.
     """
     if isinstance(safe, SafeResult):
-        table, style = safe.tables[frame] if frame else safe.to_frame(), _Style(language, safe.names)
+        table, style = safe.tables[frame] if frame else safe.to_frame(), _Style(language, safe.names, safe.units)
         shown = pd.Series("shown", index=table.index)
         paths = tuple(table)[:2] == PATHS and len(table.columns) == 3
-        columns, rows = _wide(table, PATHS[:1], PATHS[1], shown, style) if paths else _long(table, style)
+        columns, rows, notes = _wide(table, PATHS[:1], PATHS[1], shown, style) if paths else _long(table, style)
     elif len(safe.columns) == 1 and len(safe.values) == 1:
         style = _Style(language, safe.labels, safe.units)
-        columns, rows = _wide(
+        columns, rows, notes = _wide(
             safe.data[[*safe.rows, *safe.columns, safe.value]], safe.rows, *safe.columns, safe.states, style
         )
     else:
         keys = (*safe.rows, *safe.columns)
-        style = _Style(language, safe.labels, {**safe.units, **dict.fromkeys(keys, "text")})
+        style = _Style(language, safe.labels, {**dict.fromkeys(keys, "text"), **safe.units})
         # In a row whose figures were judged one by one, the one that is not there is the hidden one.
         states = safe.states.mask((safe.states == "shown") & (safe.reasons != ""), "partly")
-        columns, rows = _long(safe.data[[*keys, *safe.values]], style, hidden=(safe.values, states))
+        columns, rows, notes = _long(safe.data[[*keys, *safe.values]], style, hidden=(safe.values, states))
     numeric = [column["numeric"] for column in columns]
     return {
         "caption": caption or safe.title,
@@ -130,7 +147,7 @@ def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", fram
         "rows": rows,
         "csv": [[csv_text(column["label"]) for column in columns]]
         + [[csv_cell(cell, kind) for cell, kind in zip(row, numeric, strict=True)] for row in rows],
-        "notes": list(safe.notes(language)),
+        "notes": [*notes, *safe.notes(language)],
         "source": safe.source,
         "demo": safe.demo,
         "figures": figures(safe, frame),
@@ -147,7 +164,7 @@ def figures(safe: SafeTable | SafeResult, frame: str | None = None) -> dict[str,
     if isinstance(safe, SafeResult):
         table = safe.tables[frame] if frame else safe.to_frame()
         values = [name for name in table if pd.api.types.is_numeric_dtype(table[name])]
-        states, method, units = ["shown"] * len(table), "result", {}
+        states, method, units = ["shown"] * len(table), "result", safe.units
     else:
         table, values, states, method, units = safe.data, list(safe.values), safe.states, safe.method, safe.units
     values = [name for name in values if pd.api.types.is_numeric_dtype(table[name])]
@@ -174,8 +191,10 @@ class _Style:
     labels: Mapping[str, str]
     units: Mapping[str, str] = field(default_factory=dict)
 
-    def label(self, name: str) -> str:
-        return label(name, self.language, self.labels)
+    def label(self, name: str, kind: str = "text") -> str:
+        """Its words, with the unit where the cells do not show it."""
+        words = label(name, self.language, self.labels)
+        return terms.text("disclosure.in_points", self.language, name=words) if kind == "points" else words
 
     def cell(self, name: str, value: object, kind: str, state: str = "shown") -> str:
         if state in ("primary", "secondary") or (state == "partly" and pd.isna(value)):
@@ -187,14 +206,16 @@ class _Style:
         return number(value, kind, self.language)
 
 
-Table = tuple[list[dict[str, Any]], list[list[str]]]
+Table = tuple[list[dict[str, Any]], list[list[str]], list[str]]  # columns, rows, and what must be said of them
 
 
 def _long(frame: pd.DataFrame, style: _Style, hidden: tuple[Sequence[str], pd.Series] | None = None) -> Table:
     """Rows in the frame's own order: keys in words, figures in their units; `hidden` says which values are gone."""
     values, states = hidden or ((), pd.Series("shown", index=frame.index))
     kinds = {name: unit(name, frame[name], style.units) for name in frame}
-    columns = [{"key": name, "label": style.label(name), "numeric": kind != "text"} for name, kind in kinds.items()]
+    columns = [
+        {"key": name, "label": style.label(name, kind), "numeric": kind != "text"} for name, kind in kinds.items()
+    ]
     rows = [
         [
             style.cell(name, value, kinds[name], state if name in values else "shown")
@@ -202,7 +223,7 @@ def _long(frame: pd.DataFrame, style: _Style, hidden: tuple[Sequence[str], pd.Se
         ]
         for record, state in zip(frame.itertuples(index=False, name=None), states, strict=True)
     ]
-    return columns, rows
+    return columns, rows, []
 
 
 def _wide(frame: pd.DataFrame, keys: Sequence[str], across: str, states: pd.Series, style: _Style) -> Table:
@@ -222,7 +243,7 @@ def _wide(frame: pd.DataFrame, keys: Sequence[str], across: str, states: pd.Seri
         + [line.get(head, terms.MISSING[style.language]) for head in heads]
         for record, line in cells.items()
     ]
-    return columns, rows
+    return columns, rows, [terms.text("disclosure.all_in_points", style.language)] if kind == "points" else []
 
 
 def csv_cell(text: str, numeric: bool) -> str:

@@ -40,7 +40,7 @@ class SafeTable:
         method: "suppress", "round" or "exempt"; `reason` says why exempt ("published" or "not_personal").
         source: where the figures come from, as the line under the table says it.
         demo: whether they come from the demo registers.
-        units: column to unit ("count", "share", "number", "yuan", "text"); what is not named is inferred.
+        units: column to unit ("count", "share", "points", "number", "yuan", "text"); what is not named is inferred.
         labels: column to its label, where the catalogues do not know it.
         reasons: why each row of `frame` is hidden, a key of `terms/disclosure.toml` without "reason_"; "" where shown.
         gap: how much more was hidden than the least possible, at most, as a share.
@@ -188,6 +188,7 @@ class SafeResult:
         numbers: name to number, e.g. "att", "ci_low", "n_units".
         hidden: what was taken out, as (place, what) pairs.
         names: column or category to its label, where the catalogues do not know it.
+        units: column to unit, as of a SafeTable.
         facts: what the result says of itself in words: "start", "treated_unit", "outcome", where it has them.
         unchecked: the persons behind each district and period were not given, so they were not checked.
     """
@@ -203,6 +204,7 @@ class SafeResult:
     source: str = ""
     demo: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     unchecked: bool = False
     warnings: tuple[str, ...] = ()

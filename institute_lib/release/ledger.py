@@ -26,7 +26,7 @@ ALIASES |= {"name": "indicator", "measure": "indicator", "number": "value"}
 COUNTS = re.compile(
     r"^(n|counts?|headcount|persons?|people|workers|heads|stock|employed|contributors|sat|rows)$|_count$"
 )
-STEPS = {"share": 0.001, "count": 1.0, "yuan": 1.0, "integer": 1.0}
+STEPS = {"share": 0.001, "points": 0.001, "count": 1.0, "yuan": 1.0, "integer": 1.0}
 BACK = {"_last_quarter": 1, "_last_year": 4}
 Figures = pd.DataFrame | SafeTable | Path | str | Iterable[Any] | None
 

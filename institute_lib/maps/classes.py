@@ -11,7 +11,7 @@ from institute_lib.errors import ParameterError, nearest
 # One hue, lightness falling evenly: the order of classes can be read in grey, and by any kind of colour vision.
 SEQUENCE = ("#eef3fa", "#c3d9ee", "#8fb9dc", "#5790c4", "#2a639f", "#0f3a6b")
 SCHEMES = {"fisher_jenks": "FisherJenks", "quantiles": "Quantiles", "equal": "EqualInterval"}
-STATES = ("hidden", "missing")
+STATES = ("highlight", "hidden", "missing", "outside")  # of regions without a figure, as a legend lists them
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Drawing maps: a safe table on boundaries, on cells, on tiles, or on boundaries quarter by quarter."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ def draw_coverage_map(
     scheme: str = "fisher_jenks",
     k: int = 5,
     shared: str = "",
+    highlight: Mapping[str, str] | None = None,
+    others: str = "",
     **where: str,
 ) -> Chart:
     """A choropleth of a safe table, with station points, class legend, direct labels and hover.
@@ -46,14 +49,17 @@ def draw_coverage_map(
         scheme, k: how classes are made, stated in the legend (see `classify`).
         shared: a key of the table over all of whose values the classes are made, so that the maps of one value each
             (before and after) can be compared.
+        highlight: regions without a row that stand out, code to what they are ({"320613": "the treated district"}).
+        others: what every other region without a row is ("not in the comparison pool"); else it is called missing.
         where: which rows, when the table has more keys: level="town", quarter="2024Q4".
 
     Raises:
         DisclosureError: `safe` is not a SafeTable.
-        ParameterError: an unknown figure, key or scheme.
+        ParameterError: an unknown figure, key or scheme; a highlighted region that has a row.
         DataError: a region without a shape, or several rows a region.
     """
-    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k, shared=shared)
+    apart = {"highlight": tuple((highlight or {}).items()), "others": others}
+    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k, shared=shared, **apart)
     return _chart(safe, compose(order, boundaries, stations, sites))
 
 
@@ -150,7 +156,7 @@ def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
     steps = []
     for drawing, quarter in zip(drawings, quarters, strict=True):
         style = {
-            "fillcolor": [fill(region.of, drawing) for region in drawing.regions] + without,
+            "fillcolor": [fill(region, drawing) for region in drawing.regions] + without,
             "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions] + without,
             "text": [markup(region.hover) for region in drawing.regions] + without,
             "marker.opacity": [None] * len(of_regions) + [opacity(mark) for mark in drawing.marks],

@@ -1,5 +1,6 @@
 """What a map shows, worked out once and drawn twice: as a plotly figure and as a static SVG."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,8 +11,8 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.charts.look import width
 from institute_lib.coverage import Located
-from institute_lib.errors import DataError
-from institute_lib.maps.classes import Classes
+from institute_lib.errors import DataError, ParameterError
+from institute_lib.maps.classes import STATES, Classes
 from institute_lib.maps.labels import Label, clear_place, place_labels
 from institute_lib.maps.marks import Mark, marks_of
 from institute_lib.maps.order import Order
@@ -87,6 +88,7 @@ def compose(
     strange = set(cells["code"]) - set(shapes["code"])
     if strange:
         raise DataError(f"no shape for {', '.join(sorted(strange))}; the boundaries have {', '.join(shapes['code'])}")
+    _check_highlight(order, cells, shapes)
     classes, language = order.classes(), order.language
     shapes = in_map_metres(shapes)
     shapes = to_screen(shapes, FINEST * _metres_a_pixel(shapes))
@@ -117,6 +119,16 @@ def compose(
         approval=terms.text("maps.approval", language, number=approval) if approval else "",
         notes=_notes(shapes, stations, language),
     )
+
+
+def _check_highlight(order: Order, cells: pd.DataFrame, shapes: "gpd.GeoDataFrame") -> None:
+    for code, words in order.highlight:
+        if code not in set(shapes["code"]):
+            raise DataError(f"highlight {code!r} ({words}): no shape; the boundaries have {', '.join(shapes['code'])}")
+        if code in set(cells["code"]):
+            raise ParameterError(
+                f"highlight {code!r} ({words}): it has a row of its own; highlight regions without one"
+            )
 
 
 def _labels(regions: tuple[Region, ...], marks: tuple[Mark, ...], scale: float) -> tuple[Label, ...]:
@@ -173,15 +185,25 @@ class _States:
         self.labels = {figure: order.label(figure) for figure in order.safe.values}
 
     def __call__(self, code: str, name: str) -> dict:
-        row, of = self.rows.get(code, ({"status": "missing"}, -1))
-        hidden_or_missing = {"primary": "hidden", "secondary": "hidden", "missing": "missing"}
-        state = hidden_or_missing.get(row["status"], "shown" if of >= 0 else "missing")
+        row, of = self.rows.get(code, ({"status": self._without_row(code)}, -1))
+        without = {"primary": "hidden", "secondary": "hidden"} | {one: one for one in STATES}
+        state = without.get(row["status"], "shown" if of >= 0 else "missing")
         if state != "shown":
-            short, long = (terms.text(f"maps.{key}", self.order.language) for key in (f"{state}_short", state))
+            long = _words(self.order, state, code)
+            short = long if state == "highlight" else terms.text(f"maps.{state}_short", self.order.language)
             return {"of": -1, "state": state, "shown": short, "hover": f"{name}\n{long}"}
         figures = [f"{label} {self.order.figure_text(row[key], key)}" for key, label in self.labels.items()]
         shown = self.order.figure_text(row[self.order.value])
         return {"of": of, "state": state, "shown": shown, "hover": "\n".join([name, *figures])}
+
+    def _without_row(self, code: str) -> str:
+        return "highlight" if code in dict(self.order.highlight) else "outside" if self.order.others else "missing"
+
+
+def _words(order: Order, state: str, code: str) -> str:
+    """What a region without a figure is."""
+    own = {"highlight": dict(order.highlight).get(code), "outside": order.others}
+    return own[state] if state in own else terms.text(f"maps.{state}", order.language)
 
 
 def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark, ...], quarter: str) -> Drawing:
@@ -206,16 +228,25 @@ def with_one_legend(drawings: list[Drawing], order: Order) -> list[Drawing]:
 
 def _alt(order: Order, cells: pd.DataFrame, regions: tuple[Region, ...]) -> str:
     shown = [region for region in regions if region.state == "shown"]
-    language, without = order.language, len(regions) - len(shown)
+    language = order.language
     if not shown:
         return terms.text("maps.alt_empty", language, title=order.heading, regions=len(regions))
     figures = cells.set_index("code")[order.value]
     low, high = (pick(shown, key=lambda region: figures[region.code]) for pick in (min, max))
-    words = {"title": order.heading, "regions": len(regions), "without": without}
+    words = {"title": order.heading, "regions": len(regions), "rest": _rest(order, regions)}
     if figures[low.code] == figures[high.code]:
         return terms.text("maps.alt_same", language, value=high.shown, **words)
     ends = {"high": high.name, "high_value": high.shown, "low": low.name, "low_value": low.shown}
     return terms.text("maps.alt", language, **words, **ends)
+
+
+def _rest(order: Order, regions: tuple[Region, ...]) -> str:
+    """How many regions have no figure, or what they are."""
+    states = _states(order, regions)
+    if order.others and states:
+        return terms.text("maps.alt_and", order.language).join(_counted(order, *one[1:]) for one in states)
+    without = sum(size for _, _, size in states)
+    return terms.text("maps.alt_without", order.language, without=without)
 
 
 def _method(classes: Classes, language: str) -> str:
@@ -224,10 +255,11 @@ def _method(classes: Classes, language: str) -> str:
 
 
 def _legend(order: Order, classes: Classes, regions: tuple[Region, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple(
-        (key, terms.text("maps.class", order.language, range=words, size=size))
-        for key, words, size in _entries(order, classes, regions)
-    )
+    return tuple((key, _counted(order, words, size)) for key, words, size in _entries(order, classes, regions))
+
+
+def _counted(order: Order, words: str, size: int) -> str:
+    return terms.text("maps.class", order.language, range=words, size=size)
 
 
 def _entries(order: Order, classes: Classes, regions: Sequence[Region]) -> list[tuple[str, str, int]]:
@@ -235,9 +267,15 @@ def _entries(order: Order, classes: Classes, regions: Sequence[Region]) -> list[
     entries = []
     for colour, (low, high), size in zip(classes.colours, classes.ranges, classes.sizes, strict=True):
         entries.append((colour, " – ".join(dict.fromkeys((order.figure_text(low), order.figure_text(high)))), size))
-    for state in ("hidden", "missing"):
-        size = sum(region.state == state for region in regions)
-        entries += [(state, terms.text(f"maps.{state}", order.language), size)] if size else []
+    return [*entries, *_states(order, regions)]
+
+
+def _states(order: Order, regions: Sequence[Region]) -> list[tuple[str, str, int]]:
+    """State, words and number of regions of each that occurs."""
+    entries = []
+    for state in STATES:
+        words = Counter(_words(order, state, region.code) for region in regions if region.state == state)
+        entries += [(state, one, size) for one, size in words.items()]
     return entries
 
 

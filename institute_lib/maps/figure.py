@@ -14,7 +14,7 @@ from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
 from institute_lib.maps.labels import Label
 from institute_lib.maps.marks import STYLES, Mark
 
-HATCH = {"hidden": "x", "missing": "/"}
+HATCH = {"hidden": "x", "missing": "/", "outside": "\\", "highlight": "-"}
 EDGE = "#4d4d4d"
 STAMP_COLOUR = "#b3261e"
 HEAD, FOOT = 52, 64
@@ -61,9 +61,19 @@ def _share(template: dict, drawing: Drawing) -> None:
     template["data"] = {"scatter": [{"line": OUTLINE}]}
 
 
-def fill(of: int, drawing: Drawing) -> str:
-    """The fill colour of a class; of regions without one, the hatch's ground."""
-    return drawing.classes.colours[of] if of >= 0 else "#ffffff"
+def fill(region: Region, drawing: Drawing) -> str:
+    """The fill colour of a region's class; without one, the hatch's ground."""
+    return drawing.classes.colours[region.of] if region.of >= 0 else ground(region.state)
+
+
+def ground(state: str) -> str:
+    """What lies under the hatch of a state."""
+    return look.ORANGE if state == "highlight" else "#ffffff"
+
+
+def stroke(state: str) -> str:
+    """The colour of a state's hatch: a copier keeps the lines where it loses the colour."""
+    return "#ffffff" if state == "highlight" else STATE_COLOUR
 
 
 def opacity(mark: Mark) -> float | list[int]:
@@ -78,7 +88,8 @@ def markup(text: str) -> str:
 
 def hatch(state: str) -> dict:
     """The pattern over a region whose figure is hidden or missing; of any other region, none."""
-    return {"shape": HATCH.get(state, ""), "fgcolor": STATE_COLOUR, "size": 7}
+    under = {"bgcolor": ground(state)} if state == "highlight" else {}
+    return {"shape": HATCH.get(state, ""), "fgcolor": stroke(state), "size": 7} | under
 
 
 def _region(region: Region, drawing: Drawing) -> dict:
@@ -90,7 +101,7 @@ def _region(region: Region, drawing: Drawing) -> dict:
         "y": line[:, 1],
         "mode": "lines",
         "fill": "toself",
-        "fillcolor": fill(region.of, drawing),
+        "fillcolor": fill(region, drawing),
         "hoveron": "fills",
         "hoverinfo": "text",
         "text": markup(region.hover),
@@ -105,9 +116,9 @@ def _legend(drawing: Drawing) -> list[dict]:
     entries = []
     for key, words in drawing.legend:
         known = key.startswith("#")
-        swatch = {"color": key if known else "#ffffff", "line": OUTLINE}
+        swatch = {"color": key if known else ground(key), "line": OUTLINE}
         if not known:
-            swatch["pattern"] = {"shape": HATCH[key], "fgcolor": STATE_COLOUR, "size": 5}
+            swatch["pattern"] = hatch(key) | {"size": 5}
         entry = {"type": "bar", "x": [None], "y": [None], "marker": swatch, "name": markup(words)}
         entries.append(entry | {"hoverinfo": "skip"})
     return entries

@@ -15,6 +15,7 @@ class Order:
     """What to draw: the figure `value` of `safe` where `where` holds, in one language, with stated classes.
 
     `shared`: a key over all of whose values the classes are made, so that maps of one value each can be compared.
+    `highlight`: region and what it is; `others`: what further regions are of which the table says nothing.
     """
 
     safe: SafeTable
@@ -25,6 +26,8 @@ class Order:
     scheme: str
     k: int
     shared: str = ""
+    highlight: tuple[tuple[str, str], ...] = ()
+    others: str = ""
 
     def cells(self) -> pd.DataFrame:
         """The safe table's rows that the map shows, with key and status.

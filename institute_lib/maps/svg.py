@@ -10,8 +10,8 @@ from hashlib import sha256
 import numpy as np
 
 from institute_lib import terms
-from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
-from institute_lib.maps.figure import EDGE, STAMP_COLOUR, fill
+from institute_lib.maps.drawing import Drawing, Region, stamp_size
+from institute_lib.maps.figure import EDGE, HATCH, STAMP_COLOUR, fill, ground, stroke
 from institute_lib.maps.marks import ROUND, SITE, STYLES
 
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
@@ -68,8 +68,8 @@ def _region(region: Region, drawing: Drawing, scale: _Scale) -> str:
     outline = [np.column_stack(scale(ring[:, 0], ring[:, 1])) for ring in region.rings]
     path = "".join(f"{trail(ring[:-1])}Z" for ring in outline)
     hover = escape(region.hover).replace("\n", "&#10;")
-    ground = f'<path class="region" d="{path}" fill="{fill(region.of, drawing)}">'
-    return f"{ground}<title>{hover}</title></path>" + (hatch(outline, region.state) if region.of < 0 else "")
+    shape = f'<path class="region" d="{path}" fill="{fill(region, drawing)}">'
+    return f"{shape}<title>{hover}</title></path>" + (hatch(outline, region.state) if region.of < 0 else "")
 
 
 def trail(places: np.ndarray) -> str:
@@ -88,21 +88,24 @@ def _steps(places: np.ndarray) -> list[str]:
 
 
 def hatch(outline: list[np.ndarray], state: str) -> str:
-    """Slanting lines cut to a shape, crossed where figures are hidden, to be drawn `IN_TENTHS`: lines, for a page that
-    takes the picture in lets no pattern through."""
+    """The lines of a state cut to a shape, to be drawn `IN_TENTHS`: lines, for a page that takes the picture in lets no
+    pattern through."""
     import shapely
 
     shape = shapely.build_area(shapely.multilinestrings([shapely.linestrings(ring) for ring in outline]))
     left, top, right, bottom = shape.bounds
     high = bottom - top
     starts = np.arange(left - high, right, HATCH_STEP)
-    lines = [[(x, bottom), (x + high, top)] for x in starts]
-    if state == "hidden":
-        lines += [[(x, top), (x + high, bottom)] for x in starts]
+    ways = {
+        "/": [[(x, bottom), (x + high, top)] for x in starts],
+        "\\": [[(x, top), (x + high, bottom)] for x in starts],
+        "-": [[(left, y), (right, y)] for y in np.arange(top + HATCH_STEP / 2, bottom, HATCH_STEP)],
+    }
+    lines = ways["/"] + ways["\\"] if HATCH[state] == "x" else ways[HATCH[state]]
     cut = shapely.get_parts(shapely.intersection(shapely.linestrings(lines), shape))
     ends = [shapely.get_coordinates(part) for part in cut if part.geom_type == "LineString" and part.length > 1]
     path = "".join(trail(end[[0, -1]]) for end in ends)
-    return f'<path class="hatch" d="{path}" fill="none" stroke="{STATE_COLOUR}" stroke-width="12"/>' if path else ""
+    return f'<path class="hatch" d="{path}" fill="none" stroke="{stroke(state)}" stroke-width="12"/>' if path else ""
 
 
 def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
@@ -173,7 +176,7 @@ def _legend(drawing: Drawing) -> list[str]:
     ]
     top += LINE * len(lines) - 6
     for key, words in drawing.legend:
-        paint = key if key.startswith("#") else "#ffffff"
+        paint = key if key.startswith("#") else ground(key)
         drawn.append(f'<rect x="{left}" y="{top}" width="18" height="13" fill="{paint}" stroke="{EDGE}"/>')
         if not key.startswith("#"):
             box = [(left, top), (left + 18, top), (left + 18, top + 13), (left, top + 13), (left, top)]

@@ -155,6 +155,27 @@ def test_a_region_without_a_row_is_missing_and_a_row_without_a_shape_is_refused(
         maps.draw_coverage_map(safe(), boundaries=boundaries(codes=CODES[:2]))
 
 
+def test_regions_without_a_row_are_called_what_they_are():
+    """The treated district and those outside the comparison pool are not missing: nobody expected a figure of them."""
+    codes = (*CODES, "320623")
+    table = safe((0.1, None), CODES[:2])
+    apart = {"highlight": {"320614": "试点单位"}, "others": "不在对照池"}
+    chart = maps.draw_coverage_map(table, boundaries=boundaries(codes=codes), **apart)
+    assert [trace.fillpattern.shape for trace in regions_of(chart)] == [None, "/", "-", "\\"]
+    assert [trace.text.split("<br>")[-1] for trace in regions_of(chart)[2:]] == ["试点单位", "不在对照池"]
+    legend = [words for words in texts_of(chart.svg) if words.endswith("（1个）")][1:]
+    assert legend == ["试点单位（1个）", "未报送或无数据（1个）", "不在对照池（1个）"]
+    fills = [path.get("fill") for path in ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='region']")]
+    assert chart.alt.endswith("试点单位（1个）、未报送或无数据（1个）、不在对照池（1个）。")
+    assert len(set(fills)) == 3  # a class, the highlighted region, and white under the hatch of the others
+
+
+def test_what_cannot_be_highlighted_is_refused_by_name():
+    for code, kind, said in (("320612", ParameterError, "row of its own"), ("320509", DataError, "no shape")):
+        with pytest.raises(kind, match=rf"highlight '{code}' \(treated\): .*{said}"):
+            maps.draw_coverage_map(safe(), boundaries=boundaries(), highlight={code: "treated"})
+
+
 def test_rows_are_chosen_by_key_and_an_ambiguous_map_is_refused():
     table = safe((*SHARES, 0.1, 0.2, 0.3), CODES * 2, level=["town"] * 3 + ["village"] * 3)
     chart = maps.draw_coverage_map(table, boundaries=boundaries(), level="village")

@@ -16,6 +16,7 @@ import pandas as pd
 from institute_lib.policy.results import LEVEL
 
 DRAWS = 20_000
+ROUNDING = 1e-12
 MANY = 1e9  # degrees of freedom that are as good as infinitely many
 
 
@@ -41,16 +42,22 @@ class Noise:
         """Of estimates with these influence functions, each group with a variance of its own.
 
         Args:
-            influence: units by estimates, squares summing to the variances; 0 where a unit has no part in an estimate.
+            influence: units by estimates, squares summing to the variances. What a group's units have in common in it
+                (that the groups' sizes are drawn too) is taken as known; a unit with no more than that has no part in
+                the estimate.
             group: each unit's, as a code. mass: each unit's weight, to which its variance is taken to be inverse, so
                 that unequal units count as Kish's effective number of equal ones (1965, Survey sampling, 11.7).
         """
         order = np.argsort(group, kind="stable")
-        first = np.unique(group[order], return_index=True)[1]
-        influence, mass = influence[order], np.where(influence[order] != 0, mass[order, None], 0.0)
-        squares = np.add.reduceat(mass**2, first).clip(np.finfo(float).tiny)
-        df = np.maximum(np.add.reduceat(mass, first) ** 2 / squares - 1, 1)
-        return cls(np.add.reduceat(influence**2, first) * (df + 1) / df, df)
+        first, code = np.unique(group[order], return_index=True, return_inverse=True)[1:]
+        influence, mass = influence[order], mass[order, None]
+        own = influence - mass * (np.add.reduceat(influence, first) / np.add.reduceat(mass, first))[code]
+        seen = np.where(np.abs(own) > ROUNDING * np.abs(influence).max(axis=0), mass, 0.0)
+        squares = np.add.reduceat(seen**2, first).clip(np.finfo(float).tiny)
+        df = np.maximum(np.add.reduceat(seen, first) ** 2 / squares - 1, 1)
+        within = np.add.reduceat(own**2, first)
+        common = ((influence**2).sum(axis=0) - within.sum(axis=0)).clip(0)
+        return cls(np.vstack([within * (df + 1) / df, common]), np.vstack([df, np.full_like(common, MANY)]))
 
     @property
     def errors(self) -> np.ndarray:

@@ -10,8 +10,9 @@ from institute_lib.errors import DataError, EstimationError, ParameterError, nea
 from institute_lib.policy.decomposition import decompose
 from institute_lib.policy.intervals import Noise, errors_of, with_bands, with_interval
 from institute_lib.policy.least_squares import Errors, LeastSquares, least_squares, without_two_way_effects
-from institute_lib.policy.panel import Panel, covariate, listed, names_of, read_panel
+from institute_lib.policy.panel import Panel, covariate, names_of, read_panel
 from institute_lib.policy.results import FEW_TREATED, EventEstimates, PolicyEffect
+from institute_lib.policy.starts import switched_on
 
 EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
 CELL_COLUMNS = ("group", "period", "estimate", "se", "ci_low", "ci_high")
@@ -58,7 +59,7 @@ def two_way(
     covariates = names_of(covariates)
     required = [treated, *covariates, *([weights] if weights else []), *([cluster] if cluster else [])]
     data = read_panel(panel, outcome=outcome, unit=unit, period=period, required=required, repeated=repeated)
-    start = _starts(data, treated)
+    start = switched_on(data, treated)
     further = {"covariates": covariates, "weights": weights, "cluster": cluster, "errors": errors}
     fit = _fit(data, data.rows[[f"x:{treated}"]].to_numpy(float), treated, **further)
     att, se = float(fit.coefficients[0]), float(fit.se[0])
@@ -122,52 +123,6 @@ def no_error_warning(se: float) -> tuple[str, ...]:
         "the standard error is zero: units that are compared change exactly alike, so nothing shows what chance does; "
         "no p is given, and the interval has no width",
     )
-
-
-def _starts(data: Panel, treated: str) -> np.ndarray:
-    """For each unit the first treated period, infinite if never; the treatment must be absorbing."""
-    column = f"x:{treated}"
-    values = pd.to_numeric(data.rows[column], errors="coerce").to_numpy(float)
-    if not np.isin(values, (0, 1)).all():
-        wrong = data.rows[column][~np.isin(values, (0, 1))].iloc[0]
-        raise DataError(f"{treated}: {wrong!r} is neither 0 nor 1")
-    data.rows[column] = values
-    cells = data.rows.groupby(["unit", "period"])[column].agg(["min", "max"]).reset_index()
-    mixed = cells[cells["min"] != cells["max"]]
-    if len(mixed):
-        raise EstimationError(
-            f"{treated} differs among rows of one unit and period: {listed(data.units[one] for one in mixed['unit'])}"
-        )
-    off = cells["min"].diff().lt(0) & cells["unit"].eq(cells["unit"].shift())
-    if off.any():
-        places = [
-            f"{data.units[one]} in {data.calendar.label(when)}"
-            for one, when in cells.loc[off, ["unit", "period"]].itertuples(index=False)
-        ]
-        raise EstimationError(
-            f"{treated} switches off ({listed(places)}): the effect of a policy that ends is not one "
-            "number; shorten the window or leave these units out"
-        )
-    start = np.full(len(data.units), np.inf)
-    first = cells[cells["min"] == 1].groupby("unit")["period"].min()
-    start[first.index] = first.to_numpy(float)
-    refuse_no_contrast(data, start, treated)
-    return start
-
-
-def refuse_no_contrast(data: Panel, start: np.ndarray, name: str) -> None:
-    """Raise if some units are treated from the panel's first period, or nobody is treated within it."""
-    early = np.flatnonzero(start <= data.periods[0])
-    if len(early):
-        raise EstimationError(
-            f"treated from the first period of the panel ({data.calendar.label(data.periods[0])}): "
-            f"{listed(data.units[one] for one in early)}; nothing shows how they were before, leave them out"
-        )
-    if not np.isfinite(start).any():
-        raise EstimationError(
-            f"{name}: no unit is treated within the panel, which runs from "
-            f"{data.calendar.label(data.periods[0])} to {data.calendar.label(data.periods[-1])}"
-        )
 
 
 def _common_start_study(

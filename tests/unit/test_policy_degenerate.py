@@ -185,7 +185,7 @@ def adopters(first, starts, never=None):
 @pytest.mark.parametrize("call", [policy.staggered, policy.imputation, policy.cross_check])
 def test_a_panel_that_begins_at_zero_does_not_take_zero_for_never(call):
     for never in (0, None):
-        with pytest.raises(EstimationError, match=r"0 is the first period of the panel.*missing"):
+        with pytest.raises(EstimationError, match=r"first period of the panel \(0\): .*leave start missing"):
             call(adopters(0, [0, 4] if never is None else [4, 5], never), **NAMES, treated_from="start")
 
 

@@ -9,15 +9,11 @@ import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, nearest
 from institute_lib.policy.aggregation import Cells, cell_table, event_estimates, summaries
-from institute_lib.policy.fixed_effects import (
-    few_clusters_warning,
-    few_treated_warning,
-    no_error_warning,
-    positive_weights,
-)
+from institute_lib.policy.diffdiff import fitted_by, frame_of, group_time, said
+from institute_lib.policy.fixed_effects import few_clusters_warning, few_treated_warning, no_error_warning
 from institute_lib.policy.imputable import imputable
 from institute_lib.policy.intervals import Noise, with_interval
-from institute_lib.policy.panel import Panel, constant_by_unit, covariate, listed, names_of
+from institute_lib.policy.panel import Panel, listed, names_of
 from institute_lib.policy.results import FEW_TREATED, PolicyEffect
 from institute_lib.policy.starts import read_adoption, refuse_no_control
 from institute_lib.sharing import once_a_run
@@ -25,13 +21,6 @@ from institute_lib.sharing import once_a_run
 CONTROLS = ("not_yet_treated", "never_treated")
 Control = Literal["not_yet_treated", "never_treated"]
 SMALL_GROUP = 5
-POOR_OVERLAP = (
-    "in some groups the covariates all but decide who is treated (poor overlap): there the estimates lean on the "
-    "outcome regression; use fewer covariates, or compare with the estimate without them"
-)
-NO_THRESHOLD = 1e-9  # small groups are warned of here, not refused there
-GAPS = "Unbalanced panel detected"  # said here in this library's words
-OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
 
 
 @once_a_run
@@ -77,8 +66,8 @@ def staggered(
     data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
     refuse_no_control(data, start, control)
     fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
-    cells, heard = _cells(data, start, base="varying", **fields)
-    universal, _ = _cells(data, start, base="universal", **fields)
+    cells, heard = group_time(data, start, base="varying", **fields)
+    universal, _ = group_time(data, start, base="universal", **fields)
     aggregations, events = summaries(cells, seed)
     aggregations["level"] = _levels(data, aggregations)
     att, influence = cells.overall()
@@ -128,12 +117,12 @@ def imputation(
     data, start = imputable(data, start)
     from diff_diff import ImputationDiD
 
-    frame = _for_diff_diff(data, start, covariates, None, cluster)
+    frame = frame_of(data, start, covariates, None, cluster)
     n_clusters = frame["cluster"].nunique() if cluster else len(data.units)
     estimator = ImputationDiD(cluster="cluster" if cluster else None)
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
-        fitted = _fitted(estimator, frame, covariates)
+        fitted = fitted_by(estimator, frame, covariates)
         study = fitted.aggregate("event_study").to_dataframe()
     events = study.rename(columns={"event_time": "relative_period", "att": "estimate"})
     known = (events["relative_period"] >= 0) & np.isfinite(events["se"])
@@ -161,111 +150,9 @@ def imputation(
             *data.warnings,
             *few_treated_warning(int(np.isfinite(start).sum()), len(start)),
             *few_clusters_warning(n_clusters),
-            *_said(heard),
+            *said(heard),
         ),
     )
-
-
-def _for_diff_diff(
-    data: Panel, start: np.ndarray, covariates: Sequence[str], weights: str | None, cluster: str | None
-) -> pd.DataFrame:
-    """The rows under names of our own, so that no caller's column can collide; periods from 1, since 0 says never."""
-    rows, origin = data.rows, data.periods[0] - 1
-    frame = rows[["unit", "period", "outcome"]].assign(period=rows["period"] - origin)
-    frame["start"] = np.where(np.isfinite(start), start - origin, 0)[rows["unit"]].astype(int)
-    names = [f"covariate_{place}" for place, _ in enumerate(covariates)]
-    for name, given in zip(names, covariates, strict=True):
-        frame[name] = covariate(rows[f"x:{given}"], given)
-        if frame[name].min() == frame[name].max():
-            raise EstimationError(f"{given}: a covariate that never varies adjusts for nothing; leave it out")
-    if weights:
-        by_unit = constant_by_unit(data, weights, meaning="a weight must be one number a unit")
-        mass = positive_weights(by_unit, weights)[rows["unit"]]
-        frame["weight"] = mass / mass.mean()
-    if cluster:
-        by_unit = constant_by_unit(data, cluster, meaning="a unit must lie in one cluster")
-        codes = pd.factorize(by_unit)[0]
-        if codes.max() < 1:
-            raise EstimationError(f"{cluster}: clustered errors need at least two clusters, there is one")
-        frame["cluster"] = codes[rows["unit"]]
-    return frame
-
-
-def _cells(
-    data: Panel,
-    start: np.ndarray,
-    *,
-    base: str,
-    control: str,
-    covariates: Sequence[str],
-    weights: str | None,
-    cluster: str | None,
-) -> tuple[Cells, tuple[str, ...]]:
-    """Group-time effects with the units' influence on them, and what diff-diff warned of."""
-    from diff_diff import CallawaySantAnna, SurveyDesign
-
-    frame = _for_diff_diff(data, start, covariates, weights, cluster)
-    design = {"survey_design": SurveyDesign(weights="weight")} if weights else {}
-    estimator = CallawaySantAnna(
-        control_group=control, base_period=base, rank_deficient_action="error", epv_threshold=NO_THRESHOLD
-    )
-    with python_warnings.catch_warnings(record=True) as heard:
-        python_warnings.simplefilter("always")
-        fitted = _fitted(estimator, frame, covariates, **design)
-    effects, origin = fitted.group_time_effects, data.periods[0] - 1
-    influence = fitted._aggregation_kit.influence
-    found = [cell for cell in effects if cell in influence and np.isfinite(effects[cell]["effect"])]
-    if not any(when >= group for group, when in found):
-        raise EstimationError("no group can be compared with anybody after its start")
-    matrix = np.zeros((len(data.units), len(found)))
-    for place, cell in enumerate(found):
-        for side in ("treated", "control"):
-            matrix[influence[cell][f"{side}_idx"], place] += influence[cell][f"{side}_inf"]
-    first = frame.drop_duplicates("unit").sort_values("unit")
-    return (
-        Cells(
-            groups=np.array([group for group, _ in found], float) + origin,
-            periods=np.array([when for _, when in found], float) + origin,
-            estimates=np.array([effects[cell]["effect"] for cell in found], float),
-            influence=matrix,
-            unit_group=start,
-            mass=first["weight"].to_numpy() if weights else np.ones(len(data.units)),
-            cluster=first["cluster"].to_numpy() if cluster else None,
-        ),
-        _said(heard),
-    )
-
-
-def _fitted(estimator: Any, frame: pd.DataFrame, given: Sequence[str], **options: Any) -> Any:
-    """diff-diff's result, its refusals in this library's words.
-
-    Args:
-        given: the covariates as the caller names them.
-    """
-    names = [f"covariate_{place}" for place, _ in enumerate(given)] or None
-    columns = {"outcome": "outcome", "unit": "unit", "time": "period", "first_treat": "start"}
-    try:
-        return estimator.fit(frame, **columns, covariates=names, **options)
-    except (ValueError, np.linalg.LinAlgError) as refused:
-        if "rank-deficient" in str(refused):
-            raise EstimationError(
-                f"covariates {listed(given)}: in some group and period one is decided by the others, or is the same "
-                "for all, or marks the treated units; leave it out"
-            ) from refused
-        if str(refused).startswith("Fewer observations"):
-            raise EstimationError(
-                f"covariates {listed(given)}: in some group and period fewer units are compared than it takes to "
-                "adjust for them; leave some out"
-            ) from refused
-        raise EstimationError(f"the effects cannot be estimated: {refused}") from refused
-
-
-def _said(heard: list) -> tuple[str, ...]:
-    """What a library warned of, each sentence once; the many ways of saying that overlap is poor as one."""
-    sentences = list(dict.fromkeys(str(one.message).split("\n")[0] for one in heard))
-    overlap = any(one.startswith(OVERLAP) for one in sentences)
-    others = [one for one in sentences if not one.startswith((GAPS, *OVERLAP))]
-    return (POOR_OVERLAP, *others) if overlap else tuple(others)
 
 
 def _headline(

@@ -211,6 +211,12 @@ def _warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
         notes.append(
             f"groups of fewer than {SMALL_GROUP} units, whose own effects are not to be trusted: {listed(small)}"
         )
+    single = groups[sizes == 1]
+    if len(single):
+        notes.append(
+            f"groups of one unit: {listed(data.calendar.labels(single))}; nothing shows how much such a unit moves by "
+            "itself, so that intervals that rest on it are too short; use policy.pilot for it"
+        )
     alone = sorted(set(groups) - set(np.unique(cells.groups[cells.periods >= cells.groups])))
     if alone:
         notes.append(f"groups that nobody can be compared with: {listed(data.calendar.labels(alone))}")

@@ -115,6 +115,16 @@ def test_a_group_of_three_is_not_trusted_as_one_of_three_hundred_is():
     assert reach(300) == pytest.approx(1.96, abs=0.02)
 
 
+def test_a_group_of_one_is_named_since_nothing_shows_its_own_noise():
+    values = grid(8, 22)
+    starting = np.r_[7.0, starts(7, 22)]
+    found = policy.staggered(panel(values, starting), **ADOPTION)
+    assert any(one.startswith("groups of one unit: 7;") and "policy.pilot" in one for one in found.warnings)
+    assert not any(
+        "groups of one unit" in one for one in policy.staggered(panel(grid(), starts()), **ADOPTION).warnings
+    )
+
+
 def test_errors_stay_those_of_the_published_method():
     """n below the line, as in the authors' package: only the intervals know how small the groups are."""
     values = grid()

@@ -1,6 +1,7 @@
 """Axes by language: periods as places, figures as a reader says them, round ticks."""
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,10 +50,15 @@ def time_axis(periods: Sequence[object], language: str) -> Axis:
     if all(isinstance(period, int | float) or hasattr(period, "dtype") for period in ordered):
         names = {period: show.number(period, "integer", language) for period in ordered}
         return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 9})
-    names = {period: show.key("period", period, language) for period in ordered}
+    names = {period: _period(period, language) for period in ordered}
     places = {period: float(i) for i, period in enumerate(ordered)}
     ticks = {"tickmode": "array", "tickvals": list(places.values()), "ticktext": [plain(n) for n in names.values()]}
     return Axis(places, names, ticks)
+
+
+def _period(period: object, language: str) -> str:
+    year = isinstance(period, str) and re.fullmatch(r"[12]\d{3}", period)
+    return terms.text("charts.year", language, year=period) if year else show.key("period", period, language)
 
 
 def figure(value: object, unit: str, language: str) -> str:

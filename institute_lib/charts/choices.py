@@ -62,7 +62,7 @@ def draw_specification_curve(
         safe,
         language=language,
         title=title or safe.title or terms.text("charts.curve_title", language),
-        alt=_words(rows, language),
+        alt=_words(rows, unit, language),
         source=source,
         notes=notes,
     )
@@ -133,14 +133,17 @@ def _matrix(canvas: Canvas, rows: pd.DataFrame, choices: list[tuple[str, object]
     canvas.x_axis(range=[0.4, len(rows) + 0.6], showticklabels=False, ticks="", anchor="y2")
 
 
-def _words(rows: pd.DataFrame, language: str) -> str:
+def _words(rows: pd.DataFrame, unit: str, language: str) -> str:
     """How many choices, how far apart, and how many exclude no effect."""
     excluded = int(((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum())
+    low, high = (terms.number(end, language, 2) for end in (rows[ESTIMATE].min(), rows[ESTIMATE].max()))
+    if unit == "share":
+        high = terms.text("charts.points", language, value=high)
     return terms.text(
         "charts.curve_alt",
         language,
         choices=terms.count(len(rows), language),
-        low=terms.number(rows[ESTIMATE].min(), language, 2),
-        high=terms.number(rows[ESTIMATE].max(), language, 2),
+        low=low,
+        high=high,
         excluded=terms.count(excluded, language),
     )

@@ -16,6 +16,7 @@ from institute_lib.policy.results import (
     PilotEffect,
     bounds_words,
     figure,
+    outcome_name,
     p_value,
     period_name,
     size_words,
@@ -108,11 +109,6 @@ def _pilot(rows: pd.DataFrame, specification: Specification, outcome: str, metho
         start=specification.start,
         method=method,
     )
-
-
-def outcome_name(outcome: str, language: str) -> str:
-    """An outcome in the reader's words, or its column where the catalogue does not know it."""
-    return terms.label(outcome, language) if outcome in terms.catalogue("labels") else outcome
 
 
 def _sentence(effect: PilotEffect, specification: Specification, language: str) -> str:

@@ -68,6 +68,7 @@ class PolicyEffect(Result):
             f"policy.{key}",
             language,
             method=terms.text(f"policy.{self.method}", language),
+            outcome=outcome_name(self.outcome, language),
             att=size_words(self.att, language, share=share),
             interval=bounds_words(self.ci, language, share=share),
             p=p_value(self.p_value, language),
@@ -147,6 +148,7 @@ class PilotEffect(Result):
             "method": terms.text(f"policy.{self.method}", language),
             "unit": unit_name(self.treated_unit, language),
             "start": period_name(self.start, language),
+            "outcome": outcome_name(self.outcome, language),
             "att": size_words(self.att, language, share=share),
             "interval": bounds_words(self.ci, language, share=share),
             "p": p_value(self.p_value, language),
@@ -213,6 +215,11 @@ def figures(interval: tuple[float, float], language: str) -> str:
     finite = [abs(one) for one in interval if np.isfinite(one)]
     digits = int(np.clip(2 - np.floor(np.log10(max(finite) or 1)), 0, 6))
     return terms.interval(*interval, language, digits)
+
+
+def outcome_name(outcome: str, language: str) -> str:
+    """An outcome in the reader's words, or its column where the catalogue does not know it."""
+    return terms.label(outcome, language) if outcome in terms.catalogue("labels") else outcome
 
 
 def size_words(value: float, language: str, *, share: bool) -> str:

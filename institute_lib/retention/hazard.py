@@ -208,12 +208,15 @@ def driver_label(term: str, level: str, language: str) -> str:
         return name
     parts = level.split(":")
     if len(parts) != len(drivers):  # a level whose own name holds a colon
-        return f"{name} = {level}"
-    return f"{name} = {' × '.join(level_label(*pair, language) for pair in zip(drivers, parts, strict=True))}"
+        return terms.text("charts.level", language, term=name, level=level)
+    shown = " × ".join(level_label(*pair, language) for pair in zip(drivers, parts, strict=True))
+    return terms.text("charts.level", language, term=name, level=shown)
 
 
 def level_label(driver: str, level: str, language: str) -> str:
     """A level in the reader's words where it is one of the registers' own; any other is the user's, and stays."""
+    if level.lower() in ("true", "false"):
+        return terms.text("disclosure.yes" if level.lower() == "true" else "disclosure.no", language)
     own = CATEGORIES.get(driver, UNKNOWN if driver.endswith("_band") else ())
     return terms.label(level, language) if level in own else level
 

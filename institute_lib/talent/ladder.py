@@ -51,7 +51,9 @@ class Ladder(Result):
         frame = pd.DataFrame({"certified": certified, "supervisors": supervisors})
         if total:
             frame.loc[total] = frame.sum()
-        return frame.assign(per_hundred=100 * supervisors / certified.where(certified > 0)).reset_index()
+        return frame.assign(
+            per_hundred=100 * frame["supervisors"] / frame["certified"].where(frame["certified"] > 0)
+        ).reset_index()
 
     def summary(self, language: str = "zh") -> str:
         """One sentence: the certified, and supervisors per hundred of them."""

@@ -305,5 +305,5 @@ def _change(value: float, past: float, unit: str, language: str) -> str:
         return terms.points(value - past, language)
     shown = terms.number(abs(value - past), language, 0 if unit == "count" else 1)
     if not float(shown.replace(",", "")):
-        return terms.text("labels.unchanged", language)
+        return terms.text("labels.unchanged" if value == past else "labels.nearly_unchanged", language)
     return terms.text("talent.more" if value > past else "talent.less", language, size=shown)

@@ -162,7 +162,7 @@ def points(difference: float | None, language: str = "zh", digits: int = 1) -> s
         return MISSING[check_language(language)]
     size = number(abs(100 * difference), language, digits)
     if not float(size.replace(",", "")):
-        return text("labels.unchanged", language)
+        return text("labels.nearly_unchanged" if difference else "labels.unchanged", language)
     return text("labels.points_up" if difference > 0 else "labels.points_down", language, size=size)
 
 

@@ -379,3 +379,18 @@ def test_a_table_without_rows_is_an_empty_safe_table():
     safe = disclosure.protect(table, rows="year", value=["rate", "persons"], contributors="persons", source="x")
     assert safe.frame.empty
     assert safe.hidden == 0
+
+
+def test_a_difference_of_shares_is_shown_in_percentage_points_and_its_head_says_so():
+    table = disclosure.exempt(
+        pd.DataFrame({"outcome": ["certified_share"], "att": [0.0458], "change": [-0.004]}),
+        reason="published",
+        rows="outcome",
+        value=["att", "change"],
+        units={"att": "points", "change": "points"},
+        source="s",
+    )
+    shown = show.view(table, "zh")
+    assert shown["rows"] == [["社区工作者持证率", "4.6", "−0.4"]]
+    assert [column["label"][-5:] for column in shown["columns"][1:]] == ["（百分点）"] * 2
+    assert table.figure("change", outcome="certified_share").value == -0.004

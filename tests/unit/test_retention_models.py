@@ -254,7 +254,7 @@ def _clustered(rows):
 def test_a_users_own_levels_are_not_put_into_the_registers_words(rows):
     named = rows.assign(own=rows["certificate"].map({"no": "x", "yes": "y"}))
     model = retention.hazard(named, event="left", drivers=["own"])
-    assert "own = y" in model.summary("zh")
+    assert "own：y" in model.summary("zh")
     assert "纬度" not in model.summary("zh")
     changed = retention.change(model, {"own": ("x", "y")})
     assert "纬度" not in changed.summary("zh")

@@ -347,3 +347,11 @@ def test_every_result_says_itself_in_both_languages(language):
     for result in results:
         assert "{" not in result.summary(language)
         assert len(result.to_frame())
+
+
+def test_the_citys_row_has_supervisors_per_hundred_like_its_districts():
+    found = talent.ladder(TITLES, EXAMS, at="2024-12-31").by_district(total="320600").set_index("district")
+    districts = found.drop("320600")
+    assert found.loc["320600", "per_hundred"] == pytest.approx(
+        100 * districts["supervisors"].sum() / districts["certified"].sum()
+    )

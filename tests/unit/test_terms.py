@@ -89,3 +89,7 @@ def test_quarters_and_days_follow_the_language():
 def test_an_unknown_language_is_refused():
     with pytest.raises(ParameterError, match="allowed: zh, en"):
         terms.number(1, "zh") and terms.quarter("2024Q4", "fr")
+
+
+def test_what_rounds_to_no_change_is_not_called_the_same():
+    assert (terms.points(0.0, "zh"), terms.points(0.0003, "zh")) == ("持平", "基本持平")

@@ -189,11 +189,13 @@ def test_the_pilots_effect_is_that_of_the_policy_room(run, demo_home, panel):
 def test_the_planted_effects_of_the_pilot_lie_in_the_intervals_shown(run, truth):
     title = terms.text("notebooks.effects_table", run.language)
     effects = run.tables("02_policy_evaluation", CITY)[title].set_index(terms.label("outcome", run.language))
-    low, high = (terms.label(name, run.language) for name in ("ci_low", "ci_high"))
+    low, high = (
+        terms.text("disclosure.in_points", run.language, name=terms.label(name, run.language))
+        for name in ("ci_low", "ci_high")
+    )
     for outcome in ("certified_share", "stay_rate", "town_money_share", "town_posts_share"):
         bounds = effects.loc[terms.label(outcome, run.language), [low, high]]
-        planted = truth["chongchuan", outcome] * (100 if bounds[low].endswith("%") else 1)
-        assert shown_number(bounds[low]) <= planted <= shown_number(bounds[high]), outcome
+        assert shown_number(bounds[low]) <= 100 * truth["chongchuan", outcome] <= shown_number(bounds[high]), outcome
 
 
 def test_the_planted_staggered_effect_lies_in_the_interval_of_the_estimate_recorded(run, panel, truth):

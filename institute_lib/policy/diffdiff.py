@@ -1,5 +1,6 @@
 """What the package diff-diff is given and what it gives back: its refusals and warnings in this library's words."""
 
+import re
 import warnings as python_warnings
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ POOR_OVERLAP = (
 )
 NO_THRESHOLD = 1e-9  # small groups are warned of here, not refused there
 GAPS = "Unbalanced panel detected"  # said here in this library's words
+LOST = re.compile(r"(\d+) \(group, time\) cell\(s\) could not be estimated")
 OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
 
 
@@ -119,5 +121,16 @@ def said(heard: list) -> tuple[str, ...]:
     """What a library warned of, each sentence once; the many ways of saying that overlap is poor as one."""
     sentences = list(dict.fromkeys(str(one.message).split("\n")[0] for one in heard))
     overlap = any(one.startswith(OVERLAP) for one in sentences)
-    others = [one for one in sentences if not one.startswith((GAPS, *OVERLAP))]
+    others = [_own(one) for one in sentences if not one.startswith((GAPS, *OVERLAP))]
     return (POOR_OVERLAP, *others) if overlap else tuple(others)
+
+
+def _own(sentence: str) -> str:
+    """The sentence as it is, unless this library has words for it."""
+    lost = LOST.match(sentence)
+    if lost is None:
+        return sentence
+    return (
+        f"{lost[1]} group-time effects are left out: in one of their two periods nobody of the group, or nobody to "
+        "compare it with, is observed"
+    )

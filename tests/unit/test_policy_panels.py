@@ -410,3 +410,10 @@ def test_predictors_are_columns_or_pairs(panel):
             policy.pilot(panel, **control, predictors=wrong)
     with pytest.raises(ParameterError, match="column 'shares'"):
         policy.pilot(panel, **control, predictors="shares")
+
+
+def test_group_time_effects_that_gaps_leave_nothing_of_are_counted_in_words(panel):
+    """The first group is observed in the quarter before its start and from then on alone."""
+    late = panel[~(panel["from"].eq("2022Q1") & (panel["quarter"] < "2021Q3"))]
+    (found,) = [one for one in policy.staggered(late, **STAGGERED).warnings if "group-time effects are left out" in one]
+    assert found.startswith("2 group-time effects")

@@ -48,6 +48,11 @@ def runs() -> Path:
     return root() / "papermill_runs"
 
 
+def run_folder(quarter: str, language: str = "zh") -> Path:
+    """`papermill_runs/2025Q4`, or `papermill_runs/2025Q4-en` for a run in English: one never overwrites the other."""
+    return runs() / (quarter if language == "zh" else f"{quarter}-{language}")
+
+
 def plan() -> Path:
     return runs() / "quarterly.toml"
 

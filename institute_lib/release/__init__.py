@@ -7,7 +7,8 @@ passes both.
 
 from institute_lib.release.audit import audit
 from institute_lib.release.findings import Finding
-from institute_lib.release.gate import ReleaseRecord, release, verify
+from institute_lib.release.gate import release
+from institute_lib.release.record import ReleaseRecord, verify
 from institute_lib.release.scanning import scan
 
 __all__ = ["Finding", "ReleaseRecord", "audit", "release", "scan", "verify"]

@@ -1,11 +1,10 @@
-"""The gate: which briefs of a quarter may leave, a copy of those that may, and a signed record of the decision."""
+"""The gate: which briefs of a quarter may leave, and a copy of those that may."""
 
 import getpass
 import hashlib
-import hmac
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,90 +16,16 @@ from institute_lib import paths, terms
 from institute_lib.brief import in_one_file
 from institute_lib.charts import CHART_MIME
 from institute_lib.disclosure.types import TABLE_MIME
-from institute_lib.errors import DataError, ParameterError, ReleaseError
-from institute_lib.registers import load_key
+from institute_lib.errors import ParameterError, ReleaseError
 from institute_lib.registers.digests import load as load_digests
 from institute_lib.release import ledger
 from institute_lib.release.audit import audit
 from institute_lib.release.findings import Finding
+from institute_lib.release.record import RECORD, RELEASED, Item, ReleaseRecord, write_record
 from institute_lib.release.scanning import scan, scan_text
 
-RELEASED, RECORD = "released", "release_record.json"
 BRIEF, EXECUTED, RESULT = "brief.html", "executed.ipynb", "result.json"
 MANIFEST, FAILURE = "manifest.json", "failure.json"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One brief at the gate: whether it may leave, and if not, why and what to change.
-
-    Attributes:
-        reasons: keys of `terms/release.toml` without "held_"; empty when released.
-        findings: of scan and audit; `accepted` the rules of those that somebody answers for.
-        sha256: of the released file.
-    """
-
-    notebook: str
-    area: str
-    released: bool
-    reasons: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
-    accepted: tuple[str, ...] = ()
-    sha256: str = ""
-
-    def describe(self, language: str = "zh") -> str:
-        """The brief and, if it is held back, what to change."""
-        name = f"{self.notebook}/{self.area}"
-        if self.released:
-            return terms.text("release.released", language, brief=name)
-        changes = [terms.text(f"release.held_{reason}", language) for reason in self.reasons]
-        changes += [one.describe(language) for one in self.findings if one.rule not in self.accepted]
-        return terms.text(
-            "release.held", language, brief=name, changes=("；" if language == "zh" else "; ").join(changes)
-        )
-
-
-@dataclass(frozen=True)
-class ReleaseRecord:
-    """What a release did: `items` one a brief, who released them, when, and why findings were accepted."""
-
-    quarter: str
-    language: str
-    by: str
-    when: str
-    items: tuple[Item, ...]
-    why: str = ""
-    path: Path | None = None
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def released(self) -> tuple[Item, ...]:
-        return tuple(item for item in self.items if item.released)
-
-    @property
-    def held(self) -> tuple[Item, ...]:
-        return tuple(item for item in self.items if not item.released)
-
-    def summary(self, language: str | None = None) -> str:
-        """How many briefs left and how many were held back, in one sentence."""
-        language = language or self.language
-        counts = {"released": len(self.released), "held": len(self.held)}
-        return terms.text("release.summary", language, quarter=terms.quarter(self.quarter, language), **counts)
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a brief: notebook, area, released, reasons, findings, sha256."""
-        rows = [
-            {
-                "notebook": item.notebook,
-                "area": item.area,
-                "released": item.released,
-                "reasons": " ".join(item.reasons),
-                "findings": len(item.findings),
-                "sha256": item.sha256,
-            }
-            for item in self.items
-        ]
-        return pd.DataFrame(rows, columns=["notebook", "area", "released", "reasons", "findings", "sha256"])
 
 
 @dataclass(frozen=True)
@@ -150,7 +75,7 @@ def release(
         raise ParameterError("release: say who answers for it with by= (--by NAME)")
     if accept and not why.strip():
         raise ParameterError(f"release: say with why= (--why TEXT) why {', '.join(accept)} may leave")
-    folder = paths.runs() / (quarter if language == "zh" else f"{quarter}-{language}")
+    folder = paths.run_folder(quarter, language)
     found = [_examine(place, quarter, language) for place in _places(folder)]
     if not found:
         raise ReleaseError(f"{folder.name}: there is no brief to release; run `institute run {quarter}` first")
@@ -173,7 +98,7 @@ def release(
     if leaving:
         ledger.append(ledger.fresh(pd.concat(leaving, ignore_index=True), before).assign(release=f"{quarter} {when}"))
     record = ReleaseRecord(quarter, language, by.strip(), when, tuple(items), why.strip(), folder / RECORD)
-    _write_record(record)
+    write_record(record)
     return record
 
 
@@ -212,27 +137,38 @@ def _examine(place: Path, quarter: str, language: str) -> _Candidate:
         reasons.append("unreadable")
     if any(terms.text("maps.stamp", one) in page for one in terms.LANGUAGES):
         reasons.append("map")
-    shown = list(_shown(place / EXECUTED, language))
-    if not all(table["figures"]["checked"] for _, table in shown if "figures" in table):
+    shown = [(exact, table) for exact, table in _shown(place / EXECUTED, language) if "figures" in table]
+    if not all(table["figures"]["checked"] for _, table in shown):
         reasons.append("unchecked")
+    reads = tuple(sorted(manifest.get("inputs", {}).get("results", {})))
+    recorded = {f"{notebook}/{area}": result} | {name: _read_json(place.parents[1] / name / RESULT) for name in reads}
+    figures = _figures(shown, recorded, brief=f"{notebook}/{area}", area=area, quarter=quarter)
+    return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page, reads)
+
+
+def _figures(
+    shown: Sequence[tuple[bool, dict[str, Any]]],
+    recorded: Mapping[str, dict[str, Any]],
+    *,
+    brief: str,
+    area: str,
+    quarter: str,
+) -> pd.DataFrame:
+    """What a brief would add to the ledger: the figures of its tables, and the numbers that it and others recorded."""
     tables = [
         ledger.from_records(
             table["figures"]["records"],
             method=table["figures"]["method"],
             exact=exact,
-            table=f"{notebook}/{area} {table['caption']}".strip(),
+            table=f"{brief} {table['caption']}".strip(),
             definition=table["caption"],
             district=area,
             quarter=quarter,
         )
         for exact, table in shown
-        if "figures" in table
     ]
-    reads = tuple(sorted(manifest.get("inputs", {}).get("results", {})))
-    recorded = {f"{notebook}/{area}": result} | {name: _read_json(place.parents[1] / name / RESULT) for name in reads}
     tables += [ledger.from_result(one, table=f"{name} {RESULT}", definition=name) for name, one in recorded.items()]
-    figures = pd.concat(tables, ignore_index=True)
-    return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page, reads)
+    return pd.concat(tables, ignore_index=True)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -271,68 +207,3 @@ def _copy(one: _Candidate, target: Path) -> str:
     digest = hashlib.sha256(partial.read_bytes()).hexdigest()
     partial.replace(target)
     return digest
-
-
-def _write_record(record: ReleaseRecord) -> None:
-    """Add the record to those of the quarter, signed with the institute's key."""
-    entry = {
-        "quarter": record.quarter,
-        "language": record.language,
-        "by": record.by,
-        "when": record.when,
-        "why": record.why,
-        "briefs": [
-            {
-                "brief": f"{item.notebook}/{item.area}",
-                "released": item.released,
-                "sha256": item.sha256,
-                "reasons": list(item.reasons),
-                "accepted": list(item.accepted),
-                "findings": [
-                    {
-                        "rule": one.rule,
-                        "severity": one.severity,
-                        "where": one.where,
-                        "what": one.what,
-                        "tables": one.tables,
-                    }
-                    for one in item.findings
-                ],
-            }
-            for item in record.items
-        ],
-    }
-    entry["signature"] = _signature(entry)
-    earlier = json.loads(record.path.read_text(encoding="utf-8")) if record.path.is_file() else []
-    partial = record.path.with_name(f".{record.path.name}.{os.getpid()}.part")
-    partial.write_text(json.dumps([*earlier, entry], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    partial.replace(record.path)
-
-
-def _signature(entry: dict[str, Any]) -> str | None:
-    """HMAC-SHA256 of an entry with the institute's key; None where there is no key."""
-    try:
-        key = load_key()
-    except DataError:  # a computer without registers has none, and what it signs off rests on none
-        return None
-    plain = json.dumps({k: v for k, v in entry.items() if k != "signature"}, ensure_ascii=False, sort_keys=True)
-    return hmac.digest(key.secret, b"release record " + plain.encode(), "sha256").hex()
-
-
-def verify(quarter: str, *, language: str = "zh") -> tuple[str, ...]:
-    """What of a quarter's record or released files is not as it was signed; empty when all is.
-
-    Raises:
-        ReleaseError: nothing was released.
-    """
-    folder = paths.runs() / (quarter if language == "zh" else f"{quarter}-{language}")
-    if not (folder / RECORD).is_file():
-        raise ReleaseError(f"{folder.name}: nothing was released; there is no {RECORD}")
-    entries = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    wrong = [f"record of {one['when']}" for one in entries if one.get("signature") != _signature(one)]
-    last = {b["brief"]: b["sha256"] for one in entries for b in one["briefs"] if b["released"]}
-    for path in sorted((folder / RELEASED).rglob("*")):
-        name = path.parent.relative_to(folder / RELEASED).as_posix()
-        if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() != last.get(name):
-            wrong.append(path.relative_to(folder).as_posix())
-    return tuple(wrong)

@@ -215,7 +215,7 @@ def results(quarter: str, area: str, language: str = "zh") -> Results:
     """
     from institute_lib.runs.plan import Job, load_plan
 
-    folder = places.run_folder(quarter, language)
+    folder = paths.run_folder(quarter, language)
     allowed = os.environ.get(RESULTS_VARIABLE)
     jobs = load_plan().readable(area) if allowed is None else [Job(*named) for named in json.loads(allowed)]
     around: dict[str, dict[str, dict[str, Any]]] = {area: {}}

@@ -71,7 +71,7 @@ def run(
     jobs = plan.select(areas, notebooks)
     checks.check_notebooks(plan, jobs, quarter=quarter)
     checks.check_tables(plan.tables, quarter=quarter)
-    folder = places.run_folder(quarter, plan.language)
+    folder = paths.run_folder(quarter, plan.language)
     if warm and kernels.library_changed():
         logger.warning("kernels start cold: a module of institute_lib was edited after this process began")
         warm = False

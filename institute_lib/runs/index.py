@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from institute_lib import areas, terms
+from institute_lib import areas, paths, terms
 from institute_lib.runs import places
 from institute_lib.runs.plan import Job, Plan, notebook_title
 from institute_lib.runs.states import JobStatus, job_status, not_reported
@@ -155,7 +155,7 @@ def _change(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str) -> 
 
 
 def _since_last_year(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str, *, points: bool) -> float | None:
-    before = places.run_folder(str(pd.Period(quarter, freq="Q") - 4), plan.language)
+    before = paths.run_folder(str(pd.Period(quarter, freq="Q") - 4), plan.language)
     then = (places.intact_manifest(before / job.notebook / job.area) or {}).get("headline") or {}
     old, new = then.get("value"), headline.get("value")
     known = all(isinstance(one, int | float) for one in (old, new)) and then.get("unit") == headline.get("unit")

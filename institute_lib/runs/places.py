@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from institute_lib import paths, sharing
+from institute_lib import sharing
 from institute_lib.errors import RunError
 
 RESULT, BRIEF, EXECUTED, MANIFEST = "result.json", "brief.html", "executed.ipynb", "manifest.json"
@@ -24,11 +24,6 @@ LOCK = ".lock"
 PRIVATE, READY = ".private-", ".ready-"
 RESERVED_BYTES = 2_000_000
 SHARING_BYTES = 1_000_000_000
-
-
-def run_folder(quarter: str, language: str = "zh") -> Path:
-    """`papermill_runs/2025Q4`, or `papermill_runs/2025Q4-en` for a run in English: one never overwrites the other."""
-    return paths.runs() / (quarter if language == "zh" else f"{quarter}-{language}")
 
 
 def now() -> str:

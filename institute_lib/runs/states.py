@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from institute_lib import areas as divisions
-from institute_lib import parameters, tables
+from institute_lib import parameters, paths, tables
 from institute_lib.errors import DataError
 from institute_lib.runs import contents, places
 from institute_lib.runs.fingerprints import changed, job_inputs
@@ -45,7 +45,7 @@ def status(
     """
     plan = with_language(load_plan(plan), language)
     _check_quarter(quarter)
-    folder = places.run_folder(quarter, plan.language)
+    folder = paths.run_folder(quarter, plan.language)
     return tuple(job_status(plan, job, quarter=quarter, folder=folder) for job in plan.select(areas, notebooks))
 
 
@@ -91,7 +91,7 @@ class Unfinished:
 
 def last_run(quarter: str, language: str = "zh") -> Unfinished | None:
     """A quarter's last run, if it is still going on or ended before its jobs did; None if it finished."""
-    folder = places.run_folder(quarter, language)
+    folder = paths.run_folder(quarter, language)
     summary = places.read_json(folder / places.SUMMARY) or {}
     if holder := places.holder(folder):
         return Unfinished("running", summary.get("started", ""), holder)

@@ -3,6 +3,7 @@ import os
 
 import pytest
 
+from institute_lib import paths
 from institute_lib.errors import RunError
 from institute_lib.runs import places
 
@@ -150,4 +151,4 @@ def test_a_run_that_will_not_fit_on_the_disk_is_refused(tmp_path):
 
 def test_runs_in_another_language_have_a_folder_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
-    assert places.run_folder("2025Q4", "zh") != places.run_folder("2025Q4", "en")
+    assert paths.run_folder("2025Q4", "zh") != paths.run_folder("2025Q4", "en")

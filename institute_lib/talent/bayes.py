@@ -13,10 +13,14 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Prior:
-    """A beta prior of shares: mean `mean`, weight `precision` (as many cases as it counts for)."""
+    """A beta prior of shares: mean `mean`, weight `precision` (as many cases as it counts for).
+
+    mean_variance: of the mean, where it was itself estimated from the groups; 0 where it is known.
+    """
 
     mean: float
     precision: float
+    mean_variance: float = 0.0
 
     @property
     def alpha(self) -> float:
@@ -65,22 +69,32 @@ def shrink(successes: pd.Series, trials: pd.Series) -> Prior:
     start = np.array([np.log(pooled / (1 - pooled)), np.log(20.0)])
     bounds = [(-12.0, 12.0), (-3.0, np.log(LARGEST_PRECISION))]
     found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-8})
-    return Prior(float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1])))
+    mean, precision = float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1]))
+    each = mean * (1 - mean) / total * (1 + (total - 1) / (precision + 1))  # the variance of a group's share
+    return Prior(mean, precision, float(1 / np.sum(1 / each)))
 
 
 def posterior(successes: pd.Series, trials: pd.Series, prior: Prior) -> pd.DataFrame:
     """What each group's own count and the prior say together.
+
+    The interval is that of the beta with the posterior's mean and variance, to which the variance of an estimated prior
+    mean is added as far as the group leans on it (Kass and Steffey 1989, first order); without it, groups that differ
+    no more than chance would be known better than their common mean.
 
     Returns:
         shrunk (posterior mean), shrunk_low, shrunk_high (95 %), prior_cases; indexed as `successes`.
     """
     from scipy.stats import beta
 
-    above, below = successes + prior.alpha, trials - successes + prior.beta
-    tail = (1 - LEVEL) / 2
+    size = trials + prior.precision
+    shrunk = (successes + prior.alpha) / size
+    spread = shrunk * (1 - shrunk)
+    variance = spread / (size + 1) + (prior.precision / size) ** 2 * prior.mean_variance
+    cases = spread / variance - 1  # what a beta of that variance counts for
+    above, below, tail = shrunk * cases, (1 - shrunk) * cases, (1 - LEVEL) / 2
     return pd.DataFrame(
         {
-            "shrunk": above / (above + below),
+            "shrunk": shrunk,
             "shrunk_low": beta.ppf(tail, above, below),
             "shrunk_high": beta.ppf(1 - tail, above, below),
             "prior_cases": prior.precision,

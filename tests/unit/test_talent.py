@@ -7,6 +7,7 @@ from scipy import stats
 
 from institute_lib import areas, talent
 from institute_lib.errors import DataError, EstimationError, ParameterError
+from institute_lib.retention.intervals import wilson
 
 RNG = np.random.default_rng(20241108)
 
@@ -355,3 +356,11 @@ def test_the_citys_row_has_supervisors_per_hundred_like_its_districts():
     assert found.loc["320600", "per_hundred"] == pytest.approx(
         100 * districts["supervisors"].sum() / districts["certified"].sum()
     )
+
+
+def test_a_district_among_its_like_is_known_no_better_than_their_common_mean():
+    successes, trials = pd.Series([720.0] * 6), pd.Series([800.0] * 6)
+    found = talent.posterior(successes, trials, talent.shrink(successes, trials))
+    pooled = wilson(successes.sum(), trials.sum())
+    assert found["shrunk_low"].to_numpy() == pytest.approx(np.full(6, float(pooled[0])), abs=0.001)
+    assert found["shrunk_high"].to_numpy() == pytest.approx(np.full(6, float(pooled[1])), abs=0.001)

@@ -28,6 +28,8 @@ from institute_lib.charts.look import (
 from institute_lib.disclosure import SafeTable, show
 from institute_lib.errors import DisclosureError, ParameterError, nearest
 
+BANDS = {"confidence": "charts.band_note", "simulation": "charts.band_simulation"}
+
 MOST_COLOURED = 7
 
 
@@ -63,18 +65,27 @@ def series_of(safe: SafeTable) -> tuple[str, str | None]:
 
 
 def draw_trend(
-    safe: SafeTable, *, language: str = "zh", highlight: Sequence[str] = (), title: str = "", source: str = ""
+    safe: SafeTable,
+    *,
+    language: str = "zh",
+    highlight: Sequence[str] = (),
+    title: str = "",
+    source: str = "",
+    band: str = "confidence",
 ) -> Chart:
     """Lines over time, labelled at their ends; a missing or hidden quarter is a gap, never a zero.
 
     Args:
         safe: a table with a key of periods and at most one other key (districts).
         highlight: keys drawn in colour among grey others; by default the first seven.
+        band: what the interval is, said under the chart: "confidence" or "simulation" (of simulated courses).
 
     Raises:
         DisclosureError: not a safe table.
-        ParameterError: its keys are no series.
+        ParameterError: its keys are no series, or another band.
     """
+    if band not in BANDS:
+        raise ParameterError(f"draw_trend: band {band!r}: {nearest(band, BANDS)}")
     time, across = series_of(table_of(safe))
     unit = show.unit(safe.value, safe.data[safe.value], safe.units)
     axis = time_axis(sorted(set(safe.data[time]), key=str), language)
@@ -105,7 +116,7 @@ def draw_trend(
         title=title,
         alt=_trend_alt(safe, axis, names, unit=unit, title=title, language=language),
         source=source,
-        notes=(terms.text("charts.band_note", language),) if has_interval(safe) else (),
+        notes=(terms.text(BANDS[band], language),) if has_interval(safe) else (),
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from institute_lib import charts, disclosure
+from institute_lib import charts, disclosure, terms
 from institute_lib.charts import axes, look
 from institute_lib.errors import DisclosureError, ParameterError
 
@@ -211,3 +211,13 @@ def test_a_lorenz_curve_stands_beside_equal_shares_and_says_what_half_the_people
     assert "可及性最低的一半居民占服务供给的20.0%" in chart.alt
     with pytest.raises(ParameterError, match="as Equity"):
         charts.draw_lorenz(disclosure.exempt(frame, reason="not_personal", source="S", rows="value", value="people"))
+
+
+def test_a_band_of_simulated_courses_is_not_called_a_confidence_interval():
+    table = pd.DataFrame({"year": ["2025", "2030"], "n": [20, 30], "ci_low": [20, 25], "ci_high": [20, 35]})
+    safe = disclosure.protect(table, rows="year", value=["n", "ci_low", "ci_high"], contributors="n")
+    notes = {band: charts.draw_trend(safe, band=band).notes for band in ("confidence", "simulation")}
+    assert terms.text("charts.band_note", "zh") in notes["confidence"]
+    assert terms.text("charts.band_simulation", "zh") in notes["simulation"]
+    with pytest.raises(ParameterError, match="simulation"):
+        charts.draw_trend(safe, band="simulated")

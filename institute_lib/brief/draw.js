@@ -7,13 +7,22 @@
   var whole = function (key, value) {
     return value && typeof value.common === "number" ? JSON.parse(JSON.stringify(common[value.common])) : value;
   };
+  var MAP = 720;  // pixels: on a narrower screen a map keeps this width and scrolls, since its labels do not shrink
+  var mapWidth = function (place, layout) {
+    return layout.xaxis && layout.xaxis.visible === false && place.clientWidth < MAP ? MAP : null;
+  };
   each("script.figure", function (holder) {
     var place = document.getElementById(holder.getAttribute("data-plot"));
     var figure = JSON.parse(holder.textContent, whole);
+    var kept = mapWidth(place, figure.layout);
+    if (kept) { figure.layout.width = kept; }
     Plotly.newPlot(place, figure.data, figure.layout, config);
   });
   var resize = function (width) {
-    each(".plot", function (place) { Plotly.relayout(place, width ? {width: width} : {autosize: true, width: null}); });
+    each(".plot", function (place) {
+      var wanted = width || mapWidth(place, place.layout);
+      Plotly.relayout(place, wanted ? {width: wanted} : {autosize: true, width: null});
+    });
   };
   window.addEventListener("beforeprint", function () {
     each("details.methods", function (fold) { fold.open = true; });

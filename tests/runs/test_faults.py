@@ -216,9 +216,9 @@ class Waiting:
             f"import os, time\nfrom pathlib import Path\nPath({str(self.marker)!r}).write_text(str(os.getpid()))\n"
             f"while not Path({str(self.go)!r}).exists(): time.sleep(0.05)",
         )
-        self.process = subprocess.Popen(
-            [*COMMAND, "--log", "none"], cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
+        # What a shell starts in the background ignores Ctrl-C, and so would all that these tests start.
+        command = ["env", "--default-signal=INT", *COMMAND, "--log", "none"]
+        self.process = subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True, start_new_session=True)
         deadline = time.monotonic() + SECONDS
         while not (self.marker.is_file() and self.marker.read_text()) and time.monotonic() < deadline:
             time.sleep(0.05)

@@ -212,8 +212,8 @@ def draw_slope(
     canvas.x_axis(range=[0, 1], tickmode="array", tickvals=[0, 1], ticktext=ends, ticks="")
     title = title or safe.title or terms.text("charts.slope_title", language)
     moved = _moved(wide[first], wide[last], names, unit=unit, language=language)
-    key = "charts.alt_slope" if moved else "charts.alt_none"
-    alt = terms.text(key, language, title=title, first=ends[0], last=ends[1], **moved)
+    key = ("alt_none", "alt_slope_one", "alt_slope")[min(len(wide), 2)]
+    alt = terms.text(f"charts.{key}", language, title=title, first=ends[0], last=ends[1], **moved)
     return finish(canvas, safe, language=language, title=title, alt=alt, source=source)
 
 

@@ -201,6 +201,11 @@ def test_who_moved_least_is_said_by_its_direction(last, words):
     assert words in charts.draw_slope(table).alt
 
 
+def test_one_district_alone_changes_and_is_compared_with_none():
+    alone = charts.draw_slope(panel({"320613": [0.9, 0.91]}, ["2024Q1", "2024Q2"]))
+    assert alone.alt.endswith("崇川区变化+1.0个百分点。")
+
+
 def test_a_lorenz_curve_stands_beside_equal_shares_and_says_what_half_the_people_have():
     frame = pd.DataFrame({"people": [0.0, 0.5, 1.0], "value": [0.0, 0.2, 1.0]})
     table = disclosure.exempt(frame, reason="not_personal", source="S", rows="people", value="value")

@@ -108,7 +108,8 @@ def imputation(
     outcome nothing tells, as of units never observed before their start, are left out with a warning that names them.
 
     Source: Borusyak, Jaravel and Spiess (2024), Revisiting event-study designs, Review of Economic Studies 91(6),
-    estimated by the package diff-diff.
+    estimated by the package diff-diff; errors after their supplementary appendix A.9, which leaves a unit out of the
+    mean of its group that its residual is taken from: with groups of six or fifteen the plain ones are too small.
     """
     columns = {"outcome": outcome, "unit": unit, "period": period}
     covariates = names_of(covariates)
@@ -119,7 +120,7 @@ def imputation(
 
     frame = frame_of(data, start, covariates, None, cluster)
     n_clusters = frame["cluster"].nunique() if cluster else len(data.units)
-    estimator = ImputationDiD(cluster="cluster" if cluster else None)
+    estimator = ImputationDiD(cluster="cluster" if cluster else None, leave_one_out=True)
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
         fitted = fitted_by(estimator, frame, covariates)

@@ -17,8 +17,13 @@ POOR_OVERLAP = (
     "in some groups the covariates all but decide who is treated (poor overlap): there the estimates lean on the "
     "outcome regression; use fewer covariates, or compare with the estimate without them"
 )
+ALONE = (
+    "where a group shows but one unit in a period, nothing shows how much it moves by itself: errors that rest on it "
+    "are too small; use policy.pilot for a group of one"
+)
 NO_THRESHOLD = 1e-9  # small groups are warned of here, not refused there
 GAPS = "Unbalanced panel detected"  # said here in this library's words
+UNDEFINED = "leave_one_out=True"
 LOST = re.compile(r"(\d+) \(group, time\) cell\(s\) could not be estimated")
 OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
 
@@ -119,14 +124,16 @@ def fitted_by(estimator: Any, frame: pd.DataFrame, given: Sequence[str], **optio
 
 def said(heard: list) -> tuple[str, ...]:
     """What a library warned of, each sentence once; the many ways of saying that overlap is poor as one."""
-    sentences = list(dict.fromkeys(str(one.message).split("\n")[0] for one in heard))
+    sentences = [str(one.message).split("\n")[0] for one in heard]
     overlap = any(one.startswith(OVERLAP) for one in sentences)
-    others = [_own(one) for one in sentences if not one.startswith((GAPS, *OVERLAP))]
+    others = dict.fromkeys(_own(one) for one in sentences if not one.startswith((GAPS, *OVERLAP)))
     return (POOR_OVERLAP, *others) if overlap else tuple(others)
 
 
 def _own(sentence: str) -> str:
     """The sentence as it is, unless this library has words for it."""
+    if sentence.startswith(UNDEFINED):
+        return ALONE
     lost = LOST.match(sentence)
     if lost is None:
         return sentence

@@ -153,3 +153,18 @@ def test_bands_never_lie_inside_the_pointwise_intervals():
     study = policy.staggered(panel(values, starting), **ADOPTION).event_study
     assert (study["band_low"] <= study["ci_low"]).all()
     assert (study["band_high"] >= study["ci_high"]).all()
+
+
+def test_imputation_takes_no_residual_from_a_mean_that_the_unit_itself_is_in():
+    values = grid(periods=START)
+    found = policy.imputation(panel(values, starts()), **ADOPTION)
+    after = values[:, START - 1] - values[:, : START - 1].mean(axis=1)
+    treated, never = after[:7], after[7:]
+    assert found.att == pytest.approx(treated.mean() - never.mean())
+    assert found.se**2 == pytest.approx(treated.var(ddof=1) / (7 - 1) + never.var() / 22)
+
+
+def test_imputation_names_a_group_of_one_in_words_of_its_own():
+    found = policy.imputation(panel(grid(8, 22), np.r_[7.0, starts(7, 22)]), **ADOPTION)
+    assert [one for one in found.warnings if "one unit in a period" in one and "policy.pilot" in one]
+    assert not any("leave_one_out" in one for one in found.warnings)

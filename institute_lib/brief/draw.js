@@ -7,20 +7,20 @@
   var whole = function (key, value) {
     return value && typeof value.common === "number" ? JSON.parse(JSON.stringify(common[value.common])) : value;
   };
-  var MAP = 720;  // pixels: on a narrower screen a map keeps this width and scrolls, since its labels do not shrink
-  var mapWidth = function (place, layout) {
-    return layout.xaxis && layout.xaxis.visible === false && place.clientWidth < MAP ? MAP : null;
+  var keptWidth = function (place, layout) {
+    var least = layout.meta ? layout.meta.least_width : 0;
+    return place.clientWidth < least ? least : null;
   };
   each("script.figure", function (holder) {
     var place = document.getElementById(holder.getAttribute("data-plot"));
     var figure = JSON.parse(holder.textContent, whole);
-    var kept = mapWidth(place, figure.layout);
+    var kept = keptWidth(place, figure.layout);
     if (kept) { figure.layout.width = kept; }
     Plotly.newPlot(place, figure.data, figure.layout, config);
   });
   var resize = function (width) {
     each(".plot", function (place) {
-      var wanted = width || mapWidth(place, place.layout);
+      var wanted = width || keptWidth(place, place.layout);
       Plotly.relayout(place, wanted ? {width: wanted} : {autosize: true, width: null});
     });
   };

@@ -17,6 +17,8 @@ from institute_lib.brief.reading import Content, read
 from institute_lib.errors import ParameterError, RunError
 
 HERE = Path(__file__).parent
+SHORT = 8
+DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SHARED_NAME = "plotly.min.js"
 SHARED_SCRIPT = re.compile(r'<script src="[^"]*"></script>')
 SHARED_POLICY = re.compile(r'(content="default-src &#39;none&#39;; script-src [^"]*?)&#39;self&#39;')
@@ -130,13 +132,20 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
 def _environment() -> Any:
     import jinja2
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    environment.tests["unbroken"] = _unbroken
+    return environment
+
+
+def _unbroken(cell: str) -> bool:
+    """Whether a table keeps the cell on one line: a short word, or a day."""
+    return len(cell) < SHORT or DAY.fullmatch(cell) is not None
 
 
 def _markup(html: str) -> Any:

@@ -18,6 +18,7 @@ HATCH = {"hidden": "x", "missing": "/", "outside": "\\", "highlight": "-"}
 EDGE = "#4d4d4d"
 STAMP_COLOUR = "#b3261e"
 HEAD, FOOT = 52, 64
+LEAST_WIDTH = 720  # pixels: on a narrower screen a map keeps it and scrolls, since its labels do not shrink
 PLACE = np.float32  # whole metres up to 16,000 km, in half the bytes
 
 
@@ -45,6 +46,7 @@ def canvas(drawing: Drawing) -> look.Canvas:
     picture.x_axis(**axis, range=[left, right], constraintoward="left")
     picture.y_axis(**axis, range=[bottom, top], constraintoward="top", scaleanchor="x", scaleratio=1)
     picture.layout |= {
+        "meta": {"least_width": LEAST_WIDTH},
         "hoverlabel": {"font": {"color": look.INK}},
         "legend": _legend_box(drawing),
         "showlegend": True,

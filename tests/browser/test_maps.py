@@ -58,9 +58,9 @@ def shares():
     return disclosure.exempt(frame, reason="not_personal", source="S", value="coverage", **named)
 
 
-def opened(browser, chart, folder, make_notebook, *, scripts=True):
+def opened(browser, chart, folder, make_notebook, *, scripts=True, width=1000):
     path = brief.export(make_notebook([chart], "zh"), folder / "map.html", language="zh")
-    context = browser.new_context(offline=True, java_script_enabled=scripts, viewport={"width": 1000, "height": 900})
+    context = browser.new_context(offline=True, java_script_enabled=scripts, viewport={"width": width, "height": 900})
     page = context.new_page()
     page.goto(path.as_uri())
     if scripts:
@@ -104,6 +104,20 @@ def test_every_polygon_and_point_is_painted_and_hover_tells_the_numbers(
         heard |= set(page.locator(".hoverlayer .hovertext").all_text_contents())
     names = [area.name_zh for area in areas.districts(CITY)]
     assert any(name in text and "%" in text for name in names for text in heard), heard
+    page.context.close()
+
+
+def test_on_a_telephone_a_map_keeps_its_width_and_scrolls_inside_the_page(browser, tmp_path, make_notebook, shares):
+    chart = maps.draw_coverage_map(shares, boundaries=areas.boundaries(CITY), quarter="2024Q4", title="覆盖率")
+    page = opened(browser, chart, tmp_path, make_notebook, width=390)
+    drawn, shown, inside, whole = page.evaluate(
+        """() => {
+            const plot = document.querySelector('.plot');
+            return [plot._fullLayout.width, plot.clientWidth, plot.scrollWidth, document.documentElement.scrollWidth];
+        }"""
+    )
+    assert drawn == inside == 720
+    assert shown < whole <= 390
     page.context.close()
 
 

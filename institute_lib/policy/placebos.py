@@ -2,20 +2,24 @@
 
 A donor's placebo treats it as if it had started together with the treated unit, against the other donors. Units differ
 in how noisy they are, small counties more than large ones, so a large one's effect is judged by the noise of its like:
-over the donors, the variance of a placebo effect is modelled as level · noise^power, noise being the mean squared error
-before the start. Power 0 is the raw effect, which never rejects for a quiet unit; power 1 its ratio to the pre-period
-error, which rejects too often where shocks come that no size makes smaller. Ferman and Pinto (2019), Inference in
-differences-in-differences with few treated groups and heteroskedasticity, Review of Economics and Statistics 101(3),
-model the variance on group size, which a panel need not hold; the error before the start takes its place. The power is
-fitted by maximum likelihood (Davidian and Carroll 1987, Variance function estimation, Journal of the American
-Statistical Association 82(400), on powers of this kind).
+over the donors, the variance of a placebo effect is modelled as level · noise^exponent, noise being the mean squared
+error before the start. Exponent 0 is the raw effect, which never rejects for a quiet unit; exponent 1 its ratio to the
+pre-period error, which rejects too often where shocks come that no size makes smaller. Ferman and Pinto (2019),
+Inference in differences-in-differences with few treated groups and heteroskedasticity, Review of Economics and
+Statistics 101(3), model the variance on group size, which a panel need not hold; the error before the start takes its
+place. The exponent is fitted by maximum likelihood (Davidian and Carroll 1987, Variance function estimation, Journal of
+the American Statistical Association 82(400), on powers of this kind).
 
-Two things would bias it. The error before the start is itself a measurement, and would flatten the power, so that the
-quietest units, a city's large core among them, would be judged by too much noise: the two halves of the periods before
-the start measure it twice and give its reliability (Fuller 1987, Measurement error models, section 1.1; Spearman and
-Brown for the whole of two halves), by which the power is raised again. And the treated unit has no part in the fit, so
-no donor has in the fit that judges it: each is left out of its own, as in the jackknife+ of Barber, Candès, Ramdas and
-Tibshirani (2021), Annals of Statistics 49(1).
+Two things would bias it. The error before the start is itself a measurement, and would flatten the exponent, so that
+the quietest units, a city's large core among them, would be judged by too much noise: the two halves of the periods
+before the start measure it twice and give its reliability (Fuller 1987, Measurement error models, section 1.1; Spearman
+and Brown for the whole of two halves), by which the exponent is raised again. And the treated unit has no part in the
+fit, so no donor has in the fit that judges it: each is left out of its own, as in the jackknife+ of Barber, Candès,
+Ramdas and Tibshirani (2021), Annals of Statistics 49(1).
+
+What it cannot mend: shocks that come at the start, as large in quiet units as in noisy ones, are no power of the noise,
+and the quietest unit is still rejected somewhat too often. With few periods before the start it is rejected too seldom.
+Of two to eight donors the exponent is guesswork, but there no rank reaches 5 %.
 """
 
 from dataclasses import dataclass
@@ -26,7 +30,7 @@ import numpy as np
 from institute_lib.policy.synthetic import Fit
 
 ROUNDING = 1e-9
-POWERS = np.linspace(0, 2, 201)
+EXPONENTS = np.linspace(0, 2, 201)
 FLOOR = 1e-3  # of the donors' mean noise: no unit is so quiet that it alone decides
 LEAST_RELIABLE = 0.2  # below it two halves agree by chance, and nothing says how noisy a unit is
 
@@ -58,8 +62,8 @@ class Placebos:
         """
         if self.motionless:
             return np.ones(len(errors))
-        powers, levels = self._fits
-        return self._deviation(levels[0], powers[0], self._noise(np.asarray(errors) ** 2))
+        exponents, levels = self._fits
+        return self._deviation(levels[0], exponents[0], self._noise(np.asarray(errors) ** 2))
 
     @property
     def scale(self) -> float:
@@ -70,8 +74,8 @@ class Placebos:
         """Those of the donors, each by the model of the others."""
         if self.motionless:
             return np.ones(len(self.donors))
-        powers, levels = self._fits
-        return self._deviation(levels[1:], powers[1:], self._noise(self.errors**2))
+        exponents, levels = self._fits
+        return self._deviation(levels[1:], exponents[1:], self._noise(self.errors**2))
 
     @property
     def statistics(self) -> np.ndarray:
@@ -87,9 +91,9 @@ class Placebos:
         """Squared errors before the start in units of the donors' mean."""
         return np.maximum(squares / (float((self.errors**2).mean()) or 1.0), FLOOR)
 
-    def _deviation(self, level: np.ndarray, power: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    def _deviation(self, level: np.ndarray, exponent: np.ndarray, noise: np.ndarray) -> np.ndarray:
         floor = ROUNDING**2 * max(float((self.effects**2).max()), float((self.errors**2).max()))
-        return np.sqrt(np.maximum(level * noise**power, floor))
+        return np.sqrt(np.maximum(level * noise**exponent, floor))
 
 
 def _reliability(halves: np.ndarray) -> float:
@@ -104,19 +108,19 @@ def _reliability(halves: np.ndarray) -> float:
 
 
 def _variance_fits(squares: np.ndarray, noise: np.ndarray, reliability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Powers and levels of variance = level · noise^power: of all donors first, then without each in turn.
+    """Exponents and levels of variance = level · noise^exponent: of all donors first, then without each in turn.
 
     Args:
         squares: of the placebo effects, one a donor; normal effects' likelihood is taken.
         noise: as measured. The likelihood sees it flattened by its reliability, as the measured is of the true.
     """
     n = np.r_[len(squares), np.full(len(squares), max(len(squares) - 1, 1))]
-    flattened = np.outer(POWERS * reliability, np.log(noise))
+    flattened = np.outer(EXPONENTS * reliability, np.log(noise))
     level = np.maximum(_left_out(squares * np.exp(-flattened)) / n, np.finfo(float).tiny)
     likelihood = -(n * np.log(level) + _left_out(flattened)) / 2
     best = np.argmax(likelihood >= likelihood.max(axis=0) - ROUNDING, axis=0)  # the smallest of equals
-    levels = _left_out(squares * noise ** -POWERS[:, None]) / n
-    return POWERS[best], levels[best, np.arange(len(n))]
+    levels = _left_out(squares * noise ** -EXPONENTS[:, None]) / n
+    return EXPONENTS[best], levels[best, np.arange(len(n))]
 
 
 def _left_out(terms: np.ndarray) -> np.ndarray:

@@ -245,26 +245,26 @@ def test_the_size_is_met_where_small_units_are_noisier(treat):
         assert binomtest(int((np.array(p) <= level + 1e-9).sum()), len(p), level).pvalue > 0.001
 
 
-@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
-def test_noise_that_is_measured_with_error_does_not_flatten_what_it_explains(power):
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_noise_that_is_measured_with_error_does_not_flatten_what_it_explains(exponent):
     """4,000 units whose effects follow their noise, seen through two halves of ten draws each."""
     rng = np.random.default_rng(0)
     noise = np.exp(rng.normal(0, 0.8, 4_000))
     halves = noise * rng.chisquare(10, (2, 4_000)) / 10
-    squares = noise**power * rng.chisquare(1, 4_000)
-    powers, levels = _variance_fits(squares, halves.mean(axis=0), _reliability(halves))
-    assert powers[0] == pytest.approx(power, abs=0.1)
-    assert levels[0] == pytest.approx((squares / halves.mean(axis=0) ** powers[0]).mean())
+    squares = noise**exponent * rng.chisquare(1, 4_000)
+    exponents, levels = _variance_fits(squares, halves.mean(axis=0), _reliability(halves))
+    assert exponents[0] == pytest.approx(exponent, abs=0.1)
+    assert levels[0] == pytest.approx((squares / halves.mean(axis=0) ** exponents[0]).mean())
 
 
 def test_a_donor_is_judged_by_the_noise_of_the_others_alone():
     rng = np.random.default_rng(1)
     noise = np.exp(rng.normal(0, 1, 12))
     squares = noise * rng.chisquare(1, 12)
-    powers, levels = _variance_fits(squares, noise, 0.8)
+    exponents, levels = _variance_fits(squares, noise, 0.8)
     for left in range(12):
-        power, level = (one[0] for one in _variance_fits(np.delete(squares, left), np.delete(noise, left), 0.8))
-        assert powers[left + 1] == power
+        exponent, level = (one[0] for one in _variance_fits(np.delete(squares, left), np.delete(noise, left), 0.8))
+        assert exponents[left + 1] == exponent
         assert levels[left + 1] == pytest.approx(level)
 
 

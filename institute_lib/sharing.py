@@ -26,7 +26,7 @@ except ImportError:  # Windows
 
 SHARED_VARIABLE = "INSTITUTE_SHARED"
 READS_VARIABLE = "INSTITUTE_READS"
-KINDS = ("tables", "reports", "sources", "reference", "files", "earlier")
+KINDS = ("tables", "reports", "sources", "reference", "files", "earlier", "declared")
 CANNOT_BE_PICKLED = (pickle.PicklingError, AttributeError, TypeError)
 Function = TypeVar("Function", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
@@ -34,25 +34,49 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, order=True)
 class Read:
-    """Something that a job read, so that a change of it, and of nothing else, makes the job stale.
+    """Something that a job read: a change of it makes the job stale, and figures made from it carry it as their source.
 
     Attributes:
         kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources"
             (whether a table is a register or the demo), "reference" (a file of published facts), "files" (any other,
-            by its path) or "earlier" (a result of another quarter: its run folder, notebook and area).
-        name: the table, the quarter, the reference file or the path.
+            by its path), "earlier" (a result of another quarter: its run folder, notebook and area) or "declared"
+            (something that an author states and no table proves, such as a count of persons typed by hand).
+        name: the table, the quarter, the reference file, the path, or what is declared.
         as_of: the day of knowledge, where there is one.
         districts: the districts asked about; empty for all.
+        source: what figures made from it rest on: "register", "demo", "published", "own" (a researcher's own file),
+            "result" (protected figures of other jobs) or "unknown"; empty where no figure is made from it.
+        personal: whether a row of it is a person, or says something of persons.
+        absent: the districts that had not reported.
+        title: the source's name in words, where no catalogue of ours knows it.
     """
 
     kind: str
     name: str
     as_of: str = ""
     districts: tuple[str, ...] = ()
+    source: str = ""
+    personal: bool = False
+    absent: tuple[str, ...] = ()
+    title: str = ""
+
+
+_NOTED: dict[Read, None] = {}  # what this process has read: a kernel is one job
+
+
+def reads_so_far() -> tuple[Read, ...]:
+    """Everything that this process has read, each once, in order."""
+    return tuple(_NOTED)
+
+
+def forget_reads() -> None:
+    """Begin anew: for a process that becomes a job's kernel after it has loaded the library."""
+    _NOTED.clear()
 
 
 def note_read(read: Read) -> None:
-    """Note for the run that this job read something."""
+    """Note that this job read something: for its own figures, and for the run that decides what is stale."""
+    _NOTED[read] = None
     if path := os.environ.get(READS_VARIABLE):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(read), ensure_ascii=False) + "\n")
@@ -62,7 +86,8 @@ def noted(path: Path) -> tuple[Read, ...]:
     """What a job noted, each once; nothing where it noted nothing."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     found = [json.loads(line) for line in lines]
-    return tuple(sorted({Read(**{**one, "districts": tuple(one["districts"])}) for one in found}))
+    lists = ("districts", "absent")
+    return tuple(sorted({Read(**one | {name: tuple(one[name]) for name in lists}) for one in found}))
 
 
 def once_a_run(function: Function) -> Function:

@@ -12,6 +12,7 @@ import pandas as pd
 from institute_lib import paths, sharing, terms
 from institute_lib.areas.divisions import city_of, districts, get, host
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
+from institute_lib.result import Provenance, with_provenance
 from institute_lib.sharing import Read, once_a_run
 
 STATUSES = ("published", "read", "excerpt", "recalled", "not_found", "derived", "demo")
@@ -97,11 +98,12 @@ def reference(name: str) -> pd.DataFrame:
     if name not in FILES:
         raise ParameterError(f"reference {name!r}: {nearest(name, FILES)}")
     path = paths.reference() / f"{name}.csv"
-    sharing.note_read(Read("reference", name))
+    read = Read("reference", name, source="published")
+    sharing.note_read(read)
     if not path.is_file():
         raise DataError(f"reference file {path.name} is missing from {path.parent}; it ships with the project")
     stamp = path.stat()
-    return _checked(name, path, (stamp.st_mtime_ns, stamp.st_size))
+    return with_provenance(_checked(name, path, (stamp.st_mtime_ns, stamp.st_size)), Provenance([read]))
 
 
 @once_a_run

@@ -28,7 +28,11 @@ def hashed(reads: Iterable[Read], *, since: float | None = None) -> list[dict[st
     Args:
         since: when the job began (seconds); what was changed after that is marked so, and never counts as current.
     """
-    return [{**asdict(read), "districts": list(read.districts), "hash": _hash(read, since)} for read in reads]
+    lists = ("districts", "absent")
+    return [
+        {**asdict(read), **{name: list(getattr(read, name)) for name in lists}, "hash": _hash(read, since)}
+        for read in reads
+    ]
 
 
 def read_from(described: Mapping[str, Any]) -> Read:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from institute_lib import areas, paths, sharing, terms
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.result import Provenance, with_provenance
 from institute_lib.sharing import Read
 from institute_lib.tables.contracts import CONTRACTS, LAST_DAY, PERSONAL, validate
 
@@ -113,9 +114,19 @@ def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd
         DataError: the table is missing or breaks its contract (every fault at once).
         ParameterError: `as_of` is not a day, or the table does not exist.
     """
+    if name not in CONTRACTS:
+        raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
+    read = Read("tables", name, as_of or "", personal=name in PERSONAL)
+    try:
+        place = _locate(name, _day(as_of).date().isoformat(), root)
+    except DataError:  # a job may show that a table is lacking, and depends on that
+        if root is None:
+            sharing.note_read(read)
+        raise
+    read = replace(read, source=place.source)
     if root is None:
-        sharing.note_read(Read("tables", name, as_of or ""))
-    return _load(name, as_of, root)
+        sharing.note_read(read)
+    return with_provenance(_load(name, as_of, root), Provenance([read]))
 
 
 def reads_persons() -> bool:

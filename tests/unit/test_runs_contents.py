@@ -114,10 +114,10 @@ def test_whatever_is_loaded_is_noted_with_its_day(home):
     areas.reference("towns")
     assert noted(home / "reads.jsonl") == (
         Read("files", str(home / "panel.csv")),
-        Read("reference", "towns"),
+        Read("reference", "towns", source="published"),
         Read("reports", "2025Q4", LAST_DAY, DISTRICTS),
         Read("sources", "workers"),
-        Read("tables", "workers", LAST_DAY),
+        Read("tables", "workers", LAST_DAY, source="demo", personal=True),
     )
 
 

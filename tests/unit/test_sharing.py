@@ -189,6 +189,11 @@ def test_the_attributes_of_a_table_are_part_of_it():
 
 
 def test_a_note_is_one_line_of_json(run):
-    note_read(Read("reference", "published_facts"))
-    line = (run / "reads.jsonl").read_text(encoding="utf-8")
-    assert json.loads(line) == {"kind": "reference", "name": "published_facts", "as_of": "", "districts": []}
+    note_read(Read("reference", "published_facts", source="published"))
+    line = json.loads((run / "reads.jsonl").read_text(encoding="utf-8"))
+    assert (line["kind"], line["name"], line["source"], line["districts"]) == (
+        "reference",
+        "published_facts",
+        "published",
+        [],
+    )

@@ -8,7 +8,7 @@ READY := $(VENV)/ready
 QUARTER ?= 2025Q4
 
 .DEFAULT_GOAL := help
-.PHONY: help setup report test lab check bench bench-large clean requirements
+.PHONY: help setup report test lab check bench bench-large clean clean-all requirements
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,5 +45,12 @@ bench-large: $(READY)  ## 50 million person-quarters from Parquet, beside 5 mill
 requirements: $(READY)  ## compile requirements.txt anew from pyproject.toml
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header --quiet -o requirements.txt
 
-clean:  ## remove the environment and everything generated
-	rm -rf $(VENV) .cache data/demo/*.parquet data/demo/truth.toml papermill_runs/2*
+# Neither removes what cannot be made again: registers, keys, and with `clean` no brief, release or record either.
+clean:  ## remove the environment, caches and demo registers; runs, releases and records stay
+	rm -rf $(VENV) .cache data/demo/*.parquet data/demo/truth.toml
+
+clean-all:  ## after a question: the runs too, with all releases and their record
+	@printf '%s' "Remove every run in papermill_runs, all releases and their record? Type yes: "; \
+	read answer; test "$$answer" = yes || { echo "nothing was removed"; exit 1; }
+	@$(MAKE) --no-print-directory clean
+	rm -rf papermill_runs/2* papermill_runs/releases

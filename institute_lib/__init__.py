@@ -26,9 +26,9 @@ ROOMS = (
     "charts",
     "maps",
     "brief",
-    "release",
     "kernels",
     "runs",
+    "release",
     "lab",
     "cli",
 )

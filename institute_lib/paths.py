@@ -66,3 +66,13 @@ def key() -> Path:
 def digests() -> Path:
     """Keyed digests of the register's names, for the release scan: beside the key, outside the project tree."""
     return key().with_name("register.digests")
+
+
+def person_key() -> Path:
+    """One's own key for signing releases: outside the project tree, beside the pseudonym key."""
+    return Path(os.environ.get("INSTITUTE_PERSON_KEY_FILE", key().with_name("person.key")))
+
+
+def people() -> Path:
+    """Public keys of those who may sign a release; they belong in the repository."""
+    return root() / "data" / "people"

@@ -73,7 +73,9 @@ def head(content: Content, language: str) -> dict[str, Any]:
     demo = is_demo(content)
     marks = [{"kind": "demo", "text": word("mark_demo", language)}] if demo else []
     if opening:
-        marks.append({"kind": opening["mark"], "text": word(f"mark_{opening['mark']}", language)})
+        number = {"number": opening["release"]} if "release" in opening else {}
+        mark = "mark_released" if number else f"mark_{opening['mark']}"
+        marks.append({"kind": opening["mark"], "text": word(mark, language, **number)})
     title = opening.get("title") or word("untitled", language)
     where = [opening["area"], terms.quarter(opening["quarter"], language)] if opening else []
     if opening.get("as_of"):

@@ -30,6 +30,7 @@ class Chart:
         svg: a static picture (maps), shown where no script runs.
         notes: lines under the chart; those of `table` are added.
         frame: which of a SafeResult's frames stands behind the chart.
+        public: what takes its place when the brief is released, where this chart may not leave (maps).
     """
 
     figure: Any
@@ -41,6 +42,7 @@ class Chart:
     notes: tuple[str, ...] = ()
     language: str = "zh"
     frame: str | None = None
+    public: "Chart | None" = None
     config: dict[str, Any] = field(default_factory=lambda: dict(CONFIG), init=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class Chart:
 
     def to_json(self) -> dict[str, Any]:
         """Everything a brief needs, as plain JSON types."""
-        return {
+        content = {
             "title": self.title,
             "alt": self.alt,
             "source": self.source,
@@ -62,6 +64,7 @@ class Chart:
             "figure": _plain(self.figure),
             "table": show.view(self.table, self.language, caption=self.title, frame=self.frame),
         }
+        return content | ({"public": self.public.to_json()} if self.public else {})
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         payload = self.to_json()

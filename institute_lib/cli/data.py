@@ -26,8 +26,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     language_option(one)
     one = command("demo", _demo, "write the demo registers")
     language_option(one)
-    one = command("key", _key, "make the pseudonym key")
-    one.add_argument("action", choices=["new"])
+    one = command("key", _key, "make the institute's pseudonym key, or one's own key for signing releases")
+    one.add_argument("action", choices=["new", "person"], help="new: the pseudonym key; person: one's own")
+    one.add_argument("--name", default="", help="person: the name that is printed in releases (default: the account)")
     language_option(one)
 
 
@@ -100,6 +101,12 @@ def write_demo(language: str | None = None) -> None:
 
 
 def _key(given: argparse.Namespace) -> None:
-    from institute_lib import registers
+    from institute_lib import registers, terms
 
-    say(str(registers.new_key()))
+    if given.action == "new":
+        say(str(registers.new_key()))
+        return
+    from institute_lib.release import people
+
+    private, public = people.new(given.name)
+    say(terms.text("release.key_made", given.language or "zh", private=private, public=public))

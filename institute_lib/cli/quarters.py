@@ -1,4 +1,4 @@
-"""Commands about a quarter: `run · report · status · brief · release · schedule`."""
+"""Commands about a quarter: `run · report · status · brief · schedule`."""
 
 import argparse
 import json
@@ -37,12 +37,6 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("notebook", type=Path)
     one.add_argument("output", type=Path, nargs="?", help="default: beside the notebook, .html")
     one.add_argument("--single", action="store_true", help="one file, even where a quarter's briefs share plotly")
-    language_option(one, "zh")
-    one = command("release", _release, "take a quarter's briefs through the release gate")
-    quarter_option(one)
-    one.add_argument("--by", metavar="NAME", help="who answers for the release (default: this account)")
-    one.add_argument("--accept", nargs="+", default=[], metavar="RULE", help="warnings of these rules may leave")
-    one.add_argument("--why", default="", metavar="TEXT", help="why they may")
     language_option(one, "zh")
     one = command("schedule", _schedule, "print a systemd timer and a cron line that run the last closed quarter")
     one.add_argument("--install", type=Path, metavar="FOLDER", help="write the two systemd units into this folder")
@@ -135,18 +129,6 @@ def _brief(given: argparse.Namespace) -> None:
     shares = not given.single and (output.parent / f"../../{brief.SHARED_NAME}").is_file()
     shared = f"../../{brief.SHARED_NAME}" if shares else None
     say(str(brief.export(given.notebook, output, language=given.language, shared=shared)))
-
-
-def _release(given: argparse.Namespace) -> int:
-    from institute_lib import release
-
-    record = release.release(
-        resolved(given.quarter), by=given.by, language=given.language, accept=given.accept, why=given.why
-    )
-    for item in record.items:
-        say(item.describe(given.language))
-    say(record.summary())
-    return FAILED if record.held else 0
 
 
 def _schedule(given: argparse.Namespace) -> None:

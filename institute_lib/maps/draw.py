@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from institute_lib import terms
 from institute_lib.charts import Chart, look
 from institute_lib.charts.chart import require_safe
@@ -60,7 +62,7 @@ def draw_coverage_map(
     """
     apart = {"highlight": tuple((highlight or {}).items()), "others": others}
     order = _order(safe, value, where, language, title=title, scheme=scheme, k=k, shared=shared, **apart)
-    return _chart(safe, compose(order, boundaries, stations, sites))
+    return _with_tiles(_chart(safe, compose(order, boundaries, stations, sites)), order)
 
 
 def draw_tile_map(
@@ -120,7 +122,18 @@ def draw_slider(
     chart = _chart(safe, drawings[-1])
     chart.figure.layout.title.text = look.plain(last.title)  # the legend says which quarter is shown
     _add_slider(chart.figure, drawings, quarters)
-    return chart
+    return _with_tiles(chart, orders[-1])
+
+
+def _with_tiles(chart: Chart, order: Order) -> Chart:
+    """A map that may not leave, with the tile map of its districts; towns have none and leave as their table."""
+    if terms.text("maps.stamp", order.language) not in chart.notes:
+        return chart
+    try:
+        shapes = tiles(pd.Series([*order.cells()["code"], *dict(order.highlight)]))
+    except ParameterError:
+        return chart
+    return replace(chart, public=_chart(order.safe, compose(order, shapes)))
 
 
 def _order(safe: SafeTable, value: str | None, where: dict, language: str, **options: object) -> Order:

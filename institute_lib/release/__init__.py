@@ -1,14 +1,26 @@
-"""The gate: nothing leaves the institute that could point at a person.
+"""The gate: nothing leaves the institute that could point at a person, and no one person lets it leave.
 
 `scan` looks through files for identity numbers, phones, names and figures that carry one value a person, wherever they
-hide; `audit` for what a release gives away together with all earlier ones, kept in the ledger; `release` copies what
-passes both.
+hide; `request` judges a quarter's briefs and asks for their release, `approve` releases them as a second person, and
+`verify` compares what was released with the signed record.
 """
 
 from institute_lib.release.audit import audit
+from institute_lib.release.chain import Record, verify
 from institute_lib.release.findings import Finding
-from institute_lib.release.gate import release
-from institute_lib.release.record import ReleaseRecord, verify
+from institute_lib.release.releasing import Request, approve, pending, record_text, request, show
 from institute_lib.release.scanning import scan
 
-__all__ = ["Finding", "ReleaseRecord", "audit", "release", "scan", "verify"]
+__all__ = [
+    "Finding",
+    "Record",
+    "Request",
+    "approve",
+    "audit",
+    "pending",
+    "record_text",
+    "request",
+    "scan",
+    "show",
+    "verify",
+]

@@ -1,154 +1,191 @@
-"""The gate: which briefs of a quarter may leave, and a copy of those that may."""
+"""The gate: what may leave of a quarter's run, judged brief by brief on the page as it would leave.
 
-import getpass
+Whether a brief rests on demo registers, on persons or on files of one's own is decided from what its job noted that it
+read, never from what its author says.
+"""
+
 import hashlib
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from institute_lib import paths, terms
-from institute_lib.brief import in_one_file
+from institute_lib import terms
 from institute_lib.charts import CHART_MIME
 from institute_lib.disclosure.types import TABLE_MIME
-from institute_lib.errors import ParameterError, ReleaseError
-from institute_lib.registers.digests import load as load_digests
-from institute_lib.release import ledger
+from institute_lib.errors import InstituteError, ReleaseError
+from institute_lib.release import ledger, names
 from institute_lib.release.audit import audit
+from institute_lib.release.chain import RELEASED
 from institute_lib.release.findings import Finding
-from institute_lib.release.record import RECORD, RELEASED, Item, ReleaseRecord, write_record
-from institute_lib.release.scanning import scan, scan_text
+from institute_lib.release.publishing import public_page
+from institute_lib.release.scanning import scan_text
+from institute_lib.runs import places
 
-BRIEF, EXECUTED, RESULT = "brief.html", "executed.ipynb", "result.json"
-MANIFEST, FAILURE = "manifest.json", "failure.json"
+HIDDEN = "."  # how names of folders begin that jobs and releases use while they work
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A brief with all that it shows; `reads` are the briefs whose recorded numbers it shows too."""
+class Judged:
+    """One brief at the gate.
 
-    place: Path
+    Attributes:
+        findings: what holds it back, or would if nobody had accepted it.
+        accepted: rules of warnings that somebody answers for.
+        declarations: what an author states about files of one's own, for the second person to judge.
+        protected: how its tables were protected.
+        page: as it would leave; `manifest` the hash of the run's record, which changes when the job runs again.
+    """
+
     notebook: str
     area: str
-    reasons: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    figures: pd.DataFrame
+    findings: tuple[Finding, ...] = ()
+    accepted: tuple[str, ...] = ()
+    declarations: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
     page: str = ""
-    reads: tuple[str, ...] = ()
+    manifest: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.notebook}/{self.area}"
+
+    @property
+    def held_by(self) -> tuple[Finding, ...]:
+        """The findings that keep it in: every refusal, and warnings that nobody accepted."""
+        return tuple(one for one in self.findings if one.severity == "refuse" or one.rule not in self.accepted)
+
+    @property
+    def leaves(self) -> bool:
+        return not self.held_by
+
+    def plain(self) -> dict[str, Any]:
+        """As a request keeps it."""
+        return {
+            "brief": self.name,
+            "leaves": self.leaves,
+            "sha256": hashlib.sha256(self.page.encode()).hexdigest() if self.leaves else "",
+            "manifest": self.manifest,
+            "findings": [one.plain() for one in self.findings],
+            "accepted": list(self.accepted),
+            "declarations": list(self.declarations),
+            "protected": list(self.protected),
+        }
 
 
-def release(
-    quarter: str,
-    *,
-    by: str | None = None,
-    language: str = "zh",
-    accept: Sequence[str] = (),
-    why: str = "",
-    threshold: int = 10,
-) -> ReleaseRecord:
-    """Copy the briefs of a quarter that may leave to `released/`, and write down what was decided.
-
-    A brief leaves only if its last run succeeded and its files are the ones that the run wrote; it does not rest on
-    demo registers; no map in it lacks an approval number; the persons behind its figures were checked; the scan finds
-    nothing; and neither the tables nor the ledger of all earlier releases give a hidden figure away. Doubtful findings
-    (warnings) hold a brief back until somebody accepts their rule and says why; refusals cannot be accepted.
+def judge(
+    folder: Path, *, quarter: str, language: str, number: str, accept: Collection[str] = (), before: pd.DataFrame
+) -> tuple[list[Judged], pd.DataFrame]:
+    """Every brief of a run folder, and the figures that those which may leave add to the ledger.
 
     Args:
-        quarter: such as "2025Q4".
-        by: who answers for the release; by default the name of this computer's account.
-        accept: rules of warnings that are accepted, such as "person_cloud".
-        why: why they are.
-        threshold: the fewest persons that a number may point at.
+        number: of the release that they would leave with.
+        accept: rules of warnings that somebody answers for.
+        before: the ledger of earlier releases.
 
     Raises:
-        ParameterError: nobody answers for it, or rules are accepted without a reason.
-        ReleaseError: the quarter was not run, or the ledger was tampered with.
+        ReleaseError: there is no brief in the folder.
     """
-    terms.check_language(language)
-    by = getpass.getuser() if by is None else by
-    if not by.strip():
-        raise ParameterError("release: say who answers for it with by= (--by NAME)")
-    if accept and not why.strip():
-        raise ParameterError(f"release: say with why= (--why TEXT) why {', '.join(accept)} may leave")
-    folder = paths.run_folder(quarter, language)
-    found = [_examine(place, quarter, language) for place in _places(folder)]
-    if not found:
-        raise ReleaseError(f"{folder.name}: there is no brief to release; run `institute run {quarter}` first")
-    before, when = ledger.read(), datetime.now(UTC).astimezone().isoformat(timespec="seconds")
-    ready = [one for one in found if not _holding(one.reasons, one.findings, accept)]
-    figures = [one.figures for one in ready]
-    given_away = audit(before, pd.concat(figures, ignore_index=True), threshold=threshold) if figures else []
-    items, leaving = [], []
-    for one in found:
-        own = _concerning(given_away, one) if one in ready else ()
-        findings = (*one.findings, *own)
-        held = _holding(one.reasons, findings, accept)
-        copy = folder / RELEASED / one.notebook / one.area / BRIEF
-        digest = "" if held else _copy(one, copy)
-        if held:
-            copy.unlink(missing_ok=True)  # what passed once and does not now may leave no longer
-        accepted = tuple(sorted({finding.rule for finding in findings if finding.rule in accept}))
-        items.append(Item(one.notebook, one.area, not held, one.reasons, findings, accepted, digest))
-        leaving += [] if held else [one.figures]
-    if leaving:
-        ledger.append(ledger.fresh(pd.concat(leaving, ignore_index=True), before).assign(release=f"{quarter} {when}"))
-    record = ReleaseRecord(quarter, language, by.strip(), when, tuple(items), why.strip(), folder / RECORD)
-    write_record(record)
-    return record
+    examined = [_examine(place, quarter=quarter, language=language, number=number) for place in briefs(folder)]
+    if not examined:
+        raise terms.error(ReleaseError, "release.error_no_run", quarter=quarter)
+    found = [(_accepting(one, accept), figures, reads) for one, figures, reads in examined]
+    ready = [figures for one, figures, _ in found if one.leaves]
+    given_away = audit(before, pd.concat(ready, ignore_index=True)) if ready else []
+    judged, leaving = [], []
+    for one, figures, reads in found:
+        own = [finding for finding in given_away if _concerns(finding, one, reads)] if one.leaves else []
+        final = _accepting(_with(one, own), accept)
+        judged.append(final)
+        leaving += [figures] if final.leaves else []
+    return judged, ledger.fresh(pd.concat(leaving, ignore_index=True), before) if leaving else ledger.rows_of(None)
 
 
-def _holding(reasons: Sequence[str], findings: Sequence[Finding], accept: Sequence[str]) -> bool:
-    return bool(reasons) or any(one.severity == "refuse" or one.rule not in accept for one in findings)
+def briefs(folder: Path) -> list[Path]:
+    """The places of a run that hold a brief or a failure.
 
-
-def _concerning(findings: Sequence[Finding], one: _Candidate) -> tuple[Finding, ...]:
-    own = tuple(f"{name} " for name in (f"{one.notebook}/{one.area}", *one.reads))
-    # Tables of earlier releases start with the release's name.
-    return tuple(finding for finding in findings if any(f"{table} ".startswith(own) for table in finding.tables))
-
-
-def _places(folder: Path) -> Iterator[Path]:
+    Raises:
+        ReleaseError: one of them is a link: what it points at is not what the run wrote.
+    """
+    found = []
     for place in sorted(folder.glob("*/*")):
-        if place.is_dir() and place.parent.name != RELEASED and any((place / n).is_file() for n in (BRIEF, FAILURE)):
-            yield place
+        if place.parent.name == RELEASED or place.parent.name.startswith(HIDDEN) or not place.is_dir():
+            continue
+        if any(path.is_symlink() for path in (folder, place.parent, place, *place.iterdir())):
+            raise terms.error(ReleaseError, "release.error_link", path=place)
+        if any((place / name).is_file() for name in (places.BRIEF, places.FAILURE)):
+            found.append(place)
+    return found
 
 
-def _examine(place: Path, quarter: str, language: str) -> _Candidate:
-    """Everything that can be said of one brief by itself."""
-    notebook, area = place.parent.name, place.name
-    if (place / FAILURE).is_file():
-        return _Candidate(place, notebook, area, ("failed",), (), ledger.rows_of([]))
-    manifest, result = _read_json(place / MANIFEST), _read_json(place / RESULT)
-    reasons = [] if _is_intact(place, manifest) else ["changed"]
-    if manifest.get("demo", True) or result.get("demo", True):
-        reasons.append("demo")
-    elif not load_digests():
-        reasons.append("names_unknown")
-    page = in_one_file((place / BRIEF).read_text(encoding="utf-8")) if (place / BRIEF).is_file() else ""
-    findings: list[Finding] = []
+def _with(one: Judged, findings: Sequence[Finding]) -> Judged:
+    return Judged(**{**vars(one), "findings": (*one.findings, *findings)})
+
+
+def _accepting(one: Judged, accept: Collection[str]) -> Judged:
+    rules = {finding.rule for finding in one.findings if finding.severity == "warn" and finding.rule in accept}
+    return Judged(**{**vars(one), "accepted": tuple(sorted(rules))})
+
+
+def _concerns(finding: Finding, one: Judged, reads: Collection[str]) -> bool:
+    # Tables of earlier releases start with the release's number.
+    return any(f"{table} ".startswith(f"{name} ") for table in finding.tables for name in (one.name, *reads))
+
+
+def _examine(place: Path, *, quarter: str, language: str, number: str) -> tuple[Judged, pd.DataFrame, tuple[str, ...]]:
+    """What can be said of one brief by itself; its figures; and the briefs whose recorded numbers it shows too."""
+    import nbformat
+
+    names_ = {"notebook": place.parent.name, "area": place.name}
+    if (place / places.FAILURE).is_file():
+        return Judged(**names_, findings=(_held("failed"),)), ledger.rows_of(None), ()
+    manifest = places.intact_manifest(place)
+    if manifest is None:
+        return Judged(**names_, findings=(_held("changed"),)), ledger.rows_of(None), ()
+    result = places.read_json(place / places.RESULT) or {}
+    notebook = nbformat.read(place / places.EXECUTED, as_version=4)
+    findings, declarations = _provenance(manifest, result)
     try:
-        findings = [*scan_text(page, BRIEF), *(scan(place / RESULT) if (place / RESULT).is_file() else ())]
-    except ReleaseError:
-        reasons.append("unreadable")
-    if any(terms.text("maps.stamp", one) in page for one in terms.LANGUAGES):
-        reasons.append("map")
-    shown = [(exact, table) for exact, table in _shown(place / EXECUTED, language) if "figures" in table]
+        page = public_page(notebook, manifest, number=number, language=language)
+        findings += scan_text(page, places.BRIEF)
+    except InstituteError as error:
+        page = ""
+        findings.append(Finding("refuse", places.BRIEF, error.say(language), "unreadable"))
+    shown = [(exact, table) for exact, table in _shown(notebook, language) if "figures" in table]
     if not all(table["figures"]["checked"] for _, table in shown):
-        reasons.append("unchecked")
-    reads = tuple(sorted(manifest.get("inputs", {}).get("results", {})))
-    recorded = {f"{notebook}/{area}": result} | {name: _read_json(place.parents[1] / name / RESULT) for name in reads}
-    figures = _figures(shown, recorded, brief=f"{notebook}/{area}", area=area, quarter=quarter)
-    return _Candidate(place, notebook, area, tuple(reasons), tuple(findings), figures, page, reads)
+        findings.append(_held("unchecked"))
+    brief, reads = f"{place.parent.name}/{place.name}", tuple(sorted((manifest.get("inputs") or {}).get("results", {})))
+    recorded = {brief: result} | {name: places.read_json(place.parents[1] / name / places.RESULT) for name in reads}
+    judged = Judged(
+        **names_,
+        findings=tuple(findings),
+        declarations=tuple(declarations),
+        protected=tuple(sorted({table["figures"]["method"] for _, table in shown})),
+        page=page,
+        manifest=places.file_hash(place / places.MANIFEST),
+    )
+    return judged, _figures(shown, recorded, brief=brief, area=place.name, quarter=quarter), reads
+
+
+def _held(rule: str, what: str = "") -> Finding:
+    return Finding("refuse", places.MANIFEST, what, rule)
+
+
+def _provenance(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[list[Finding], list[str]]:
+    """What the recorded reads keep in, and what was declared of files of one's own."""
+    found: list[Finding] = []
+    if manifest.get("demo", True) or result.get("demo", True):
+        found.append(_held("demo"))
+    elif not names.known():
+        found.append(_held("names_unknown"))
+    return found, []
 
 
 def _figures(
     shown: Sequence[tuple[bool, dict[str, Any]]],
-    recorded: Mapping[str, dict[str, Any]],
+    recorded: Mapping[str, dict[str, Any] | None],
     *,
     brief: str,
     area: str,
@@ -167,43 +204,19 @@ def _figures(
         )
         for exact, table in shown
     ]
-    tables += [ledger.from_result(one, table=f"{name} {RESULT}", definition=name) for name, one in recorded.items()]
+    tables += [
+        ledger.from_result(one or {}, table=f"{name} {places.RESULT}", definition=name)
+        for name, one in recorded.items()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError):  # not there, or no JSON: nothing is known of the run
-        return {}
-    return content if isinstance(content, dict) else {}
-
-
-def _is_intact(place: Path, manifest: dict[str, Any]) -> bool:
-    """Whether the files are the ones that the run wrote, by their hashes."""
-    outputs = manifest.get("outputs", {})
-    return BRIEF in outputs and all(
-        (place / name).is_file() and hashlib.sha256((place / name).read_bytes()).hexdigest() == described.get("sha256")
-        for name, described in outputs.items()
-    )
-
-
-def _shown(executed: Path, language: str) -> Iterator[tuple[bool, dict[str, Any]]]:
+def _shown(notebook: Mapping[str, Any], language: str) -> Iterator[tuple[bool, dict[str, Any]]]:
     """Every table of the brief; those of charts are exact, since a chart carries its figures unrounded."""
-    for cell in _read_json(executed).get("cells", ()):
+    for cell in notebook.get("cells", ()):
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             if CHART_MIME in data:
                 yield True, data[CHART_MIME]["table"]
             elif TABLE_MIME in data:
                 yield False, data[TABLE_MIME][language]
-
-
-def _copy(one: _Candidate, target: Path) -> str:
-    """Write the brief, whole or not at all, and return its hash."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{BRIEF}.{os.getpid()}.part")
-    partial.write_text(one.page, encoding="utf-8", newline="\n")
-    digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-    partial.replace(target)
-    return digest

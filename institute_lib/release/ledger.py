@@ -1,13 +1,10 @@
-"""The ledger: every number ever released, append-only, each line bound to the one before it.
+"""The ledger: every number ever released, one file beside each release's record, which holds its hash.
 
 A line is JSON: the release, district, quarter, indicator, further keys, value (empty where hidden), the count behind
-it where that was released too, rounding, definition and table; and the hash of the line before, so that a line taken
-out or changed is noticed.
+it where that was released too, rounding, definition and table.
 """
 
-import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,9 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from institute_lib import paths
+from institute_lib import terms
 from institute_lib.disclosure import SafeTable, show
 from institute_lib.errors import ParameterError, ReleaseError, nearest
+from institute_lib.release import chain
+from institute_lib.runs import places
 
 FIELDS = ("release", "table", "indicator", "district", "quarter", "keys", "value", "count", "rounding")
 FIELDS += ("definition", "status", "method")
@@ -31,57 +30,30 @@ BACK = {"_last_quarter": 1, "_last_year": 4}
 Figures = pd.DataFrame | SafeTable | Path | str | Iterable[Any] | None
 
 
-def place() -> Path:
-    """Where the institute's ledger lies."""
-    return paths.runs() / "release_ledger.jsonl"
-
-
 def read(path: Path | str | None = None) -> pd.DataFrame:
-    """The ledger as a table (FIELDS); empty where nothing was released yet.
+    """The figures of all releases, or of one file of them, as a table (FIELDS); empty where nothing was released yet.
 
     Raises:
-        ReleaseError: a line was changed or taken out.
+        ReleaseError: a file is not the one whose hash stands in its record.
     """
-    path = Path(path) if path else place()
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    before, rows = "", []
-    for number, line in enumerate(lines, start=1):
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            row = {}
-        if row.pop("before", None) != before:
-            raise ReleaseError(
-                f"{path.name} line {number} does not follow from the line before: a line was changed or taken out; "
-                "restore the ledger from its copy before anything is released"
-            )
-        before = _hash(line)
-        rows.append(row)
-    return _frame(rows)
+    if path is not None:
+        return _frame([json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()])
+    parts = []
+    for record in chain.sound():
+        if not chain.has_figures(record):
+            raise terms.error(ReleaseError, "release.error_figures", path=chain.figures(record.number))
+        parts.append(read(chain.figures(record.number)))
+    return pd.concat(parts, ignore_index=True) if parts else _frame([])
 
 
-def append(rows: pd.DataFrame, path: Path | str | None = None) -> int:
-    """Add rows to the ledger; what is in it stays as it is. Returns how many were added.
-
-    Raises:
-        ReleaseError: the ledger was tampered with.
-    """
-    path = Path(path) if path else place()
-    read(path)
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    before = _hash(lines[-1]) if lines else ""
-    added = []
+def write(rows: pd.DataFrame, number: str) -> str:
+    """Keep the figures of a request; returns their hash."""
+    lines = []
     for row in rows[list(FIELDS)].to_dict("records"):
         plain = {name: None if not isinstance(value, dict) and pd.isna(value) else value for name, value in row.items()}
-        line = json.dumps({**plain, "before": before}, ensure_ascii=False, sort_keys=True)
-        before = _hash(line)
-        added.append(line)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in added)
-        file.flush()
-        os.fsync(file.fileno())
-    return len(added)
+        lines.append(json.dumps(plain, ensure_ascii=False, sort_keys=True))
+    places.write_whole(chain.figures(number), "".join(f"{line}\n" for line in lines))
+    return places.file_hash(chain.figures(number))
 
 
 def fresh(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
@@ -93,10 +65,6 @@ def fresh(rows: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
 
     now = said(rows)
     return rows[~now.isin(set(said(before))) & ~now.duplicated()].reset_index(drop=True)
-
-
-def _hash(line: str) -> str:
-    return hashlib.sha256(line.encode()).hexdigest()
 
 
 def rows_of(figures: Figures, *, table: str = "", **context: Any) -> pd.DataFrame:

@@ -89,7 +89,8 @@ def files(home):
         ("run 2025Q4 --plan misspelt.toml", "did you mean 'catchment_m'"),
         ("status 2025Q5", "did you mean '2025Q4'"),
         ("status 2025Q4 --areas 崇州区", "did you mean 320613 崇川区"),
-        ("release 2025Q4", "release"),
+        ("release 2025Q4", "institute run 2025Q4"),
+        ("approve 2025Q4-1", "institute key person"),
     ],
 )
 def test_what_a_user_mistypes_is_refused_by_name_before_anything_starts(project, monkeypatch, capsys, typed, named):

@@ -1,16 +1,19 @@
 """From records to clean columns: every cell parsed, every fault with its place."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from institute_lib.registers import districts, values, vocabulary
 from institute_lib.registers.layout import Records
-from institute_lib.registers.personal import mask
+from institute_lib.registers.personal import bare_name, find, find_names, mask, may_be_name, printable, squeezed
 from institute_lib.registers.report import Problem
 from institute_lib.registers.values import Parser, Value
 
@@ -27,16 +30,44 @@ NOTES = frozenset(
     }
 )
 WHERE = ["file", "sheet", "row"]
-_LONGEST_NAME = 4
+_LONGEST_NAME, OFTEN = 4, 3
+_WORD = re.compile(r"[\w()·、/+\-. %]{1,20}")
+NAME = "name"  # why a text is personal, where it is for the name of its row's own person
+OF_THE_CITY = ("stations", "procurement")  # tables whose rows may be the city's own
+PLACE_ENDINGS = ("街道", "镇", "乡", "村", "社区", "居委", "路", "园区", "新村", "苑", "小区", "花园", "港", "河", "桥")
+_PLACE_ENDING = re.compile(r"(?:社区)?(?:居民|村民)?(?:委员会|居委会|村委会)$|(?:街道|社区|镇|乡|村)$")
+WORD_PARTS = (
+    "科",
+    "学",
+    "证",
+    "级",
+    "师",
+    "站",
+    "工",
+    "制",
+    "编",
+    "期",
+    "职",
+    "区",
+    "县",
+    "市",
+    "镇",
+    "街",
+    "无",
+    "未",
+)
 _PARSERS: dict[str, Parser] = {
     "name": values.parse_name,
     "text": values.parse_text,
+    "code": values.parse_code,
     "identity": values.parse_identity,
-    "share": values.parse_share,
     "quarter": values.parse_quarter,
     "subjects": values.parse_subjects,
     "flag": values.parse_flag,
 }
+# Faults of a word, not of a row: whoever teaches or mends the word mends every row that has it.
+OF_WORDS = frozenset({"level_unknown", "district_unknown"})
+Taught = Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True)
@@ -50,24 +81,34 @@ class Cleaned:
     mappings: tuple[tuple[tuple[str, str, str], int], ...] = ()
 
 
-def clean(records: Records, table: str, *, today: date) -> Cleaned:
-    """One sheet's records as parsed columns. `today` is the last day on which anything can have happened."""
+def clean(records: Records, table: str, *, today: date, taught: Taught = MappingProxyType({})) -> Cleaned:
+    """One sheet's records as parsed columns.
+
+    Args:
+        today: the last day on which anything can have happened.
+        taught: what the institute has taught: (list, word) to its meaning.
+    """
     columns = {column.name: column for column in vocabulary.columns(table)}
     parsed = {
-        name: _parse_all(cells, _parser(columns[name].type, records, name, today))
+        name: _parse_all(cells, _parser(columns[name], records, today, taught))
         for name, cells in records.cells.items()
         if columns[name].type != "district"
     }
     if "district" in records.cells:
-        parsed["district"] = districts.parse(records.cells["district"], districts.days_of(table, parsed))
+        levels = [value.value for value in parsed["level"]] if "level" in parsed and table in OF_THE_CITY else None
+        days = districts.days_of(table, parsed)
+        parsed["district"] = districts.parse(records.cells["district"], days, levels=levels, taught=taught)
     required = {name for name in parsed if columns[name].required}
     odd = {
         name: [(at, value) for at, value in enumerate(column) if value.value is None or value.remarks]
         for name, column in parsed.items()
     }
-    found = [*_problems(records, odd, required), *_notes(records, odd)]
-    if "name" in parsed and columns["name"].type == "name":
-        found += _names_in_texts(records, parsed, [name for name in parsed if columns[name].type == "text"])
+    people = parsed["name"] if "name" in parsed and columns["name"].type == "name" else []
+    names = frozenset(bare_name(value.value) for value in people if value.value)
+    found = [*_problems(records, odd, required, names), *_notes(records, odd)]
+    if people:
+        texts = [name for name in parsed if columns[name].type == "text"]
+        found += _names_in_texts(records, parsed, texts, names, taught)
     frame = pd.DataFrame({name: pd.Series([v.value for v in column], dtype=object) for name, column in parsed.items()})
     frame["file"], frame["sheet"], frame["row"] = records.sheet.file, records.sheet.name, records.rows
     kinds = {severity: tuple(problem for kind, problem in found if kind == severity) for severity in "fwn"}
@@ -75,12 +116,15 @@ def clean(records: Records, table: str, *, today: date) -> Cleaned:
     return Cleaned(frame, kinds["f"], kinds["w"], kinds["n"], mappings)
 
 
-def _parser(type_name: str, records: Records, name: str, today: date) -> Parser:
-    if type_name == "day":
-        return values.parse_day(today=today, epoch_1904=records.sheet.epoch_1904)
-    if type_name == "amount":
-        return values.parse_amount(scale=records.scales[name])
-    return _PARSERS[type_name] if type_name in _PARSERS else values.parse_level(type_name)
+def _parser(column: vocabulary.Column, records: Records, today: date, taught: Taught) -> Parser:
+    kind, unit, blanks = column.type, records.units.get(column.name), frozenset(column.blanks)
+    if kind == "day":
+        return values.parse_day(today=today, epoch_1904=records.sheet.epoch_1904, blanks=blanks)
+    if kind == "amount":
+        return values.parse_amount(kept_in=column.unit, unit=unit)
+    if kind == "share":
+        return values.parse_share(unit=unit)
+    return _PARSERS[kind] if kind in _PARSERS else values.parse_level(kind, taught, blanks)
 
 
 def _parse_all(cells: list[Any], parse: Parser) -> list[Value]:
@@ -94,22 +138,35 @@ def _parse_all(cells: list[Any], parse: Parser) -> list[Value]:
 
 
 def _problems(
-    records: Records, odd: dict[str, list[tuple[int, Value]]], required: set[str]
+    records: Records, odd: dict[str, list[tuple[int, Value]]], required: set[str], names: frozenset[str]
 ) -> Iterator[tuple[str, Problem]]:
     """Faults and what needs a decision, among the blanks, faults and remarks of each column."""
     file, sheet = records.sheet.file, records.sheet.name
-    blank_by_formula = {(problem.row, problem.column) for problem in records.faults}
     for name, found in odd.items():
         header, cells = records.headers[name], records.cells[name]
+        words: dict[tuple[str, str], list[tuple[int, Value]]] = {}
         for at, value in found:
             row, cell = records.rows[at], cells[at]
-            if value.fault:
+            if value.fault in OF_WORDS:
+                words.setdefault((value.fault, vocabulary.normal(values.written(cell))), []).append((row, value))
+            elif value.fault:
                 yield "f", Problem(value.fault, file, sheet, row, header, mask(cell), value.detail)
-            elif value.value is None and name in required and (row, header) not in blank_by_formula:
+            elif value.value is None and name in required and (row, header) not in records.excused:
                 yield "f", Problem("required_missing", file, sheet, row, header, mask(cell))
             for remark in value.remarks:
                 if remark not in NOTES:
                     yield "w", Problem(remark, file, sheet, row, header, mask(cell), value.detail)
+        for (fault, word), places in words.items():
+            rows = tuple(row for row, _ in places)
+            shown = word if is_no_ones(word, len(rows), names) else mask(word)
+            yield "f", Problem(fault, file, sheet, rows[0], header, shown, places[0][1].detail, rows=rows)
+
+
+def is_no_ones(word: str, times: int, names: frozenset[str]) -> bool:
+    """Whether a word of a column of words may be shown as it is: no number of a person, and no name."""
+    if not _WORD.fullmatch(word) or find(word) or find_names(word, names):
+        return False
+    return times >= OFTEN or not may_be_name(word) or any(part in word for part in WORD_PARTS)
 
 
 def _notes(records: Records, odd: dict[str, list[tuple[int, Value]]]) -> Iterator[tuple[str, Problem]]:
@@ -127,23 +184,51 @@ def _notes(records: Records, odd: dict[str, list[tuple[int, Value]]]) -> Iterato
 
 
 def _names_in_texts(
-    records: Records, parsed: dict[str, list[Value]], texts: list[str]
+    records: Records, parsed: dict[str, list[Value]], texts: list[str], names: frozenset[str], taught: Taught
 ) -> Iterator[tuple[str, Problem]]:
-    """A text that reaches the tables must not hold a person: its own row's is a fault, another row's a warning."""
-    people = [value.value for value in parsed["name"]]
-    known = {person for person in people if person and 2 < len(person) <= _LONGEST_NAME}
+    """A text that reaches the tables must not hold a person: its own row's is a fault, another row's a warning.
+
+    A name that is a place or a common word (陈桥 in 陈桥街道社工站) is asked about; once taught, a text is kept.
+    """
+    people = [bare_name(value.value) if value.value else "" for value in parsed["name"]]
+    known = frozenset(name for name in names if 2 < len(name) <= _LONGEST_NAME)
     for name in texts:
-        holding = {text for text in {value.value for value in parsed[name]} if text and _holds(text, known)}
+        plain = {text: squeezed(text) for text in {value.value for value in parsed[name]} if text}
+        plain = {text: bare for text, bare in plain.items() if ("text", vocabulary.normal(text)) not in taught}
+        holding = {text for text, bare in plain.items() if _holds(bare, known)}
         for at, (value, person) in enumerate(zip(parsed[name], people, strict=True)):
             text = value.value
-            is_own = bool(text and person and person in text and not person.isascii() and len(person) > 1)
-            if is_own or text in holding:
-                place = (records.sheet.file, records.sheet.name, records.rows[at], records.headers[name], mask(text))
-                yield "fw"[not is_own], Problem("text_personal" if is_own else "text_names_somebody", *place)
+            if text not in plain:
+                continue
+            place = (records.sheet.file, records.sheet.name, records.rows[at], records.headers[name])
+            if len(person) < 2 or person.isascii() or person not in plain[text]:
+                if text in holding:
+                    yield "w", Problem("text_names_somebody", *place, mask(text))
+            elif is_place_or_word(person, plain[text]):
+                yield "w", Problem("text_name_is_word", *place, printable(text))
+            else:
+                yield "f", Problem("text_personal", *place, mask(text), NAME)
 
 
-def _holds(text: str, known: set[str]) -> bool:
+def _holds(text: str, known: frozenset[str]) -> bool:
     return any(text[at : at + size] in known for size in range(3, _LONGEST_NAME + 1) for at in range(len(text)))
+
+
+def is_place_or_word(name: str, text: str) -> bool:
+    """Whether a name in a text is a place's, or a word that names of bodies are made of."""
+    if name in vocabulary.declared()["common_words"] or name in _places():
+        return True
+    behind = text[text.find(name) + len(name) :]
+    return behind.startswith(PLACE_ENDINGS)
+
+
+@cache
+def _places() -> frozenset[str]:
+    """Towns, villages and communities of the city, without the word that says what they are."""
+    from institute_lib import areas
+
+    names = [*areas.towns(districts.CITY)["name"], *areas.villages(districts.CITY)["name"]]
+    return frozenset(short for name in names for short in (name, _PLACE_ENDING.sub("", name)) if len(short) > 1)
 
 
 def _mappings(

@@ -1,31 +1,43 @@
 """What only several cells or rows together show: one identity under two names, spells that overlap, rows repeated."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
 
 from institute_lib.registers import vocabulary
 from institute_lib.registers.cleaning import WHERE
-from institute_lib.registers.personal import mask
+from institute_lib.registers.personal import bare_name, mask
 from institute_lib.registers.report import Problem
 
 _ORDERED = (
     ("entered", "left", "left_before_entered", True),
     ("opened", "closed", "closed_before_opened", False),
-    ("posts_filled", "posts", "part_above_whole", False),
     ("outcome_numerator", "outcome_denominator", "part_above_whole", False),
     ("schools_covered", "schools", "part_above_whole", False),
 )
-_DOTS = str.maketrans("", "", "·•‧・･ㆍ.．")
+_ONCE = {"exams": ["exam_date", "level"], "talent": ["title", "awarded"]}  # what a person has once
 
 
-def drop_repeats(frame: pd.DataFrame, table: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """The frame without rows that repeat an earlier one in everything, and one warning for each."""
+def drop_repeats(
+    frame: pd.DataFrame, table: str, unused: Callable[[pd.Series], tuple[str, ...]] | None = None
+) -> tuple[pd.DataFrame, list[Problem]]:
+    """The frame without rows that repeat an earlier one in everything, and one warning for each.
+
+    Args:
+        frame: parsed columns.
+        table: the register's table.
+        unused: what stands in the cells of a row that no column takes. Rows without persons that differ in them are
+            two: the services of two agencies.
+    """
     content = frame.drop(columns=WHERE)
     if "identity" in content:
         content["identity"] = _numbers(content["identity"])
     repeated = content.duplicated()
+    if repeated.any() and unused and "identity" not in content:
+        alike = content[content.duplicated(keep=False)].index
+        rest = pd.Series([unused(frame.loc[index]) for index in alike], alike, dtype=object)
+        repeated = content.assign(rest=rest.reindex(content.index)).duplicated()
     if not repeated.any():
         return frame, []
     problems = [_at(frame, index, table, "row_repeated") for index in frame.index[repeated]]
@@ -46,6 +58,10 @@ def _of_one_person(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
     yield from _two_names(again, table)
     if table == "workers":
         yield from _overlaps(again, table)
+    if table in _ONCE and set(_ONCE[table]) <= set(again):
+        twice = again.duplicated(["number", *_ONCE[table]], keep=False) & again[_ONCE[table]].notna().all(axis=1)
+        for index in again.index[twice]:
+            yield _at(again, index, table, "person_twice", "identity")
 
 
 def _numbers(identities: pd.Series) -> pd.Series:
@@ -56,7 +72,7 @@ def _two_names(again: pd.DataFrame, table: str) -> Iterator[Problem]:
     if "name" not in again:
         return
     known = again[again["name"].notna()]
-    names = known["name"].map(lambda name: vocabulary.plain(name).translate(_DOTS).casefold())
+    names = known["name"].map(bare_name)
     conflicting = names.groupby(known["number"]).transform("nunique") > 1
     for index in known.index[conflicting]:
         yield _at(known, index, table, "identity_two_names", "name")
@@ -70,10 +86,10 @@ def _overlaps(again: pd.DataFrame, table: str) -> Iterator[Problem]:
     known["until"] = pd.to_datetime(known["left"]) if "left" in known else pd.NaT
     known = known.sort_values(["number", "since"], kind="stable")
     follows = known["number"] == known["number"].shift()
-    previous = known["until"].shift()
+    previous, before = known["until"].shift(), known["row"].shift()
     overlapping = follows & (previous.isna() | (previous > known["since"]))
     for index in known.index[overlapping]:
-        yield _at(known, index, table, "spells_overlap", "entered")
+        yield _at(known, index, table, "spells_overlap", "entered", detail=f"{before[index]:.0f}")
 
 
 def _orders(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
@@ -86,8 +102,10 @@ def _orders(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
                 yield _at(frame, index, table, rule, high if strict else low)
 
 
-def _at(frame: pd.DataFrame, index: Any, table: str, rule: str, column: str | None = None) -> Problem:
+def _at(
+    frame: pd.DataFrame, index: Any, table: str, rule: str, column: str | None = None, *, detail: str = ""
+) -> Problem:
     row = frame.loc[index]
     headers = {declared.name: declared.headers[0] for declared in vocabulary.columns(table)}
-    value = None if column is None else mask(row[column])
-    return Problem(rule, row["file"], row["sheet"], int(row["row"]), headers.get(column), value)
+    value = None if column in (None, "identity") else mask(row[column])
+    return Problem(rule, row["file"], row["sheet"], int(row["row"]), headers.get(column), value, detail)

@@ -9,7 +9,8 @@ from institute_lib.registers import vocabulary
 from institute_lib.registers.refusal import Refused
 from institute_lib.registers.workbook import MAX_CELLS
 
-DELIMITERS = ",\t;|"
+DELIMITERS = ",\t;|，；、"  # full-width ones are what a Chinese keyboard gives
+_HEAD, _LONGEST_LINE = 30, 5_000  # lines that may hold the header, characters of one
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -32,7 +33,8 @@ _LOST = ("\ufffd", "锟斤拷")  # characters lost on saving, and how they look 
 
 
 def read_rows(content: bytes) -> tuple[list[list[str]], str]:
-    """A text file's fields, row by row, and the encoding it is in.
+    """A text file's fields, row by row, and the encoding it is in: of two that are possible (GB 18030, Big5) the one in
+    which there is a register's header.
 
     Raises:
         Refused: no encoding fits, characters were lost, quotation marks do not close, or there are too many fields.
@@ -40,8 +42,7 @@ def read_rows(content: bytes) -> tuple[list[list[str]], str]:
     text, encoding = decode(content)
     if any(mark in text for mark in _LOST):
         raise Refused("replacement_character")
-    lines = text[:100_000].splitlines()[:20]
-    delimiter = max(DELIMITERS, key=lambda mark: sum(line.count(mark) for line in lines))
+    delimiter = max(DELIMITERS, key=lambda mark: (_headers(text, mark), sum(line.count(mark) for line in _head(text))))
     if text.count(delimiter) + text.count("\n") > MAX_CELLS:
         raise Refused("too_large")
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
@@ -51,12 +52,23 @@ def read_rows(content: bytes) -> tuple[list[list[str]], str]:
         raise Refused("csv_form", row=reader.line_num) from None
 
 
+def _head(text: str) -> list[str]:
+    return [line[:_LONGEST_LINE] for line in text[:100_000].splitlines()[:_HEAD]]
+
+
+def _headers(text: str, delimiter: str) -> int:
+    """How many declared headers the best of the first lines has."""
+    lines = (line.split(delimiter) for line in _head(text) if delimiter in line)
+    return max((sum(vocabulary.is_header(cell.strip('"')) for cell in line) for line in lines), default=0)
+
+
 def _lines(text: str) -> Iterator[str]:
     return (match[0] for match in _LINE.finditer(text))
 
 
 def decode(content: bytes) -> tuple[str, str]:
-    """A text file's text and its encoding: UTF-8, UTF-16 or UTF-32 (with or without a byte order mark), GB 18030.
+    """A text file's text and its encoding: UTF-8, UTF-16 or UTF-32 (with or without a byte order mark), GB 18030,
+    Big5.
 
     Raises:
         Refused: no encoding fits, the last character is cut off, or two encodings stand in one file.
@@ -71,11 +83,18 @@ def decode(content: bytes) -> tuple[str, str]:
             raise Refused("cut_off") from None
     if wide := _unmarked_utf16(content):
         return _strict(content, wide), wide
+    traditional = content.decode("cp950", "replace")
+    if "\ufffd" not in traditional and _any_headers(traditional) > _any_headers(content.decode("gb18030", "replace")):
+        return traditional, "big5"
     text = _strict(content, "gb18030")
     for number, line in enumerate(re.split(rb"\r\n?|\n", content), start=1):
         if not line.isascii() and _is_utf8_chinese(line):
             raise Refused("two_encodings", row=number)
     return text, "gb18030"
+
+
+def _any_headers(text: str) -> int:
+    return max(_headers(text, delimiter) for delimiter in DELIMITERS)
 
 
 def _unmarked_utf16(content: bytes) -> str | None:

@@ -1,12 +1,16 @@
-"""A register's districts: full, short, traditional, with a prefix, by code, or abolished since."""
+"""A register's districts: full, short, traditional, with a prefix, by code, or abolished since; development zones by
+their everyday names, towns for the district that they lie in, and the city itself where a row is the city's own.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from institute_lib.registers import values, vocabulary
-from institute_lib.registers.values import MISSING, Value
+from institute_lib.registers.values import Value
 
 # The day on which a row's district was right: when the spell began, the contract was signed, the quarter began, …
 DAY_OF = {
@@ -17,6 +21,7 @@ DAY_OF = {
     "talent": "awarded",
     "services": "quarter",
 }
+CITY = "320600"  # the institute's own: its stations and contracts may stand under no district
 _CANDIDATE = re.compile(r"[^\s,:;]+ \(\d{6}\)")
 
 
@@ -30,9 +35,22 @@ def _first_day(value: date | str | None) -> date | None:
     return date(int(value[:4]), 3 * int(value[5]) - 2, 1) if isinstance(value, str) else value
 
 
-def parse(cells: Sequence[Any], days: Sequence[date | None] | None) -> list[Value]:
-    """Six-digit codes of today. A name that is no longer in use is right for a row whose own day was before its end."""
-    current = {cell: _today(cell) for cell in dict.fromkeys(cells)}
+def parse(
+    cells: Sequence[Any],
+    days: Sequence[date | None] | None,
+    *,
+    levels: Sequence[str | None] | None = None,
+    taught: Mapping[tuple[str, str], str] = MappingProxyType({}),
+) -> list[Value]:
+    """Six-digit codes of today. A name that is no longer in use is right for a row whose own day was before its end.
+
+    Args:
+        cells: as written.
+        days: each row's own day, if the register has one.
+        levels: of stations and contracts; a row of the city's own level may stand under the city (市本级).
+        taught: words that the institute was taught, by ("district", word).
+    """
+    current = {cell: _today(cell, taught) for cell in dict.fromkeys(cells)}
     then: dict[tuple[Any, date | None], Value] = {}
     parsed = []
     for at, cell in enumerate(cells):
@@ -42,27 +60,82 @@ def parse(cells: Sequence[Any], days: Sequence[date | None] | None) -> list[Valu
             if key not in then:
                 then[key] = _on(*key, otherwise=value)
             value = then[key]
+        elif value.fault == "district_level" and value.detail and levels is not None and levels[at] == "city":
+            value = Value(value.detail)
         parsed.append(value)
     return parsed
 
 
-def _today(cell: Any) -> Value:
+def find_in(text: str) -> list[str]:
+    """The districts that a title, a sheet's or a file's name speaks of, as they are written there.
+
+    >>> find_in("2025年崇川区名册"), find_in("海门"), find_in("汇总")
+    (['崇川区'], ['海门'], [])
+    """
+    from institute_lib import areas
+
+    plain = vocabulary.normal(text)
+    words = [word for word in re.split(r"[^\u3400-\u9fff]+", plain) if word]
+    whole = [word for word in words if word in vocabulary.district_words() or _is_district(word)]
+    if not whole:
+        names = {area.name_zh for area in areas.districts("320000")} | set(vocabulary.district_words())
+        inside = sorted((name for name in names if len(name) > 2 and name in plain), key=len, reverse=True)
+        whole = [name for at, name in enumerate(inside) if not any(name in longer for longer in inside[:at])]
+    return list(dict.fromkeys(word for word in whole if vocabulary.district_words().get(word) != CITY))
+
+
+def _is_district(word: str) -> bool:
+    from institute_lib import areas
+
+    return areas.is_known(word) and _today(word, {}).fault in ("", "district_retired")
+
+
+def _today(cell: Any, taught: Mapping[tuple[str, str], str]) -> Value:
+    from institute_lib import areas
+
+    text, remarks = values.tidy(values.unmarked(values.written(cell)))
+    if vocabulary.is_missing(text) or vocabulary.is_error(text):
+        return Value(fault="cell_error" if vocabulary.is_error(text) else "")
+    code = _code_of(text, taught)
+    if code == CITY:
+        return Value(fault="district_level", detail=CITY)
+    if code is not None:
+        return Value(code, remarks=(*remarks, "district_mapped"), detail=code)
+    if not areas.is_known(text):
+        return Value(fault="district_unknown", detail=vocabulary.odd_characters(text))
+    return _by_name(text, remarks)
+
+
+def _by_name(text: str, remarks: tuple[str, ...]) -> Value:
     from institute_lib import areas
     from institute_lib.errors import ParameterError
 
-    text, remarks = values.tidy(values.written(cell))
-    if vocabulary.is_missing(text):
-        return MISSING
-    if not areas.is_known(text):
-        return Value(fault="district_unknown")
     try:
         area = areas.get(text)
     except ParameterError as refused:
-        candidates = "、".join(_CANDIDATE.findall(str(refused)))
-        return Value(fault=_why_not(text), detail=candidates)
-    if area.level not in ("district", "zone"):
-        return Value(fault="district_level")
-    return Value(area.code, remarks=remarks)
+        return Value(fault=_why_not(text), detail="、".join(_CANDIDATE.findall(str(refused))))
+    if area.level in ("district", "zone"):
+        return Value(area.code, remarks=remarks)
+    return Value(fault="district_level", detail=area.code if area.level == "city" else "")
+
+
+def _code_of(text: str, taught: Mapping[tuple[str, str], str]) -> str | None:
+    """The code of a name that is no district's own: taught, a development zone's, a town's."""
+    from institute_lib import areas
+
+    word = vocabulary.plain(vocabulary.simplified(text))
+    code = taught.get(("district", vocabulary.normal(text))) or vocabulary.district_words().get(word)
+    return code or (None if areas.is_known(text) else _towns().get(word.removeprefix("南通市")))
+
+
+@cache
+def _towns() -> dict[str, str]:
+    """Towns and subdistricts whose name occurs once in the city, and the district or zone that each is listed under."""
+    from institute_lib import areas
+
+    towns = areas.towns(CITY)
+    once = towns[~towns["name"].duplicated(keep=False)]
+    return dict(zip(once["name"], once["district"], strict=True))
 
 
 def _why_not(text: str) -> str:
@@ -83,7 +156,7 @@ def _on(cell: Any, day: date | None, *, otherwise: Value) -> Value:
 
     if day is None:
         return otherwise
-    text, remarks = values.tidy(values.written(cell))
+    text, remarks = values.tidy(values.unmarked(values.written(cell)))
     try:
         areas.get(text, on=day)
         area = areas.get(text, on=day, on_retired="map")

@@ -36,8 +36,14 @@ PROVINCES = frozenset(
 )
 _RESIDENT = re.compile(r"\d{17}[\dX]", re.ASCII)
 _OLD_RESIDENT = re.compile(r"\d{15}", re.ASCII)
-_TRAVEL_DOCUMENT = re.compile(r"(?=.*\d)[A-Z][A-Z0-9]{5,14}")
-_PREFIX = re.compile(r"^(?:ID|NO\.?|身份证号?)[::]?(?=\d{14,17}[\dX]$)")
+# A letter first: passports, permits for Hong Kong, Macao and Taiwan residents, permanent residence permits of before
+# 2023. Digits alone: Taiwan residents' permits (eight, before 2015 ten with a letter), passports (nine).
+_TRAVEL_DOCUMENT = re.compile(r"(?=.*\d)[A-Z][A-Z0-9]{5,14}|\d{8}|\d{9}|\d{10}[A-Z0-9]{0,2}")
+_MADE_UP = re.compile(r"(\d)\1+|0?123456789?0?|9?87654321")
+_PREFIX = re.compile(
+    r"^(?:ID|NO\.?|身份证|台胞证|通行证|回乡证|护照|居住证|居留证|港澳居民|台湾居民|来往内地通行证|来往大陆通行证|证件)+号?码?[::]?"
+    r"(?=[A-Z]{0,3}\d{6,17}[\dX]?[A-Z]?$)"
+)
 
 
 class IdentityFault(ValueError):
@@ -74,21 +80,22 @@ def parse(text: str) -> Identity:
     """A written identity number, normalised and checked.
 
     Fifteen-digit numbers are expanded (19 before the year, check character added); 81, 82, 83 are residence permits;
-    9 with a province digit is a foreigner's permanent residence permit; a letter first is a travel document.
+    9 with a province digit is a foreigner's permanent residence permit; a letter first is a travel document, and so are
+    eight to ten digits that are neither a day of birth nor made up (12345678).
 
     Raises:
         IdentityFault: length, date of birth or check character cannot be right.
     """
     if _RESIDENT.fullmatch(text):
         return _checked(text, ())
-    number = re.sub(r"[\s'’‘`\u2010-\u2015\-]", "", normal(text)).upper()
+    number = re.sub(r"[\s'’‘`()\u2010-\u2015\-]", "", normal(text)).upper()
     number = _PREFIX.sub("", number)
     if _OLD_RESIDENT.fullmatch(number):
         expanded = f"{number[:6]}19{number[6:]}"
         return _checked(expanded + check_character(expanded), ("identity_expanded",))
     if _RESIDENT.fullmatch(number):
         return _checked(number, ())
-    if _TRAVEL_DOCUMENT.fullmatch(number):
+    if _TRAVEL_DOCUMENT.fullmatch(number) and not _MADE_UP.fullmatch(number) and not _is_birth(number):
         return Identity(number, "travel_document", ("identity_travel_document",))
     raise IdentityFault("identity_form")
 
@@ -152,6 +159,8 @@ def _is_known_area(code: str) -> bool:
 @lru_cache(maxsize=1 << 15)
 def _is_birth(digits: str) -> bool:
     """Whether eight digits write a day since 1900 that has come."""
+    if len(digits) != 8:
+        return False
     try:
         return FIRST_BIRTH <= date(int(digits[:4]), int(digits[4:6]), int(digits[6:])) <= date.today()
     except ValueError:

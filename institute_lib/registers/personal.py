@@ -45,11 +45,24 @@ _ACCOUNT = re.compile(
 )
 _CARD = re.compile(r"(?:62|4\d|5[1-5]|35|37)\d{13,17}")
 _HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
+_HAN_ONLY = re.compile(f"[{_HAN}]+")
 _NAME_MARKS = re.compile(r"[\s·•∙●⋅・･ㆍ‧᛫⸱․.．'’‘`\-*＊#△▲☆★\u200b-\u200f\u2060\ufeff]")
 _REMARK = re.compile(r"[(\[【〔<《].*?[)\]】〕>》]")
 _TITLES = re.compile(
     rf"(?<=[{_HAN}]{{2}})(?:同志|先生|女士|小姐|老师|教授|博士|主任|副主任|站长|副站长|社工|社工师|书记|院长|所长|督导|理事长|总干事|医生|律师)$"
 )
+
+
+_SURNAMES = frozenset(
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭"
+    "陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤葛施季冒缪保成管单樊羌甄"
+    "倪殷桑欧阿买努古麦艾司诸上东尉皇"
+)
+
+
+def may_be_name(text: str) -> bool:
+    """Whether a text could be a Chinese name: two to four characters, a surname first."""
+    return 2 <= len(text) <= 4 and text[0] in _SURNAMES and bool(_HAN_ONLY.fullmatch(text))
 
 
 def find(text: str) -> list[Place]:
@@ -203,6 +216,11 @@ def bare_name(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name)
     bare = _NAME_MARKS.sub("", _REMARK.sub("", plain))
     return _TITLES.sub("", bare or _NAME_MARKS.sub("", plain)).casefold()
+
+
+def squeezed(text: str) -> str:
+    """A text without the spaces, dots and marks by which a name in it might be split."""
+    return text if text.isalnum() else _NAME_MARKS.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
 def find_names(text: str, names: Collection[str]) -> list[Place]:

@@ -12,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import IO, Any, ClassVar
 
+from institute_lib.errors import closest
 from institute_lib.registers import decoding, workbook
 from institute_lib.registers.refusal import Refused
 
@@ -33,6 +34,7 @@ _OTHERS = {
     b"PAR1": "Parquet",
     b"{\\rtf": "RTF",
 }
+_REMARKS = {"hidden_sheet": "hidden", "old_unchecked": "unchecked"}
 _BLANK = b"\x00 \t\r\n\xef\xbb\xbf\xff\xfe"
 
 
@@ -44,8 +46,11 @@ class Sheet:
         unstored, errors: cells (row, column, from 1) whose formula has no stored value, or an error as its value; both
             read as blanks.
         merged: ranges of one column, ((first row, column), (last row, column)) from 0, that share their first value.
-        hidden_rows, hidden_columns: from 1.
+        hidden_rows, hidden_columns, struck_rows: from 1.
+        formats: number formats that show more than the number, with the cells (row, column, from 1) that have them.
+        comments: (row, column, text), from 1.
         ragged: whether rows may have another number of fields than the header, as in a text file.
+        whole: whether a text file ends with the end of a line, so that its last row is not cut off.
         remarks: (rule, detail) to be reported of the file.
     """
 
@@ -56,12 +61,16 @@ class Sheet:
     rows: list[list[Any]]
     epoch_1904: bool = False
     ragged: bool = False
+    whole: bool = True
     unstored: tuple[tuple[int, int], ...] = ()
     errors: tuple[tuple[int, int], ...] = ()
     merged: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = ()
     hidden_rows: frozenset[int] = frozenset()
     hidden_columns: frozenset[int] = frozenset()
-    remarks: tuple[tuple[str, str], ...] = field(default=())
+    struck_rows: frozenset[int] = frozenset()
+    formats: dict[str, frozenset[tuple[int, int]]] = field(default_factory=dict)
+    comments: tuple[tuple[int, int, str], ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
 
 def read_sheets(path: Path, label: str | None = None) -> list[Sheet]:
@@ -71,13 +80,26 @@ def read_sheets(path: Path, label: str | None = None) -> list[Sheet]:
         Refused: empty, encrypted, renamed, damaged, oversized, or in no encoding that we can be sure of.
     """
     path = Path(path)
+    if path.name.startswith("~$"):
+        raise Refused("lock_file")
     try:
+        if path.is_dir():
+            raise Refused("folder")
         if not path.is_file():
-            raise Refused("no_file")
+            raise Refused("no_file", detail=_nearest(path))
         with path.open("rb", buffering=0) as file:
             return _read(path, file, label or path.name)
+    except PermissionError:
+        raise Refused("locked") from None
     except OSError:
         raise Refused("no_file") from None
+
+
+def _nearest(path: Path) -> str:
+    """A file beside it that was probably meant."""
+    names = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    close = closest(path.name, [name for name in names if not name.startswith(("~$", "."))])
+    return close or ""
 
 
 def _read(path: Path, file: IO[bytes], label: str) -> list[Sheet]:
@@ -93,7 +115,8 @@ def _read(path: Path, file: IO[bytes], label: str) -> list[Sheet]:
         raise Refused("empty_file")
     _refuse_other_formats(head, path.suffix.lower())
     rows, encoding = decoding.read_rows(content)
-    return [Sheet(label, hashlib.sha256(content).hexdigest(), encoding, None, rows, ragged=True)]
+    is_whole = content.rstrip(b"\x00")[-1:] in (b"\n", b"\r")
+    return [Sheet(label, hashlib.sha256(content).hexdigest(), encoding, None, rows, ragged=True, whole=is_whole)]
 
 
 def _refuse_other_formats(head: bytes, suffix: str) -> None:
@@ -159,5 +182,8 @@ def _sheet(found: dict[str, Any], **of_the_file: str) -> Sheet:
         merged=tuple(found.get("merged", ())),
         hidden_rows=frozenset(found.get("hidden_rows", ())),
         hidden_columns=frozenset(found.get("hidden_columns", ())),
-        remarks=(("hidden_sheet", found["name"]),) if found["hidden"] else (),
+        struck_rows=frozenset(found.get("struck_rows", ())),
+        formats=found.get("formats", {}),
+        comments=tuple(found.get("comments", ())),
+        remarks=tuple((rule, found["name"]) for rule, key in _REMARKS.items() if found.get(key)),
     )

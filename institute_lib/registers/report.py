@@ -7,7 +7,7 @@ phone or an identity number.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,25 @@ from institute_lib.errors import DataError, Fault
 from institute_lib.registers import screen
 from institute_lib.registers.personal import printable
 
+MARK = "【核对】"  # how a comment and a sheet begin that the workbench wrote into an office's workbook
 Mapping = tuple[str, str, str, int]
-SEVERITIES = {"fault": "FFC7CE", "warning": "FFEB9C", "note": "FFFFFF"}  # and how a workbook colours them
+SEVERITIES = {
+    "fault": "FFC7CE",
+    "warning": "FFEB9C",
+    "confirmed": "FFFFFF",
+    "note": "FFFFFF",
+}  # and how a workbook colours them
 WIDTHS = {"file": 24, "row": 8, "severity": 8, "rule": 46, "remedy": 46}
+ROWS_SHOWN = 6
 ADVICE = frozenset({"identity_area"})
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing found at one place. `rule` is a key of the room's texts; `value` is masked.
+    """One thing found at one place. `rule` is a key of the texts; `value` is masked, unless it is a word of nobody's.
 
-    `alike` counts what is not listed one by one: so many more of the same rule in the same column.
+    `rows` are those that have it, where it is told once for many; `alike` counts what is not listed one by one: so many
+    more of the same rule in the same column. `token` stands for the question and for what it was asked about.
     """
 
     rule: str
@@ -39,6 +47,13 @@ class Problem:
     value: str | None = None
     detail: str = ""
     alike: int = 0
+    rows: tuple[int, ...] = ()
+    token: str = ""
+
+    @property
+    def times(self) -> int:
+        """How many places have it."""
+        return self.alike or max(1, len(self.rows))
 
     @property
     def place(self) -> str:
@@ -58,6 +73,10 @@ class Problem:
     def _rule(self, language: str) -> str:
         detail = terms.translate(self.detail, language, room="tables") if self.rule == "contract" else self.detail
         rule = terms.text(f"registers.rule_{self.rule}", language, detail=detail)
+        if len(self.rows) > 1:
+            rows = "、".join(map(str, self.rows[:ROWS_SHOWN])) + ("…" if len(self.rows) > ROWS_SHOWN else "")
+            number = terms.number(len(self.rows), language)
+            return terms.text("registers.in_rows", language, rule=rule, count=number, rows=rows)
         if not self.alike:
             return rule
         return terms.text("registers.alike", language, rule=rule, count=terms.number(self.alike, language))
@@ -80,10 +99,38 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What an office says a word means: in a list of levels, as a district, or as a text that may stay as it is."""
+
+    list: str
+    word: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A file that was read.
+
+    Attributes:
+        path: where it lies.
+        sheets: its sheets' own names by those that people are shown.
+        headers: the row of each sheet's header, by the sheet's shown name.
+        columns: the place (from 0) of each column, by the sheet's and the header's shown names.
+    """
+
+    path: Path
+    sheets: dict[str | None, str | None]
+    headers: dict[str | None, int]
+    columns: dict[tuple[str | None, str | None], int]
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything that an import found, and how many rows went in and came out.
 
-    `mappings` counts the words that were translated by a declared table: (column, written, meant, rows).
+    `mappings` counts the words that were translated by a declared table: (column, written, meant, rows). `confirmed`
+    are the warnings that the office has answered in the marked workbook, `answers` the words that it explained there.
+    `origins` says which file and sheets stand behind the names that people are shown.
     """
 
     table: str
@@ -93,6 +140,9 @@ class Report:
     notes: tuple[Problem, ...] = ()
     mappings: tuple[Mapping, ...] = ()
     key_id: str | None = None
+    confirmed: tuple[Problem, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    origins: dict[str, Origin] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def rows_in(self) -> int:
@@ -135,6 +185,7 @@ class Report:
         listed = [
             *(("fault", problem) for problem in self.faults),
             *(("warning", problem) for problem in (*self.problems, *advice)),
+            *(("confirmed", problem) for problem in self.confirmed),
             *(("note", problem) for problem in self.notes if problem not in advice),
         ]
         rows = [
@@ -200,7 +251,7 @@ class RegisterError(DataError):
 
 def count(problems: Iterable[Problem]) -> int:
     """How many there are, listed or not."""
-    return sum(problem.alike or 1 for problem in problems)
+    return sum(problem.times for problem in problems)
 
 
 def check_report(path: Path | str) -> Path:

@@ -1,14 +1,16 @@
-"""From one raw cell to one value: dates, amounts, levels, words. Explicit rules; what fits none is a fault."""
+"""From one raw cell to one value: dates, amounts, codes, levels, words. Explicit rules; what fits none is a fault."""
 
 import calendar
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from itertools import compress
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from institute_lib.registers import decoding, identity, vocabulary
-from institute_lib.registers.personal import count_personal
+from institute_lib.registers.personal import bare_name, count_personal, find
+from institute_lib.registers.vocabulary import Unit
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _INVISIBLE = re.compile(r"[\u200b-\u200f\u202a-\u202e\u2060\ufeff]")
@@ -24,12 +26,16 @@ _NUMERALS = "一二三四五六七八九"
 _CHINESE_DATE = re.compile(f"([〇零○{_NUMERALS}]{{4}})年([{_NUMERALS}十]{{1,2}})月([{_NUMERALS}十]{{1,3}})[日号]")
 _CHINESE_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
 _AMOUNT = re.compile(
-    r"(?:¥|RMB|人民币)?\s*(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*(亿元?|百万元|[万千百]元|[万千元])?整?"
-    r"(?:人|名|小时|学时|课时|个|所|例)?(?:/月|/年|每月|每年)?",
-    re.IGNORECASE,
+    r"(?:[¥$]|RMB|人民币)?\s*(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?)\s*([^\d\s].{0,9})?", re.IGNORECASE
 )
 _BETWEEN = re.compile(r"[;；、,，/\n]")
-_QUARTER = re.compile(r"(\d{4})\s*[年-]?\s*(?:Q|第)?\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
+_QUARTER = re.compile(r"(\d{4})\s*[年.\-/]?\s*(?:Q|第)\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
+_QUARTER_WORD = re.compile(r"(\d{4})\s*[年\-]?\s*([1-4一二三四])\s*(?:季度|季)")
+_QUARTER_MONTHS = re.compile(r"(\d{4})\s*[年.]\s*(1-3|4-6|7-9|10-12|01-03|04-06|07-09)\s*月")
+# 20183 is March 2018 as often as a day in 1955: no one can tell.
+_YEAR_MONTH_SERIALS = range(19_900, 20_400)
+_TEXT_MARK = re.compile(r"""^=\s*"(.*)"$|^['’‘](?=\S)""", re.DOTALL)
+_LONG_CODE, _EXACT = 15, 10**15  # a spreadsheet keeps fifteen digits of a number
 FIRST_YEAR = 1950
 LONGEST = 200  # characters of a name or a text
 PLACES = 4  # 0.57 times 10,000 is 5,699.999999999999
@@ -50,6 +56,7 @@ Parser = Callable[[Any], Value]
 
 def tidy(cell: str) -> tuple[str, tuple[str, ...]]:
     """A text without control characters, invisible marks and line breaks, and what had to be removed."""
+    cell = vocabulary.without_look_alikes(cell)
     if cell.isprintable():
         return cell.strip(), ()
     remarks = []
@@ -68,40 +75,75 @@ def written(cell: Any) -> str:
     return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
+def unmarked(cell: str) -> str:
+    """A text without the marks by which Excel is told that it is one: ="001" and '001 are 001."""
+    found = _TEXT_MARK.match(cell)
+    return cell if found is None else found[1] if found[1] is not None else cell[1:]
+
+
 def parse_text(cell: Any) -> Value:
     """Free text, kept as written. Texts such as `NA` or `null` are texts; formula-shaped ones are remarked on.
 
-    It reaches the tables, so a phone or an identity number in it is a fault; so is text that was decoded wrongly.
+    It reaches the tables, so a phone or an identity number in it is a fault; so is text that was decoded wrongly, and
+    what a failed formula shows.
     """
     if isinstance(cell, bool | date | time | timedelta):
         return Value(fault="text_form")
-    cell = written(cell)
+    cell = unmarked(written(cell))
     text, remarks = tidy(cell)
     if vocabulary.is_missing(text):
         return Value(None, remarks=remarks)
+    fault = _fault_of_text(text)
+    return Value(fault=fault) if fault else Value(text, remarks=remarks + _shape(cell))
+
+
+def _fault_of_text(text: str) -> str:
     if len(text) > LONGEST:
-        return Value(fault="text_long")
+        return "text_long"
+    if vocabulary.is_error(text):
+        return "cell_error"
     if count_personal(text):
-        return Value(fault="text_personal")
-    if decoding.is_mojibake(text):
-        return Value(fault="text_misdecoded")
-    return Value(text, remarks=remarks + _shape(cell))
+        return "text_personal"
+    return "text_misdecoded" if decoding.is_mojibake(text) else ""
+
+
+def parse_code(cell: Any) -> Value:
+    """A code, kept with its zeros. Where a spreadsheet has rounded it, it is refused: 2.025E+16, or a number of more
+    digits than a spreadsheet keeps. Letters and digits alone may look like a permit, so only phones and identity
+    numbers are told.
+    """
+    if isinstance(cell, bool | date | time | timedelta):
+        return Value(fault="text_form")
+    text, remarks = tidy(unmarked(written(cell)))
+    if vocabulary.is_missing(text):
+        return Value(None, remarks=remarks)
+    is_rounded = isinstance(cell, int | float) and (abs(cell) >= _EXACT or cell != int(cell))
+    if is_rounded or _SCIENTIFIC.fullmatch(vocabulary.normal(text)):
+        fault = "code_numeric"
+    elif any(kind in ("identity", "phone") and end - start == len(text) for kind, start, end in find(text)):
+        fault = "text_personal"
+    else:
+        fault = _fault_of_text(text) if len(text) > LONGEST or vocabulary.is_error(text) else ""
+    return Value(fault=fault) if fault else Value(text, remarks=remarks + _shape(text))
 
 
 def parse_name(cell: Any) -> Value:
     """A person's name, to tell people apart by; it is kept nowhere. Names may be written in any script."""
     if not isinstance(cell, str):
         return Value(fault="name_form")
+    cell = unmarked(cell)
     if cell.isalpha() and len(cell) <= LONGEST and not vocabulary.is_missing(cell):
         return Value(cell)  # letters alone break none of the rules below, and nearly all names are that
     text, remarks = tidy(cell)
     if vocabulary.is_missing(text):
         return Value(None, remarks=remarks)
-    if len(text) > LONGEST or text.isnumeric() or count_personal(text):
-        return Value(fault="name_form")
-    if "\ufffd" in text:
-        return Value(fault="text_misdecoded")
-    return Value(text, remarks=remarks + _shape(cell))
+    if vocabulary.is_error(text):
+        fault = "cell_error"
+    elif len(text) > LONGEST or text.isnumeric() or count_personal(text) or not bare_name(text):
+        fault = "name_form"
+    else:
+        fault = "text_misdecoded" if "\ufffd" in text else ""
+    return Value(fault=fault) if fault else Value(text, remarks=remarks + _shape(cell))
 
 
 def _shape(cell: str) -> tuple[str, ...]:
@@ -115,9 +157,11 @@ def parse_identity(cell: Any) -> Value:
     elif isinstance(cell, int | float):
         return Value(fault="identity_numeric")
     else:
-        text, remarks = tidy(str(cell))
+        text, remarks = tidy(unmarked(str(cell)))
         if vocabulary.is_missing(text):
             return MISSING
+        if vocabulary.is_error(text):
+            return Value(fault="cell_error")
         if _SCIENTIFIC.fullmatch(vocabulary.normal(text)):
             return Value(fault="identity_numeric")
     try:
@@ -136,10 +180,15 @@ def parse_identities(cells: Iterable[Any]) -> dict[Any, Value]:
     return {cell: known.get(cell) or parse_identity(cell) for cell in cells}
 
 
-def parse_day(*, today: date, epoch_1904: bool = False) -> Parser:
-    """A parser of days not after `today`: cells that are dates, Excel serials, year-first and Chinese forms."""
+def parse_day(*, today: date, epoch_1904: bool = False, blanks: frozenset[str] = frozenset()) -> Parser:
+    """A parser of days not after `today`: cells that are dates, Excel serials, year-first and Chinese forms.
+
+    `blanks` are words that stand for no day in this column: 在职 as the day of leaving.
+    """
 
     def parse(cell: Any) -> Value:
+        if blanks and not isinstance(cell, date) and vocabulary.plain(written(cell)) in blanks:
+            return MISSING
         found = _day(cell, epoch_1904)
         if isinstance(found.value, date):
             if found.value > today:
@@ -158,10 +207,10 @@ def _day(cell: Any, epoch_1904: bool) -> Value:
         return Value(fault="day_form")
     if isinstance(cell, int | float) and not _COMPACT.fullmatch(written(cell)):
         return _serial(float(cell), epoch_1904)
-    text, remarks = tidy(written(cell))
+    text, remarks = tidy(unmarked(written(cell)))
     text = vocabulary.normal(text)
-    if vocabulary.is_missing(text):
-        return MISSING
+    if vocabulary.is_missing(text) or vocabulary.is_error(text):
+        return Value(fault="cell_error" if vocabulary.is_error(text) else "")
     if _SERIAL.fullmatch(text):
         found = _serial(float(text), epoch_1904)
         return Value(found.value, found.fault, (*remarks, "day_serial_text"))
@@ -181,9 +230,16 @@ def _written_day(text: str, remarks: tuple[str, ...]) -> Value:
 
 def _serial(number: float, epoch_1904: bool) -> Value:
     if not 10_000 <= number < 75_000:
-        return Value(fault="day_form")
+        return Value(fault="day_incomplete" if _is_year_month(number) else "day_form")
+    if int(number) in _YEAR_MONTH_SERIALS and int(number) % 10 >= 1:
+        return Value(fault="day_incomplete")
     epoch = date(1904, 1, 1) if epoch_1904 else date(1899, 12, 30)
     return Value(epoch + timedelta(days=int(number)))
+
+
+def _is_year_month(number: float) -> bool:
+    """Whether a number is a year and a month: 201803."""
+    return FIRST_YEAR <= number // 100 <= 2100 and 1 <= number % 100 <= 12
 
 
 def _calendar_day(year: int, month: int, day: int, remarks: tuple[str, ...]) -> Value:
@@ -205,29 +261,44 @@ def _chinese_number(text: str) -> int:
     return value + (10 * (int(tens.translate(_CHINESE_DIGITS)) if tens else 1) if ten else 0)
 
 
-def parse_amount(*, scale: float = 1.0) -> Parser:
-    """A parser of amounts: 5300.5, 5,300.50, ¥5300, 0.53万元, 5千. `scale` is 10,000 below a header in 万.
+def parse_amount(*, kept_in: str = "yuan", unit: Unit | None = None) -> Parser:
+    """A parser of amounts: 5300.5, 5,300.50, ¥5300, 0.53万元, 5千, 6万元/年.
 
-    A unit behind the number comes before the header's.
+    Args:
+        kept_in: the unit that the column is kept in, one of `vocabulary.declared()["kinds"]`.
+        unit: that of the header, the title or the cell's format; what the cell itself states comes before it.
     """
+    plain = vocabulary.scale(kept_in, unit) or 1.0
 
     def parse(cell: Any) -> Value:
         if isinstance(cell, bool | date | time | timedelta):
             return Value(fault="amount_form")
         if isinstance(cell, int | float):
-            return _not_negative(float(cell) if scale == 1 else round(cell * scale, PLACES), ())
-        text, remarks = tidy(str(cell))
+            return _not_negative(float(cell) if plain == 1 else round(cell * plain, PLACES), ())
+        text, remarks = tidy(unmarked(str(cell)))
         text = vocabulary.normal(text)
-        if vocabulary.is_missing(text):
-            return MISSING
+        if vocabulary.is_missing(text) or vocabulary.is_error(text):
+            return Value(fault="cell_error" if vocabulary.is_error(text) else "")
         match = _AMOUNT.fullmatch(text)
-        if match is None:
+        if match is None or "$" in text:
             return Value(fault="amount_form")
+        factor = _factor(match[2], kept_in, unit) if match[2] else plain
+        if factor is None:
+            is_unit = match[2] not in "%‰" and vocabulary.unit_of(match[2]) is not None
+            return Value(fault="amount_unit", detail=match[2]) if is_unit else Value(fault="amount_form")
         number = float(match[1].replace(",", ""))
-        unit = vocabulary.declared()["units"][match[2]] if match[2] else scale
-        return _not_negative(number if unit == 1 else round(number * unit, PLACES), remarks)
+        return _not_negative(number if factor == 1 else round(number * factor, PLACES), remarks)
 
     return parse
+
+
+def _factor(text: str, kept_in: str, unit: Unit | None) -> float | None:
+    """What one of a cell's own unit is; a period that only the header states holds for the cell too."""
+    own = vocabulary.unit_of(text.removesuffix("整"))
+    if own is None:
+        return None
+    period = own.period or (unit.period if unit else "")
+    return vocabulary.scale(kept_in, own._replace(period=period))
 
 
 def _not_negative(number: float, remarks: tuple[str, ...]) -> Value:
@@ -237,37 +308,55 @@ def _not_negative(number: float, remarks: tuple[str, ...]) -> Value:
 _plain_amount = parse_amount()
 
 
-def parse_share(cell: Any) -> Value:
-    """A share between 0 and 1, written 0.75 or 75%."""
-    text = vocabulary.normal(str(cell))
-    found = _plain_amount(text.rstrip("%"))
-    if found.value is None:
-        return found
-    value = found.value / 100 if text.endswith("%") else found.value
-    return Value(value, remarks=found.remarks) if value <= 1 else Value(fault="share_form")
+def parse_share(*, unit: Unit | None = None) -> Parser:
+    """A parser of shares between 0 and 1, written 0.75 or 75%, or 75 below a header in percent."""
+    factor = {"%": 0.01, "‰": 0.001}.get(unit.count if unit else "", 1.0)
+
+    def parse(cell: Any) -> Value:
+        text = vocabulary.normal(written(cell))
+        own = {"%": 0.01, "‰": 0.001}.get(text[-1:])
+        found = _plain_amount(text.rstrip("%‰"))
+        if found.value is None:
+            return found
+        value = round(found.value * (own or factor), 6)
+        if value > 1:
+            return Value(fault="share_form")
+        is_odd = own is None and factor < 1 and 0 < found.value < 1
+        return Value(value, remarks=(*found.remarks, "share_small") if is_odd else found.remarks)
+
+    return parse
 
 
 def parse_quarter(cell: Any) -> Value:
-    """A quarter, written 2025Q4, 2025年第四季度 or 2025年4季度, as 2025Q4."""
-    text = vocabulary.normal(tidy(str(cell))[0])
+    """A quarter, written 2025Q4, 2025年第四季度, 2025年4季度 or 2025年10-12月, as 2025Q4; 2025-4 may be a month."""
+    text = vocabulary.normal(tidy(unmarked(written(cell)))[0])
     if vocabulary.is_missing(text):
         return MISSING
-    match = _QUARTER.fullmatch(text)
+    if vocabulary.is_error(text):
+        return Value(fault="cell_error")
+    if months := _QUARTER_MONTHS.fullmatch(text):
+        return Value(f"{months[1]}Q{(int(months[2].split('-')[0]) + 2) // 3}")
+    match = _QUARTER.fullmatch(text) or _QUARTER_WORD.fullmatch(text)
     if match is None:
-        return Value(fault="quarter_form")
+        is_month = re.fullmatch(r"\d{4}[-./年]?\d{1,2}月?", text) is not None
+        return Value(fault="quarter_month" if is_month else "quarter_form")
     return Value(f"{match[1]}Q{match[2].translate(_CHINESE_DIGITS)}")
 
 
-def parse_level(list_name: str) -> Parser:
-    """A parser of one declared list of levels."""
-    words = vocabulary.levels(list_name)
+def parse_level(
+    list_name: str, taught: Mapping[tuple[str, str], str] = MappingProxyType({}), blanks: frozenset[str] = frozenset()
+) -> Parser:
+    """A parser of one declared list of levels, and of the words that the institute was taught for it."""
 
     def parse(cell: Any) -> Value:
-        text, remarks = tidy(written(cell))
+        text, remarks = tidy(unmarked(written(cell)))
         text = vocabulary.normal(text)
-        if text.lower() in words:
-            return Value(words[text.lower()], remarks=remarks)
-        return Value(None, remarks=remarks) if vocabulary.is_missing(text) else Value(fault="level_unknown")
+        level = taught.get((list_name, text)) or vocabulary.level_of(list_name, text)
+        if level is not None:
+            return Value(level, remarks=remarks)
+        if vocabulary.is_missing(text) or text in blanks:
+            return Value(None, remarks=remarks)
+        return Value(fault="cell_error" if vocabulary.is_error(text) else "level_unknown")
 
     return parse
 

@@ -1,34 +1,59 @@
-"""The declared words of a register: what a header, a level or a blank means."""
+"""The declared words of a register: what a header, a unit, a level or a blank means."""
 
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from institute_lib import terms
 from institute_lib.errors import ParameterError
 
-_BRACKETS = re.compile(r"[(\[【].*?[)\]】]")
+_BRACKETS = re.compile(r"[(\[【〔<《].*?[)\]】〕>》]")
 _EDGES = "*:;.,、。*#"
-_MONEY = "亿元|百万元|万元|千元|百元|元|万|千"
-_UNIT = re.compile(rf"(?:单位:?|人民币)?({_MONEY})(?:[/每].*)?")
-_UNIT_AT_END = re.compile(rf"[/:,_-]?({_MONEY})$")
+_UNIT_WORDS = re.compile(r"^(?:计量|金额|货币)?单位:?|^单位为|^按|^以|计$")
+_PERIOD = re.compile(r"^(.*?)(?:/|每)(?:每)?(.+)$")
+# CJK radicals that NFKC leaves, and the characters that they look like (Unicode, EquivalentUnifiedIdeograph.txt).
+_RADICALS = str.maketrans(
+    "⺁⺄⺅⺆⺈⺉⺊⺋⺍⺎⺏⺐⺒⺓⺔⺕⺖⺗⺘⺙⺛⺜⺝⺞⺟⺠⺡⺢⺣⺤⺦⺧⺨⺩⺪⺫⺬⺭⺮⺯⺰⺱⺲⺶⺷⺹⺺⺻⺼⺽⺾⺿⻀⻁⻂⻃⻄⻅⻆⻈⻉⻊⻋⻌⻍⻎⻏⻐⻑⻒⻓⻔⻕⻖⻗⻘⻙⻚⻛⻜⻝⻟⻠⻡⻢⻣⻤⻥⻦⻧⻨⻩⻪⻫⻬⻭⻮⻯⻰⻱⻲",
+    "厂乙亻冂刀刂卜㔾小兀尣尢巳幺彑彐忄㣺扌攵旡日月歺母民氵氺灬爫丬牛犭王疋目示礻竹糹纟罓罒羊羊耂肀聿月臼艹艹艹虎衤覀西见角讠贝足车辶辶辶阝钅長镸长门阜阝雨青韦页风飞食飠饣首马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀",
+)
+_LOOK_ALIKE = re.compile("[\u2e80-\u2fdf\uf900-\ufaff]")
+_PLAIN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff\x20-\x7e\u2000-\u206f\u3000-\u303f\uff00-\uffef·]")
 
 DERIVED = {"birth_year", "worker_id", "candidate_id", "person_id"}  # of the identity number
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column that a table takes from a register."""
+    """One column that a table takes from a register; `unit` is what its amounts are kept in, `blanks` are its own words
+    for nothing.
+    """
 
     name: str
     type: str
     headers: tuple[str, ...]
     required: bool = False
+    unit: str = ""
+    blanks: tuple[str, ...] = ()
+
+
+class Unit(NamedTuple):
+    """What a number counts: 万元/年 is Unit(10_000, 元, 年). Without a count (万), that of the column is meant."""
+
+    factor: float = 1.0
+    count: str = ""
+    period: str = ""
+
+
+class Meaning(NamedTuple):
+    """What a header means: a column, its unit, and a remark that nobody declared."""
+
+    column: str
+    unit: Unit | None = None
+    remark: str = ""
 
 
 @cache
@@ -54,7 +79,7 @@ def columns(table: str) -> tuple[Column, ...]:
         allowed = partial(terms.nearest_in, value=table, allowed=tables())
         raise terms.error(ParameterError, "registers.error_table", table=table, nearest=allowed)
     return tuple(
-        Column(name, entry["type"], tuple(entry["headers"]), entry.get("required", False))
+        Column(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
         for name, entry in declared()["tables"][table].items()
     )
 
@@ -65,8 +90,75 @@ def _synonyms(table: str) -> dict[str, str]:
 
 
 def column_of(table: str, header: str) -> str | None:
-    """The column that a header means, or None: as written, without its bracketed remarks, without its unit."""
-    return next((_synonyms(table)[form] for form in _forms(header) if form in _synonyms(table)), None)
+    """The column that a header means, or None."""
+    found = meaning(table, header)
+    return found.column if found else None
+
+
+@lru_cache(maxsize=4096)
+def is_header(text: str) -> bool:
+    """Whether a text is a declared header of any table."""
+    return any(column_of(table, text) is not None for table in tables())
+
+
+@lru_cache(maxsize=4096)
+def meaning(table: str, header: str) -> Meaning | None:
+    """What a header means: as written, else without its unit and its remarks; None if it is no declared one, or if a
+    remark turns it into another column (区县（户籍所在地）).
+    """
+    known = _synonyms(table)
+    for form in (plain(header), plain(simplified(header))):
+        if form in known:
+            return Meaning(known[form])
+    text = plain(normal(simplified(header)))
+    body, unit, odd = plain(_BRACKETS.sub("", text)), None, ""
+    for remark in (part[1:-1].strip() for part in _BRACKETS.findall(text)):
+        found = unit_of(remark)
+        if found:
+            unit = found
+        elif not _is_harmless(remark):
+            if changes_meaning(remark):
+                return None
+            odd = remark
+    if body not in known:
+        body, at_end = _split_at_end(body, known)
+        unit = unit or at_end
+    return Meaning(known[body], unit, odd) if body in known else None
+
+
+def _split_at_end(body: str, known: dict[str, str]) -> tuple[str, Unit | None]:
+    """A header whose unit stands at its end without brackets: 月薪/千元, 月薪元."""
+    for at in range(len(body) - 1, 0, -1):
+        if body[:at] in known and (found := unit_of(body[at:].lstrip("/:,_-"))):
+            return body[:at], found
+    return body, None
+
+
+def _is_harmless(remark: str) -> bool:
+    return any(pattern.fullmatch(remark) for pattern in _harmless())
+
+
+@cache
+def _harmless() -> list[re.Pattern[str]]:
+    return [re.compile(pattern, re.IGNORECASE) for pattern in declared()["remarks"]["harmless"]]
+
+
+def changes_meaning(remark: str) -> bool:
+    """Whether a remark turns a column into another one: 户籍所在地, 合同到期."""
+    return any(word in remark for word in declared()["remarks"]["changing"])
+
+
+def set_aside(table: str, header: str) -> str | None:
+    """The column that a header only looks like: without the remark that changes it, or by its own declared name."""
+    text = plain(simplified(header))
+    if text in declared()["remarks"]["other_headers"]:
+        return ""
+    return _synonyms(table).get(bare(text)) if meaning(table, header) is None else None
+
+
+def set_aside_district(header: str) -> bool:
+    """Whether a header names a place that is not the one of the work: 户籍所在地."""
+    return any(set_aside(table, header) == "district" for table in tables())
 
 
 def header_of(table: str, column: str | None) -> str | None:
@@ -80,14 +172,10 @@ def header_of(table: str, column: str | None) -> str | None:
 
 
 def declared_form(table: str, header: str) -> str:
-    """A header as people are shown it: the first of its forms that is declared, so that no remark comes along."""
-    return next((form for form in _forms(header) if form in _synonyms(table)), bare(header))
-
-
-def _forms(header: str) -> Iterator[str]:
-    yield plain(header)
-    yield bare(header)
-    yield _UNIT_AT_END.sub("", bare(header))
+    """A header as people are shown it: without units and remarks, unless it is declared with them."""
+    known = _synonyms(table)
+    forms = [plain(header), bare(header), bare(simplified(header)), _split_at_end(bare(header), known)[0]]
+    return next((form for form in forms if form in known), bare(header))
 
 
 def bare(header: str) -> str:
@@ -95,29 +183,64 @@ def bare(header: str) -> str:
     return plain(_BRACKETS.sub("", normal(header)))
 
 
-def scale_of(header: str) -> float:
-    """How many yuan one unit of a header's amounts is: 10,000 for 金额(万元) and 月薪/万元, 1 if it names none."""
-    for remark in _remarks(header):
-        if match := _UNIT.fullmatch(remark):
-            return declared()["units"][match[1]]
-    return 1.0
+@lru_cache(maxsize=4096)
+def unit_of(text: str) -> Unit | None:
+    """A written unit, or None if it is none: 元, 万元/年, 每月元, 万人, 人次, %, 单位:万元."""
+    text = _UNIT_WORDS.sub("", normal(text).replace(" ", "")).replace("人民币", "", 1) or normal(text)
+    split = _PERIOD.match(text)
+    body, period = (split[1], split[2].replace("/", "")) if split else (text, "")
+    if not body and split:  # 每月, /月
+        return Unit(period=period) if period in _periods() else None
+    if period and period not in _periods():
+        return None
+    multiples = declared()["multiples"]
+    head = next((head for head in sorted(multiples, key=len, reverse=True) if body.startswith(head)), "")
+    factor, count = multiples.get(head, 1.0), body.removeprefix(head)
+    if count.upper() in _counts() or (head and not count) or (period and not count and not head):
+        return Unit(factor, count.upper() if count.isascii() else count, period)
+    return None
+
+
+@cache
+def _counts() -> frozenset[str]:
+    every = [*(kind["counts"] for kind in declared()["kinds"].values()), declared()["other_units"]["counts"]]
+    return frozenset(count.upper() for counts in every for count in counts)
+
+
+@cache
+def _periods() -> frozenset[str]:
+    return frozenset(declared()["other_units"]["periods"])
+
+
+def scale(kept_in: str, unit: Unit | None) -> float | None:
+    """What one of a unit is in the unit that a column is kept in; None if that cannot be settled.
+
+    >>> scale("yuan_month", unit_of("万元/年"))
+    833.3333333333333
+    """
+    if unit is None:
+        return 1.0
+    kind = declared()["kinds"][kept_in]
+    if unit.count and unit.count not in {count.upper() for count in kind["counts"]}:
+        return None
+    period = kind["periods"].get(unit.period, None) if unit.period else 1.0
+    return None if period is None else unit.factor * period
 
 
 def in_other_currency(header: str) -> bool:
     """Whether a header declares amounts that are no yuan."""
-    return any(word in remark for remark in _remarks(header) for word in declared()["other_currencies"])
-
-
-def _remarks(header: str) -> list[str]:
-    """What a header adds in brackets, or as a unit at its end."""
-    text = plain(normal(header))
-    at_end = _UNIT_AT_END.search(_BRACKETS.sub("", text))
-    return [part[1:-1].upper() for part in _BRACKETS.findall(text)] + ([at_end[1]] if at_end else [])
+    remarks = [part.upper() for part in _BRACKETS.findall(plain(normal(header)))]
+    return any(word in remark for remark in remarks for word in declared()["other_currencies"])
 
 
 def is_personal(header: str) -> bool:
     """Whether a header announces a phone, an address or the like: read by nobody, kept nowhere."""
     return bare(header) in declared()["personal_headers"]
+
+
+def is_serial(header: str) -> bool:
+    """Whether a header counts the rows and says nothing of them."""
+    return bare(header) in declared()["serial_headers"]
 
 
 def is_total(text: str) -> bool:
@@ -127,8 +250,9 @@ def is_total(text: str) -> bool:
 
 
 def is_signature(text: str) -> bool:
-    """Whether a text is what stands below a register: 填表人:…, 审核:…, 备注:…."""
-    return _signatures().match(plain(text)) is not None
+    """Whether a text is what stands below a register: 填表人:…, 审核:…, 备注:…, 以下空白."""
+    text = plain(text)
+    return _signatures().match(text) is not None or text.strip("()") in declared()["endings"]
 
 
 @cache
@@ -142,6 +266,13 @@ def _totals() -> tuple[re.Pattern[str], re.Pattern[str]]:
 @cache
 def _signatures() -> re.Pattern[str]:
     return re.compile(f"[(]?(?:{'|'.join(declared()['signatures'])})[^:]{{0,8}}:")
+
+
+def is_error(text: str) -> bool:
+    """Whether a text is what a failed formula shows (#N/A, Err:502), or a column too narrow for its number (####)."""
+    if text[:1] != "#" and not text.startswith("Err:"):
+        return False
+    return text.upper() in declared()["error_words"] or set(text) == {"#"} or re.fullmatch(r"Err:\d+", text) is not None
 
 
 def is_missing(text: str) -> bool:
@@ -165,15 +296,92 @@ def levels(name: str) -> dict[str, str]:
     return words | {level.lower(): level for level in entries}
 
 
+def level_of(name: str, word: str) -> str | None:
+    """The level that a word means: as declared, in simplified characters, else without what says nothing of it.
+
+    >>> level_of("education", "本科（全日制）"), level_of("education", "本科在读")
+    ('bachelor', None)
+    """
+    text = normal(word).replace(" ", "").lower()
+    known = levels(name)
+    for form in (text, normal(simplified(text)).lower()):
+        if form in known:
+            return known[form]
+    body, remarks = _BRACKETS.sub("", form), [part[1:-1] for part in _BRACKETS.findall(form)]
+    parts = [
+        body,
+        *(remark for remark in remarks if not _is_affix(name, remark) and not remark.strip("年月日.-").isdigit()),
+    ]
+    meant = {found for found in (_without_affixes(name, part) for part in parts) if found}
+    is_sure = not any(sign in part and part not in known for part in parts for sign in _doubtful())
+    return meant.pop() if len(meant) == 1 and is_sure else None
+
+
+def _doubtful() -> list[str]:
+    return declared()["affixes"]["doubtful"]
+
+
+def _is_affix(name: str, text: str) -> bool:
+    affixes = declared()["affixes"].get(name, {})
+    return text in affixes.get("before", ()) or text in affixes.get("after", ())
+
+
+def _without_affixes(name: str, text: str) -> str | None:
+    """The level of a word from whose ends the declared affixes are taken, one after the other, until it is known."""
+    affixes, known = declared()["affixes"].get(name, {}), levels(name)
+    seen, left = {text}, [text]
+    while left:
+        word = left.pop()
+        if word in known:
+            return known[word]
+        shorter = [word.removeprefix(part) for part in affixes.get("before", ()) if word.startswith(part)]
+        shorter += [word.removesuffix(part) for part in affixes.get("after", ()) if word.endswith(part)]
+        left += [one for one in shorter if one and one not in seen]
+        seen.update(shorter)
+    return None
+
+
 def is_level_list(type_name: str) -> bool:
     return type_name in declared()["levels"]
 
 
+@cache
+def district_words() -> dict[str, str]:
+    """Other names of development zones and of the city itself, and the code that each stands for."""
+    return {normal(word): code for code, words in declared()["districts"].items() for word in words}
+
+
 def normal(text: str) -> str:
-    """A text in NFKC (full-width digits become plain ones), without spaces at its ends."""
+    """A text in NFKC (full-width digits become plain ones), without look-alike characters and spaces at its ends."""
     if text.isascii():
         return text.strip()
-    return unicodedata.normalize("NFKC", text).strip()
+    return unicodedata.normalize("NFKC", text).translate(_RADICALS).strip()
+
+
+def without_look_alikes(text: str) -> str:
+    """A text in which radicals and compatibility characters are the characters that they look like: 海⻔ is 海门."""
+    if not _LOOK_ALIKE.search(text):
+        return text
+    return _LOOK_ALIKE.sub(lambda found: normal(found[0]), text)
+
+
+def odd_characters(text: str) -> str:
+    """The characters of a text that no one types on purpose, named: “ﾟ”（U+FF9F）; nothing where there are none."""
+    odd = dict.fromkeys(letter for letter in normal(text) if not _PLAIN.match(letter))
+    return "、".join(f"“{letter if letter.isprintable() else ''}”(U+{ord(letter):04X})" for letter in odd)
+
+
+@cache
+def _converter() -> Any:
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+@lru_cache(maxsize=1 << 14)
+def simplified(text: str) -> str:
+    """A text in simplified characters (OpenCC)."""
+    return text if text.isascii() else _converter().convert(text)
 
 
 def plain(header: str) -> str:

@@ -1,19 +1,22 @@
 """Cells of a workbook, read in a process of its own whose time and memory are bounded.
 
 A workbook is a packed program for a parser that is not ours: a few kilobytes may unpack to gigabytes, and a parser
-that runs out of memory ends its whole process. So this file is also a script, of the standard library and
-python-calamine alone: workbook on standard input, pickled messages on standard output, the last of them `END` with the
+that runs out of memory ends its whole process. So this file is also a script, of the standard library, python-calamine
+and xlrd alone: workbook on standard input, pickled messages on standard output, the last of them `END` with the
 SHA-256 of what was read. Where limits cannot be set (Windows), the reader's clock (`reading`) still stops it.
 
-Values come from calamine. The package's XML says what calamine does not: formulas without a stored value and error
-cells (both read as blanks), hidden rows and columns, a stray cell a million rows down.
+Values come from calamine. The package's XML (in the old .xls format: xlrd) says what calamine does not: formulas
+without a stored value and error cells (both read as blanks), hidden rows and columns, number formats that add zeros or
+a unit, rows that are struck through, comments, a stray cell a million rows down.
 """
 
 import hashlib
 import io
 import pickle
+import posixpath
 import re
 import string
+import struct
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -43,13 +46,11 @@ _FORMULA = re.compile(
 )
 _HIDDEN_ROW = re.compile(_TAG + rb"""row\b(?=[^>]*\bhidden=["'](?:1|true)["'])[^>]*?\br=["'](\d+)["']""")
 _HIDDEN_COLUMNS = re.compile(_TAG + rb"""col\b(?=[^>]*\bhidden=["'](?:1|true)["'])([^>]*)>""")
-# An error as the value of a cell (BOOLERR) or of a formula (FORMULA) in the old binary format.
-_OLD_ERROR = re.compile(
-    rb"\x05\x02\x08\x00.{6}[\x00\x07\x0f\x17\x1d\x24\x2a]\x01"
-    rb"|\x06\x00.{8}\x02.[\x00\x07\x0f\x17\x1d\x24\x2a].{3}\xff\xff",
-    re.DOTALL,
-)
 _SPAN = re.compile(rb"""\b(min|max)=["'](\d+)["']""")
+_STYLED = re.compile(_TAG + rb"""c\b(?=[^>]*\bs=["'](\d+)["'])([^>]*)>""")
+_MAIN = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
+_TELLING_FORMAT = re.compile(r"0{2,}|[\u4e00-\u9fff%‰]|\"[^\"]+\"|[A-Z]")  # zeros in front, a unit, letters
+LONGEST_COMMENT, MOST_COMMENTS = 200, 2_000
 
 
 class Refusal(Exception):
@@ -70,13 +71,14 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
 
     is_package = content.startswith(b"PK")
     if is_package:
+        content = in_standard_form(content)
         parts, of_the_book = unpack(content)
-    elif _OLD_ERROR.search(content):
-        raise Refusal("old_errors")
     cells = 0
     try:
         with ThreadPoolExecutor(1) as beside:  # calamine parses without the interpreter's lock
-            inspection = beside.submit(inspect, parts) if is_package else None
+            inspection = (
+                beside.submit(inspect, parts, of_the_book) if is_package else beside.submit(inspect_old, content)
+            )
             book = calamine.load_workbook(io.BytesIO(content))
             for meta in book.sheets_metadata:
                 if meta.typ != calamine.SheetTypeEnum.WorkSheet:
@@ -89,13 +91,74 @@ def messages(content: bytes) -> Iterator[tuple[str, Any]]:
                 cells += sheet.total_height * sheet.total_width
                 if cells > MAX_CELLS:
                     raise Refusal("too_large", sheet=meta.name)
-                structure = of_the_book | inspection.result().get(meta.name, {}) if inspection else {}
+                structure = inspection.result().get(meta.name, {"unchecked": not is_package})
                 yield SHEET, found | structure | {"merged": _merged_downwards(sheet)}
                 yield from ((ROWS, rows) for rows in _portions(sheet))
     except calamine.PasswordError:
         raise Refusal("encrypted_or_old") from None
     except calamine.CalamineError as error:
         raise Refusal("damaged" if is_package else "encrypted_or_old", detail=type(error).__name__) from None
+
+
+def in_standard_form(content: bytes) -> bytes:
+    """A package as most programs write it, where Excel opens it and others do not: its main part under another name
+    (xl/workbook2.xml), backslashes in names, other capitals.
+
+    Raises:
+        Refusal: see `unpack`.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as package:
+            _check_entries(package.infolist())
+            names = {name: _standard_name(name) for name in package.namelist()}
+            main = _main_part(package, names)
+            if main not in names.values() or main in _FOREIGN:
+                raise Refusal(
+                    "other_format", detail=next((_FOREIGN[name] for name in names if name in _FOREIGN), "zip")
+                )
+            if main == _BOOK and all(name == standard for name, standard in names.items()):
+                return content
+            return _rewritten(package, names, main)
+    except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, NotImplementedError, ValueError, OSError):
+        raise Refusal("damaged") from None
+
+
+def _standard_name(name: str) -> str:
+    standard = name.replace("\\", "/")
+    known = {
+        known.lower(): known for known in ("[Content_Types].xml", "_rels/.rels", _BOOK, "xl/_rels/workbook.xml.rels")
+    }
+    return known.get(standard.lower(), standard)
+
+
+def _main_part(package: zipfile.ZipFile, names: dict[str, str]) -> str:
+    """The part that the package's own relations call its document."""
+    rels = next((name for name, standard in names.items() if standard == "_rels/.rels"), None)
+    if rels is None or _BOOK in names.values():
+        return _BOOK
+    _refuse_declarations(package, rels)
+    links = ElementTree.fromstring(package.read(rels))
+    return next(
+        (link.get("Target", "").lstrip("/") for link in links if link.get("Type", "").endswith("/officeDocument")),
+        _BOOK,
+    )
+
+
+def _rewritten(package: zipfile.ZipFile, names: dict[str, str], main: str) -> bytes:
+    """The package with its parts under their standard names."""
+    folder, _, own = main.rpartition("/")
+    rels = f"{folder}/_rels/{own}.rels" if folder else f"_rels/{own}.rels"
+    moved = {main: _BOOK, rels: "xl/_rels/workbook.xml.rels"}
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as to:
+        for name, standard in names.items():
+            part = package.read(name)
+            if standard in ("[Content_Types].xml", "_rels/.rels"):
+                part = part.replace(main.encode(), _BOOK.encode()).replace(b"\\", b"/")
+            elif standard.endswith(".rels"):
+                part = part.replace(b"\\", b"/")
+            to.writestr(moved.get(standard, standard), part)
+    return written.getvalue()
 
 
 def _merged_downwards(sheet: Any) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -117,7 +180,8 @@ def _portions(sheet: Any) -> Iterator[list[list[Any]]]:
 
 
 def unpack(content: bytes) -> tuple[dict[str | None, bytes], dict[str, Any]]:
-    """A package's sheets by name, as XML, and what holds of all of them: epoch_1904.
+    """A package's sheets by name, as XML, and what holds of all of them: epoch_1904, formats and struck (by style),
+    comments (by sheet).
 
     Raises:
         Refusal: what no parser should be given: a package that is damaged, encrypted, of another format, or larger than
@@ -131,21 +195,116 @@ def unpack(content: bytes) -> tuple[dict[str | None, bytes], dict[str, Any]]:
                     _refuse_declarations(package, name)
             book = ElementTree.fromstring(package.read(_BOOK))
             read = cache(package.read)  # a thousand sheets may name one part
-            parts = {name: read(part) for name, part in _sheets(package, book)}
+            paths = dict(_sheets(package, book))
+            parts = {name: read(part) for name, part in paths.items()}
+            formats, struck = _styles(package)
+            comments = {name: _comments(package, part) for name, part in paths.items()}
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, NotImplementedError, ValueError):
         raise Refusal("damaged") from None
     for name, xml in parts.items():
         _refuse_strays(xml, name)
     properties = book.find("{*}workbookPr")
-    return parts, {"epoch_1904": properties is not None and properties.get("date1904") in ("1", "true")}
+    epoch_1904 = properties is not None and properties.get("date1904") in ("1", "true")
+    return parts, {"epoch_1904": epoch_1904, "formats": formats, "struck": struck, "comments": comments}
 
 
-def inspect(parts: dict[str | None, bytes]) -> dict[str | None, dict[str, Any]]:
-    """The structure of each sheet: unstored, errors (row, column), hidden_rows, hidden_columns.
+def _styles(package: zipfile.ZipFile) -> tuple[dict[int, str], set[int]]:
+    """Styles whose number format says more than the number, and styles that strike text through."""
+    if "xl/styles.xml" not in package.namelist():
+        return {}, set()
+    root = ElementTree.fromstring(package.read("xl/styles.xml"))
+    codes = {int(one.get("numFmtId", 0)): one.get("formatCode", "") for one in root.iterfind("{*}numFmts/{*}numFmt")}
+    codes |= {9: "0%", 10: "0.00%"}
+    lines = [font.find("{*}strike") for font in root.iterfind("{*}fonts/{*}font")]
+    fonts = {at for at, line in enumerate(lines) if line is not None and line.get("val", "1") not in ("0", "false")}
+    formats, struck = {}, set()
+    for at, style in enumerate(root.iterfind("{*}cellXfs/{*}xf")):
+        code = codes.get(int(style.get("numFmtId", 0)), "")
+        if is_telling(code):
+            formats[at] = code
+        if int(style.get("fontId", 0)) in fonts:
+            struck.add(at)
+    return formats, struck
+
+
+def is_telling(code: str) -> bool:
+    """Whether a number format shows more than the number itself (zeros in front, letters, a unit), and is no day's."""
+    plain = re.sub(r"\[[^\]]*\]|\\.|_.", "", code.split(";", 1)[0])
+    is_day = re.search(r"(?i)[ymdhs]", re.sub(r'"[^"]*"', "", plain)) is not None
+    return bool(_TELLING_FORMAT.search(plain)) and not is_day and plain != "General"
+
+
+def _comments(package: zipfile.ZipFile, part: str) -> list[tuple[int, int, str]]:
+    """A sheet's comments: row, column, text."""
+    folder, _, own = part.rpartition("/")
+    rels = f"{folder}/_rels/{own}.rels"
+    if rels not in package.namelist():
+        return []
+    found = []
+    for link in ElementTree.fromstring(package.read(rels)):
+        if not link.get("Type", "").endswith("/comments"):
+            continue
+        target = link.get("Target", "")
+        name = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
+        for comment in ElementTree.fromstring(package.read(name)).iterfind(".//{*}comment"):
+            place = re.fullmatch(r"([A-Z]{1,3})(\d{1,7})", comment.get("ref", ""))
+            text = "".join(piece.text or "" for piece in comment.iterfind(".//{*}t"))
+            if place and text.strip():
+                found.append((int(place[2]), column_number(place[1]), text.strip()[:LONGEST_COMMENT]))
+    return found[:MOST_COMMENTS]
+
+
+def inspect(parts: dict[str | None, bytes], of_the_book: dict[str, Any]) -> dict[str | None, dict[str, Any]]:
+    """The structure of each sheet: epoch_1904, unstored, errors and comments (row, column), formats (places by code),
+    struck_rows, hidden_rows, hidden_columns.
 
     It takes the XML out of `parts`, so that no sheet is kept longer than it is looked at.
     """
-    return {name: _inspect_sheet(parts.pop(name)) for name in list(parts)}
+    return {
+        name: {"epoch_1904": of_the_book["epoch_1904"], "comments": of_the_book["comments"].get(name, [])}
+        | _inspect_sheet(parts.pop(name), of_the_book["formats"], of_the_book["struck"])
+        for name in list(parts)
+    }
+
+
+def inspect_old(content: bytes) -> dict[str | None, dict[str, Any]]:
+    """The same of a workbook in the old binary format."""
+    import xlrd
+
+    try:
+        book = xlrd.open_workbook(file_contents=content, formatting_info=True, logfile=io.StringIO())
+        return {sheet.name: _inspect_old_sheet(book, sheet) for sheet in book.sheets()}
+    except (xlrd.XLRDError, AssertionError, LookupError, ValueError, TypeError, struct.error, NotImplementedError):
+        return {}  # calamine reads it all the same; how it looks stays unknown
+
+
+def _inspect_old_sheet(book: Any, sheet: Any) -> dict[str, Any]:
+    formats: dict[str, set[tuple[int, int]]] = {}
+    struck, errors = set(), set()
+    for row in range(sheet.nrows):
+        for column, kind in enumerate(sheet.row_types(row)):
+            style = sheet.cell_xf_index(row, column)
+            if kind == 5:
+                errors.add((row + 1, column + 1))
+            if kind in (1, 2) and (code := _old_format(book, style)):
+                formats.setdefault(code, set()).add((row + 1, column + 1))
+            if kind in (1, 2) and book.font_list[book.xf_list[style].font_index].struck_out:
+                struck.add(row + 1)
+    notes = [(row + 1, column + 1, note.text.strip()) for (row, column), note in sheet.cell_note_map.items()]
+    return {
+        "epoch_1904": book.datemode == 1,
+        "errors": errors,
+        "formats": formats,
+        "struck_rows": struck,
+        "comments": [(row, column, text[:LONGEST_COMMENT]) for row, column, text in notes if text],
+        "hidden_rows": {row + 1 for row, found in sheet.rowinfo_map.items() if found.hidden},
+        "hidden_columns": {column + 1 for column, found in sheet.colinfo_map.items() if found.hidden},
+    }
+
+
+def _old_format(book: Any, style: int) -> str:
+    code = book.format_map[book.xf_list[style].format_key].format_str
+    return code if is_telling(code) else ""
 
 
 def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
@@ -156,8 +315,6 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise Refusal("unsafe_package")
     if any(entry.flag_bits & 1 for entry in entries):
         raise Refusal("encrypted_or_old")
-    if _BOOK not in names:
-        raise Refusal("other_format", detail=next((_FOREIGN[name] for name in names if name in _FOREIGN), "zip"))
     if len(set(names)) < len(names):
         raise Refusal("damaged")
 
@@ -190,7 +347,7 @@ def _refuse_strays(xml: bytes, sheet: str | None) -> None:
         raise Refusal("stray_cell", sheet=sheet, row=max(rows))
 
 
-def _inspect_sheet(xml: bytes) -> dict[str, Any]:
+def _inspect_sheet(xml: bytes, formats: dict[int, str], struck: set[int]) -> dict[str, Any]:
     has_errors = b't="e"' in xml or b"t='e'" in xml
     has_formulas = b"<f" in xml or b":f" in xml
     has_hidden = b"hidden=" in xml
@@ -201,7 +358,21 @@ def _inspect_sheet(xml: bytes) -> dict[str, Any]:
         else set(),
         "hidden_rows": {int(row) for row in _HIDDEN_ROW.findall(xml)} if has_hidden else set(),
         "hidden_columns": _hidden_columns(xml) if has_hidden else set(),
+        **_styled(xml, formats, struck),
     }
+
+
+def _styled(xml: bytes, formats: dict[int, str], struck: set[int]) -> dict[str, Any]:
+    """Places of the telling number formats, and rows with text that is struck through."""
+    places: dict[str, set[tuple[int, int]]] = {}
+    rows: set[int] = set()
+    for found in _STYLED.finditer(xml) if formats or struck else ():
+        style = int(found[1])
+        if style in formats:
+            places.setdefault(formats[style], set()).add(_position(found[2]))
+        if style in struck and not found[2].endswith(b"/"):
+            rows.add(_position(found[2])[0])
+    return {"formats": places, "struck_rows": rows}
 
 
 def _is_unstored(formula: re.Match[bytes]) -> bool:

@@ -22,6 +22,21 @@ WARNINGS = {
     "text_names_somebody",
     "identity_check_foreigner",
     "identity_area",
+    "old_unchecked",
+    "header_remark",
+    "header_aside",
+    "row_struck",
+    "comment",
+    "share_small",
+    "text_name_is_word",
+    "amount_odd",
+    "overstaffed",
+    "point_outside",
+    "point_swapped",
+    "point_system",
+    "entered_before_birth",
+    "age_odd",
+    "gender_conflict",
 }
 NOTES = {
     "column_personal",
@@ -31,6 +46,10 @@ NOTES = {
     "footers_excluded",
     "headers_repeated",
     "merged_filled",
+    "district_of_sheet",
+    "sheet_of_another_table",
+    "sheet_empty",
+    "examples_excluded",
     *cleaning.NOTES,
 } - WARNINGS
 

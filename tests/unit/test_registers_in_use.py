@@ -1,0 +1,141 @@
+"""Faults of ordinary workbooks, one a kind: what each file of the index must give.
+
+Files of a whole year's life (`life/`, `real_six/`) are tried where registers are kept.
+"""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from institute_lib import registers
+
+CASES = Path(__file__).parents[1] / "cases" / "registers_in_use"
+TODAY = "2026-01-01"
+# File, table, the faults by rule (row, column), the questions by rule (row, column), values that are read.
+WORKERS, STATIONS, SERVICES, CONTRACTS, EXAMS = "workers", "stations", "services", "procurement", "exams"
+READ = {
+    "01_unit_in_title_line_procurement.xlsx": (CONTRACTS, {"amount": [425_000, 435_000, 445_000]}, []),
+    "03_header_per_year.xlsx": (WORKERS, {"subsidy": [100, 100], "monthly_pay": [5000, 5100]}, []),
+    "04_header_wanren.xlsx": (SERVICES, {"caseload": [12_000]}, []),
+    "05_remark_last_rows_stations.xlsx": (STATIONS, {"station_id": ["S000", "S001", "S002", "S003"]}, []),
+    "05c_remark_last_row_worker_permit.xlsx": (WORKERS, {"monthly_pay": [5000, 5100, 5200]}, []),
+    "08_number_format_zero_padded_code.xlsx": (STATIONS, {"station_id": ["000012", "000013"]}, []),
+    "08d_equals_quoted.csv": (WORKERS, {"station": ["001"], "birth_year": [1990]}, []),
+    "13_workbook2.xlsx": (WORKERS, {"station": ["虚构站0", "虚构站1", "虚构站2"]}, []),
+    "18_xls_hidden_rows.xls": (
+        WORKERS,
+        {"monthly_pay": [5000, 5100, 5200, 5300]},
+        [("hidden_rows", None, None), ("hidden_column", 1, "级别")],
+    ),
+    "23b_left_words.xlsx": (WORKERS, {"left": [pd.NaT] * 3}, []),
+    "24_cjk_radical_district.xlsx": (WORKERS, {"district": ["320614", "320614"]}, []),
+    "24e_header_supplement.xlsx": (WORKERS, {"entered": [pd.Timestamp("2023-03-01")]}, []),
+    "26_middle_dot_variants.xlsx": (WORKERS, {"monthly_pay": [5000, 5000, 5100, 5100]}, []),
+    "30_taiwan_permit_8_digits.xlsx": (WORKERS, {"gender": ["unknown"]}, []),
+    "30c_passport_digits.xlsx": (WORKERS, {"gender": ["unknown"]}, []),
+    "31_entered_before_birth.xlsx": (
+        WORKERS,
+        {"birth_year": [2001, 1998, 1935]},
+        [("entered_before_birth", 2, "入职日期"), ("age_odd", 3, "入职日期"), ("age_odd", 4, "入职日期")],
+    ),
+    "31b_gender_conflict.xlsx": (
+        WORKERS,
+        {"gender": ["male", "female"]},
+        [("gender_conflict", 2, "性别"), ("gender_conflict", 3, "性别")],
+    ),
+    "33_sheet_per_district.xlsx": (WORKERS, {"district": ["320613", "320614"]}, []),
+    "36_city_level_station_contract.xlsx": (
+        STATIONS,
+        {"district": ["320600", "320600", "320671", "320671", "320612", "320671", "320671"]},
+        [],
+    ),
+    "36b_overstaffed.xlsx": (STATIONS, {"posts": [3], "posts_filled": [4]}, [("overstaffed", 2, "在岗人数")]),
+    "37_csv_trailing_delimiters_omitted.csv": (WORKERS, {"monthly_pay": [5000, 5100, 5200, 5300]}, []),
+    "37d_fullwidth_commas.csv": (WORKERS, {"monthly_pay": [5000]}, []),
+    "37e_big5.csv": (WORKERS, {"district": ["320613"]}, []),
+    "40_名册𠮷镇.xlsx": (WORKERS, {"monthly_pay": [5000, 5100, 5200, 5300, 5400]}, []),
+    "42c_crs_unstated.xlsx": (STATIONS, {"x": [120.8653], "y": [32.0104]}, [("point_system", 2, "坐标系")]),
+    "47_struck_through_leaver_and_comment.xlsx": (
+        WORKERS,
+        {"monthly_pay": [5000, 5100, 5200, 5300]},
+        [("row_struck", 3, "姓名"), ("comment", 4, "姓名")],
+    ),
+    "48_share_header_percent.xlsx": (CONTRACTS, {"social_worker_share": [0.75], "labour_share": [0.6]}, []),
+    "49b_header_unit_and_cell_unit.xlsx": (
+        CONTRACTS,
+        {"amount": [425_000, 4.25e9, 425_000]},
+        [("amount_odd", 3, "金额")],
+    ),
+    "51_name_equals_place.xlsx": (
+        WORKERS,
+        {"station": ["陈桥街道社工站", "虚构站1"]},
+        [("text_name_is_word", 2, "社工站")],
+    ),
+}
+REFUSED = {
+    "04c_quarter_month.xlsx": (SERVICES, [("quarter_month", 2, "季度"), ("quarter_month", 3, "季度")]),
+    "06_merged_amount_services.xlsx": (SERVICES, [("amount_merged", 2, "服务对象数")]),
+    "06c_merged_contract_amount.xlsx": (CONTRACTS, [("amount_merged", 2, "金额")]),
+    "07_error_words.csv": (WORKERS, [("cell_error", 3, "社工站"), ("cell_error", 4, "社工站")]),
+    "08c_contract_id_scientific.csv": (CONTRACTS, [("code_numeric", 2, "合同编号"), ("code_numeric", 3, "合同编号")]),
+    "23_YYYYM_numbers.xlsx": (WORKERS, [("day_incomplete", row, "入职日期") for row in (2, 3, 4)]),
+    "28_spaced_name_in_employer.xlsx": (WORKERS, [("text_personal", row, "用人单位") for row in (2, 3, 4, 5)]),
+    "29a_phone_in_station.xlsx": (WORKERS, [("text_personal", 2, "社工站")]),
+    "32_first_job_date_as_entry.xlsx": (WORKERS, [("headers_missing", 1, None)]),
+    "32c_household_district.xlsx": (WORKERS, [("district_missing", 1, None)]),
+    "33b_one_sheet_lacks_a_header.xlsx": (WORKERS, [("headers_missing", 1, None)]),
+    "43c_exam_same_person_twice.xlsx": (EXAMS, [("person_twice", 2, "身份证号"), ("person_twice", 3, "身份证号")]),
+    "45_education_words.xlsx": (WORKERS, [("level_unknown", 4, "学历"), ("level_unknown", 5, "学历")]),
+    "45b_certificate_words.xlsx": (WORKERS, [("level_unknown", 6, "级别")]),
+}
+ELSEWHERE = {"39b_services_two_agencies_equal.xlsx", "46_one_unknown_word_5000_rows.xlsx"}  # tests of their own, below
+
+
+def of_the_index():
+    index = json.loads((CASES / "index.json").read_text(encoding="utf-8"))
+    return [name for case in index for name in case["files"] if "/" not in name and (CASES / name).is_file()]
+
+
+def places(problems):
+    return [(problem.rule, problem.row, problem.column) for problem in problems]
+
+
+def test_every_file_of_the_index_is_tried():
+    assert set(of_the_index()) == set(READ) | set(REFUSED) | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_file_is_read_as_its_office_means_it_and_what_is_doubtful_is_asked(project, name):
+    table, values, questions = READ[name]
+    imported = registers.read(CASES / name, table=table, today=TODAY)
+    rows = (
+        imported.frame
+        if imported.changes is None
+        else imported.frame.join(imported.changes, suffixes=("", "_of_the_state"))
+    )
+    for column, expected in values.items():
+        pd.testing.assert_series_equal(
+            rows[column].reset_index(drop=True), pd.Series(expected), check_dtype=False, check_names=False
+        )
+    assert places(imported.report.problems) == questions
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_whose_meaning_cannot_be_known_is_refused_where_it_stands(name):
+    table, faults = REFUSED[name]
+    assert places(registers.check(CASES / name, table=table, today=TODAY).faults) == faults
+
+
+def test_two_agencies_with_the_same_number_are_two_rows():
+    report = registers.check(CASES / "39b_services_two_agencies_equal.xlsx", table=SERVICES, today=TODAY)
+    assert (report.rows_out, report.faults, report.problems) == (2, (), ())
+
+
+def test_what_five_thousand_rows_have_in_common_is_asked_in_one_line_with_its_count():
+    report = registers.check(CASES / "46_one_unknown_word_5000_rows.xlsx", today=TODAY)
+    assert report.faults == ()  # 本科（全日制） is known by now
+    (question,) = report.problems
+    assert (question.rule, len(question.rows)) == ("amount_odd", 4_549)
+    assert len(report.listing().splitlines()) == 2

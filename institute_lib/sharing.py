@@ -49,6 +49,7 @@ class Read:
         personal: whether a row of it is a person, or says something of persons.
         absent: the districts that had not reported.
         title: the source's name in words, where no catalogue of ours knows it.
+        known: the day of knowledge that was asked for: what had been imported by then; empty for the newest.
     """
 
     kind: str
@@ -59,6 +60,7 @@ class Read:
     personal: bool = False
     absent: tuple[str, ...] = ()
     title: str = ""
+    known: str = ""
 
 
 _NOTED: dict[Read, None] = {}  # what this process has read: a kernel is one job

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pandas as pd
 
-from institute_lib.registers import identity
+from institute_lib.registers import identity, store
+from institute_lib.tables import history, journal
 
 Rows = Iterable[Iterable[Any]]
 HEADERS = ["姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
@@ -114,3 +116,21 @@ def rewrite_rows(xml: bytes, rows: bytes) -> bytes:
     return re.sub(
         rb"<sheetData>.*</sheetData>", lambda _: b"<sheetData>" + rows + b"</sheetData>", xml, flags=re.DOTALL
     )
+
+
+def keep(root: Path, table: str, frame: pd.DataFrame, day: str = "2025-12-31") -> Path:
+    """Keep a table as an import of its day would, in the project folder `root`, which is returned."""
+    folder, number = root / "data" / "registers", store.next_number(root / "data" / "registers")
+    rows = frame.copy()
+    for column in history.STATE if table == "workers" else ():
+        rows[column] = rows.get(column)
+    try:
+        rows[journal.CELL] = journal.cells_of(table, rows, pd.Series(day, rows.index))
+    except KeyError:  # a table that lacks columns
+        rows[journal.CELL] = "320613 2024Q1"
+    parts = [[cell, len(part), "replace"] for cell, part in rows.groupby(journal.CELL)]
+    file = store.file_of(table, number)
+    line = store.line("import", number) | {"table": table, "file": file, "parts": parts, "files": []}
+    folder.mkdir(parents=True, exist_ok=True)
+    store.commit(folder, [line], {file: rows})
+    return root

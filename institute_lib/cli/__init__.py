@@ -1,4 +1,4 @@
-"""The command line: `institute import · check · run · status · brief · release · approve · demo · new · lab · key` …
+"""The command line: `institute import · registers · run · status · brief · release · approve · demo · new · lab` …
 
 A wrong input ends with one clear message and status 2, a failed job with status 1, never with a traceback.
 """
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from institute_lib.cli import data, quarters, releasing, research
+from institute_lib.cli import data, quarters, registers, releasing, research
 from institute_lib.cli.saying import BAD_INPUT, INTERRUPTED, in_full, say, words
 from institute_lib.errors import InstituteError
 
@@ -59,7 +59,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(command=function)
         return added
 
-    for group in (data, quarters, releasing, research):
+    for group in (registers, data, quarters, releasing, research):
         group.add(command)
     command("setup", _setup, "create or update the virtual environment (.venv)")
     command("version", _version, "print the versions that a run records")

@@ -1,10 +1,8 @@
-"""Commands about data: `import · check · demo · key`."""
+"""Commands about data: `check · demo · key`."""
 
 import argparse
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 from institute_lib.cli.options import language_option
 from institute_lib.cli.saying import BAD_INPUT, in_full, say, words
@@ -12,15 +10,6 @@ from institute_lib.cli.saying import BAD_INPUT, in_full, say, words
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Their options."""
-    one = command("import", _import, "import a register from workbooks or CSV files; all of it or nothing")
-    one.add_argument("files", nargs="*", type=Path, help="workbooks or CSV files; with --compare they may be left out")
-    one.add_argument("--table", default="workers", help="the table it is (default: workers)")
-    one.add_argument("--as-of", help="the day that the register describes, such as 2025-12-31 (default: today)")
-    one.add_argument("--accept-warnings", action="store_true", help="keep it although there are warnings")
-    one.add_argument("--compare", action="store_true", help="count joiners, leavers, corrections since the last one")
-    one.add_argument("--dry-run", action="store_true", help="say what would be kept, and keep nothing")
-    one.add_argument("--report", type=Path, metavar="FILE", help="write what was found to this .xlsx or .json too")
-    language_option(one)
     one = command("check", _check, "check every table that is there against its contract")
     one.add_argument("--as-of", help="as known on this day")
     language_option(one)
@@ -30,39 +19,6 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("action", choices=["new", "person"], help="new: the pseudonym key; person: one's own")
     one.add_argument("--name", default="", help="person: the name that is printed in releases (default: the account)")
     language_option(one)
-
-
-def _import(given: argparse.Namespace) -> int:
-    """A refused register ends with all that was found in the reader's language; the report is written either way."""
-    from institute_lib import registers, terms
-
-    language = terms.check_language(given.language or "zh")
-    if not given.files and given.compare:
-        say(registers.compare(given.table, day=given.as_of).summary(language))
-        return 0
-    if given.report:
-        registers.check_report(given.report)
-    options = {"table": given.table, "as_of": given.as_of, "accept_warnings": given.accept_warnings}
-    try:
-        receipt = registers.import_files(given.files, **options, keep=not given.dry_run)
-    except registers.RegisterError as refused:
-        _keep_report(refused.report, given.report, language)
-        told = (words("refused", language, table=given.table), refused.report.listing(language))
-        sys.stderr.write("institute: " + "\n".join((*told, refused.report.summary(language))) + "\n")
-        return BAD_INPUT
-    _keep_report(receipt.report, given.report, language)
-    told = receipt.report.listing(language) if receipt.report.found else ""
-    say("\n".join(filter(None, (told, receipt.report.summary(language), receipt.summary(language)))))
-    for path in receipt.paths:
-        say(words("imported", language, path=path))
-    if given.compare:
-        say(receipt.comparison.summary(language) if receipt.comparison else words("nothing_before", language))
-    return 0
-
-
-def _keep_report(report: Any, path: Path | None, language: str) -> None:
-    if path:
-        say(words("report", language, path=report.save(path, language=language)))
 
 
 def _check(given: argparse.Namespace) -> int:

@@ -1,18 +1,17 @@
-"""What has changed from one snapshot of a register to the next, as counts: joiners, leavers, corrections."""
+"""What has changed from one state of a register to the next, as counts: joiners, leavers, corrections."""
 
 from dataclasses import dataclass
-from datetime import date
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
-from institute_lib import paths, terms
-from institute_lib.errors import DataError
-from institute_lib.registers import snapshots, vocabulary
+from institute_lib import terms
+from institute_lib.errors import DataError, ParameterError
 from institute_lib.results import Result
+from institute_lib.tables import journal
 
-# What makes two rows of two snapshots the same thing.
+# What makes two rows of two states the same thing.
 KEYS = {
     "workers": ["worker_id", "entered"],
     "stations": ["station_id"],
@@ -26,13 +25,13 @@ _END = {"workers": ["left", "leave_reason"], "stations": ["closed"]}
 
 @dataclass(frozen=True)
 class Comparison(Result):
-    """Two snapshots of one table.
+    """Two states of one table.
 
     Attributes:
-        joined: spells or rows that begin after the earlier snapshot (other tables: that it did not have).
-        late: spells that had begun by the earlier snapshot's day and that it did not have (workers only).
-        left: spells or stations that the earlier snapshot shows open and the later one closed.
-        gone: rows that the later snapshot no longer has.
+        joined: spells or rows that begin after the earlier state (other tables: that it did not have).
+        late: spells that had begun by the earlier state's day and that it did not have (workers only).
+        left: spells or stations that the earlier state shows open and the later one closed.
+        gone: rows that the later state no longer has.
         corrected: rows of both that differ otherwise, and spells whose first day differs.
         unchanged: rows that are the same in both.
     """
@@ -64,39 +63,35 @@ class Comparison(Result):
 
 
 def compare(table: str = "workers", *, day: str | None = None, root: Path | None = None) -> Comparison:
-    """A snapshot of a table (that of `day`; else the last) against the one before it.
+    """The states of a day (of the last one) against the one before each, all districts together.
 
     Raises:
-        DataError: there is no such snapshot, or none before it.
-        ParameterError: no register is imported as that table.
+        DataError: there is no state of that day, or none before it.
+        ParameterError: the table has no states.
     """
-    vocabulary.columns(table)
-    folder = _folder(root)
-    days = snapshots.days(folder, table)
+    if table not in journal.STATES:
+        allowed = partial(terms.nearest_in, value=table, allowed=journal.STATES)
+        raise terms.error(ParameterError, "registers.error_table", table=table, nearest=allowed)
+    rows = journal.rows(table, root=root)
+    states = journal.state_days(rows[journal.CELL].unique())
+    days = sorted({one for of_district in states.values() for one in of_district})
     later = day or (days[-1] if days else None)
-    earlier = [known for known in days if later and known < later]
-    if later not in days or not earlier:
+    pairs = [
+        (f"{district} {of_district[at - 1]}", f"{district} {later}")
+        for district, of_district in states.items()
+        if later in of_district and (at := of_district.index(later))
+    ]
+    if not pairs:
         raise terms.error(DataError, "registers.error_no_snapshots", table=table, days=partial(_listed, days))
-    before, after = (pd.read_parquet(folder / table / f"{known}.parquet") for known in (earlier[-1], later))
-    return between(table, before, after, days=(earlier[-1], later))
-
-
-def against_last(table: str, after: pd.DataFrame, *, day: date, root: Path | None = None) -> Comparison | None:
-    """A table that was read but not kept, against the last snapshot before its day; None if there is none."""
-    folder = _folder(root)
-    earlier = [known for known in snapshots.days(folder, table) if known < day.isoformat()]
-    if not earlier:
-        return None
-    before = pd.read_parquet(folder / table / f"{earlier[-1]}.parquet")
-    return between(table, before, after, days=(earlier[-1], day.isoformat()))
+    before, after = (
+        rows[rows[journal.CELL].isin(cells)].drop(columns=[journal.CELL, "number"])
+        for cells in zip(*pairs, strict=True)
+    )
+    return between(table, before, after, days=(max(cell.partition(" ")[2] for cell, _ in pairs), later))
 
 
 def _listed(days: list[str], language: str) -> str:
     return ("、" if language == "zh" else ", ").join(days) or terms.text("registers.none", language)
-
-
-def _folder(root: Path | None) -> Path:
-    return Path(root) / "data" / "registers" if root else paths.registers()
 
 
 def between(table: str, before: pd.DataFrame, after: pd.DataFrame, *, days: tuple[str, str]) -> Comparison:

@@ -84,8 +84,10 @@ def _overlaps(again: pd.DataFrame, table: str) -> Iterator[Problem]:
     known = again[again["entered"].notna()].copy()
     known["since"] = pd.to_datetime(known["entered"])
     known["until"] = pd.to_datetime(known["left"]) if "left" in known else pd.NaT
-    known = known.sort_values(["number", "since"], kind="stable")
-    follows = known["number"] == known["number"].shift()
+    state = [column for column in ("described", "district") if column in known]  # each is a list of its own
+    known[state] = known[state].fillna("")
+    known = known.sort_values(["number", *state, "since"], kind="stable")
+    follows = (known[["number", *state]] == known[["number", *state]].shift()).all(axis=1)
     previous, before = known["until"].shift(), known["row"].shift()
     overlapping = follows & (previous.isna() | (previous > known["since"]))
     for index in known.index[overlapping]:

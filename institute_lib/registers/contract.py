@@ -1,16 +1,11 @@
 """From clean columns to the tables of the contract, with a pseudonym in place of each person."""
 
-from datetime import date
-from pathlib import Path
-
 import pandas as pd
 
 from institute_lib import tables
-from institute_lib.registers import snapshots, vocabulary
+from institute_lib.registers import vocabulary
 from institute_lib.registers.identity import Key
-
-PERSON = {"workers": ("worker_id",), "exams": ("candidate_id", "worker_id"), "talent": ("person_id",)}
-STATE = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
+from institute_lib.tables.journal import PERSONS
 
 
 def build(table: str, frame: pd.DataFrame, key: Key | None) -> dict[str, pd.DataFrame]:
@@ -30,7 +25,7 @@ def build(table: str, frame: pd.DataFrame, key: Key | None) -> dict[str, pd.Data
     if identities is not None and key is not None:
         numbers = [found.number for found in identities]
         known = {number: key.pseudonym(number) for number in dict.fromkeys(numbers)}
-        for column in PERSON[table]:
+        for column in PERSONS[table]:
             source[column] = pd.Series([known[number] for number in numbers], source.index, dtype="str")
     if table == "workers":
         source = _derive_worker(source, identities)
@@ -75,38 +70,3 @@ def _typed(values: pd.Series, dtype: str) -> pd.Series:
     if dtype == "boolean":
         return values.astype("boolean")
     return values if dtype == "bool" else values.astype("str")
-
-
-def with_history(changes: pd.DataFrame, folder: Path, day: date) -> pd.DataFrame:
-    """The dated states that earlier snapshots saw, and below them what this register says anew.
-
-    A register states each person's certificate and pay as they are on its day. The first one to name a person dates
-    that state from the entry; a later one that differs adds a row on its own day.
-    """
-    days = [earlier for earlier in snapshots.days(folder, "workers") if earlier < day.isoformat()]
-    path = folder / "worker_changes" / f"{days[-1]}.parquet" if days else None
-    if path is None or not path.is_file():
-        return changes
-    earlier = pd.read_parquet(path)
-    last = earlier.sort_values("date").groupby("worker_id").last()
-    now = changes.sort_values("date").groupby("worker_id", as_index=False).last()
-    known = now["worker_id"].isin(last.index)
-    before = last.reindex(now["worker_id"]).reset_index(drop=True)
-    differs = pd.Series(False, now.index)
-    for column in STATE:
-        differs |= _differs(now[column], before[column])
-    last_day = pd.Series(before["date"].to_numpy(), now.index)
-    changed = now[known & differs & (now["date"] <= last_day)].assign(date=pd.Timestamp(day))
-    seen = changes["worker_id"].isin(last.index)
-    begun = pd.Series(last["date"].reindex(changes["worker_id"]).to_numpy(), changes.index)
-    entries = changes[~seen | (changes["date"] > begun)]
-    joined = pd.concat([earlier, entries, changed], ignore_index=True)
-    joined = joined.drop_duplicates(["worker_id", "date"], keep="first").reset_index(drop=True)
-    checked = tables.validate("worker_changes", joined)
-    checked.attrs = dict(changes.attrs)
-    return checked
-
-
-def _differs(now: pd.Series, before: pd.Series) -> pd.Series:
-    same = (now == before).astype("boolean").fillna(False).astype(bool)
-    return ~(same | (now.isna() & before.isna())) & now.notna()

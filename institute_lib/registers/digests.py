@@ -71,9 +71,23 @@ def keep(added: Iterable[str]) -> Path:
     Raises:
         DataError: the file would lie inside the project.
     """
+    return _write({*_kept(), *added})
+
+
+def drop(gone: Iterable[str]) -> Path:
+    """Take lines out of the file of digests: of persons who are to be forgotten."""
+    return _write(_kept() - set(gone))
+
+
+def _kept() -> set[str]:
+    path = _place()
+    return set(path.read_text(encoding="ascii").splitlines()) if path.is_file() else set()
+
+
+def _write(lines: set[str]) -> Path:
     path = _place()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    every = sorted({*added, *(path.read_text(encoding="ascii").splitlines() if path.is_file() else ())})
+    every = sorted(lines)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:

@@ -12,10 +12,11 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import ParameterError
-from institute_lib.registers import answers, cleaning, conflicts, layout, plausibility, reading, vocabulary
+from institute_lib.registers import answers, cleaning, conflicts, described, layout, plausibility, reading, vocabulary
 from institute_lib.registers.personal import bare_name, labels, printable, without_personal
 from institute_lib.registers.refusal import Refused
 from institute_lib.registers.report import Origin, Problem, Report, Source, count_mappings
+from institute_lib.tables.journal import STATES
 
 LISTED, ALIKE = 10_000, 20
 
@@ -86,7 +87,10 @@ def gather(files: dict[str, Path], table: str, today: date) -> tuple[pd.DataFram
     taught = answers.taught() | {(one.list, vocabulary.normal(one.word)): one.meaning for one in explained}
     parts = []
     for records in found.records:
-        parts.append(cleaning.clean(records, table, today=today, taught=taught))
+        part = cleaning.clean(records, table, today=today, taught=taught)
+        if table in STATES:
+            part.frame["described"] = pd.Series(described.of_records(records, records.sheet.file), dtype=object)
+        parts.append(part)
         found.sources.append(records.source)
         found.faults += records.faults
         found.problems += records.problems

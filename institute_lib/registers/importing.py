@@ -1,35 +1,41 @@
-"""Reading a register, and keeping it as a dated snapshot."""
+"""Reading a register, and keeping it: a state of each district on a day, or the events of districts and quarters."""
 
 import gc
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
-from institute_lib import paths, tables, terms
+from institute_lib import areas, tables, terms
 from institute_lib.errors import DataError, ParameterError
-from institute_lib.registers import contract, digests, snapshots, vocabulary
-from institute_lib.registers.comparison import Comparison, against_last
+from institute_lib.registers import contract, described, digests, keeping, store, vocabulary
+from institute_lib.registers.comparison import Comparison
 from institute_lib.registers.gathering import gather, listed
 from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.report import Problem, RegisterError, Report
 from institute_lib.results import Result
+from institute_lib.tables import history, journal
+from institute_lib.tables.journal import CELL
+
+ANSWERS = ("left", "keep")
 
 
 @dataclass(frozen=True)
 class Imported(Result):
     """A register that was read: `frame` in the contract's columns, without a name, a phone or an identity number.
 
-    `changes` holds the `worker_changes` that a register of workers brings with it, else None.
+    `changes` holds what a register of workers says of each row beside the spell (certificate, pay, …), else None;
+    `described` the day that the file says each row of a state describes (ISO, None where it does not say).
     """
 
     frame: pd.DataFrame
     report: Report
     changes: pd.DataFrame | None = None
+    described: tuple[str | None, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -45,9 +51,16 @@ class Imported(Result):
 
 @dataclass(frozen=True)
 class Receipt(Result):
-    """What an import wrote (nothing if `paths` is empty): the snapshot's day, the files, the report.
+    """What an import kept (nothing if `paths` is empty).
 
-    `comparison` sets it against the snapshot before it, if there is one.
+    Attributes:
+        number: of the import in the journal; None where nothing was kept.
+        snapshot: the last day that it describes; of events the day of the import.
+        modes: for each cell (district and day, or district and quarter) new, add, replace or same.
+        gaps: the people no longer listed since the state before.
+        late: districts that handed in more than thirty days after the quarter's end.
+        lacking: columns of the district's last state that this one lacks; the last known values are carried on.
+        comparison: joiners, leavers and corrections since the state before it, if there is one.
     """
 
     table: str
@@ -57,23 +70,59 @@ class Receipt(Result):
     report: Report
     accepted_warnings: bool = False
     comparison: Comparison | None = None
+    number: int | None = None
+    modes: Mapping[str, str] = field(default_factory=dict)
+    gaps: tuple[history.Gap, ...] = ()
+    late: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        return self.report.warnings
+        return (*self.report.warnings, *self.messages("en"))
 
     def to_frame(self) -> pd.DataFrame:
         return pd.DataFrame([{"table": self.table, "snapshot": self.snapshot, "rows": self.rows}])
 
     def summary(self, language: str = "zh") -> str:
         """One sentence: table, day, rows."""
+        unchanged = self.modes and set(self.modes.values()) == {"same"}
+        key = "registers.unchanged" if unchanged else "registers.receipt" if self.number else "registers.not_kept"
         return terms.text(
-            "registers.receipt" if self.paths else "registers.not_kept",
+            key,
             language,
-            table=self.table,
+            table=terms.label(self.table, language, column="table"),
             date=terms.date(self.snapshot, language),
             rows=terms.number(self.rows, language),
+            number=self.number or "",
         )
+
+    def messages(self, language: str = "zh") -> tuple[str, ...]:
+        """What somebody has to know or to answer, a sentence each."""
+        said = []
+        for gap in self.gaps:
+            if gap.missing:
+                key = "missing_open" if gap.open else "missing_answered"
+                days = {name: terms.date(getattr(gap, name), language) for name in ("first", "last")}
+                quarter = journal.quarter_of_state(gap.last)
+                count = {"number": len(gap.missing), "open": len(gap.open), "code": gap.district, "quarter": quarter}
+                said.append(
+                    terms.text(f"registers.{key}", language, district=_name(gap.district, language), **days, **count)
+                )
+        joined = "、" if language == "zh" else ", "
+        if self.late:
+            names = joined.join(_name(code, language) for code in self.late)
+            said.append(terms.text("registers.late", language, names=names))
+        if self.lacking:
+            names = joined.join(terms.label(column, language) for column in self.lacking)
+            said.append(terms.text("registers.lacking", language, names=names))
+        return tuple(said)
+
+
+def _name(code: str, language: str) -> str:
+    try:
+        return areas.get(code).name(language)
+    except ParameterError:  # divided since
+        return code
 
 
 def check(
@@ -120,44 +169,133 @@ def import_files(
     *,
     table: str = "workers",
     as_of: str | date | None = None,
-    root: Path | None = None,
+    quarter: str | None = None,
+    replace_states: bool = False,
+    missing: str | None = None,
     accept_warnings: bool = False,
     keep: bool = True,
+    today: str | date | None = None,
+    root: Path | None = None,
 ) -> Receipt:
-    """Read registers and keep them as the snapshot of a day, beside their manifest; all of it or nothing.
+    """Read registers and keep them; all of it or nothing.
+
+    A state (`workers`, `stations`) is kept for each district and the day it describes; events replace the quarters and
+    districts that they are of. A file handed in twice changes nothing, people who are not there yet are added, and what
+    differs from what is there needs `replace_states`.
 
     Args:
         files: one file or several.
         table: one of `registers.tables()`.
-        as_of: the day that the registers describe (ISO); None for today. Later events in them are faults.
-        root: another project folder to write to.
-        accept_warnings: keep the snapshot although there are warnings; the manifest records it.
+        as_of, quarter: the day or the quarter that a state describes, where the files do not say it. Later events in
+            them are faults.
+        replace_states: take the place of what is kept of the same districts and days.
+        missing: "left" or "keep" for the people whom a state no longer lists and no leaving day explains.
+        accept_warnings: keep it although there are warnings; the journal records it.
         keep: False to do everything but write.
+        today: the day of the import (ISO); None for today.
+        root: another project folder to write to.
 
     Raises:
         RegisterError: any fault, or warnings that were not accepted.
-        DataError: no key, another key than the earlier snapshots', or the day already has a snapshot.
+        ParameterError: the day has not come, or `missing` is no answer.
+        DataError: no key or another one, no day, a day that the file contradicts, or rows that differ from those kept.
     """
-    day = _day(as_of)
-    imported, frame, key = _read(listed(files), table, day)
+    if missing not in (None, *ANSWERS):
+        raise terms.error(ParameterError, "registers.error_answer", answer=missing)
+    now = _day(today)
+    day, quarter = described.given(as_of, quarter, today=now)
+    bound = day or (described.last_day(quarter) if quarter else now)
+    imported, frame, key = _read(listed(files), table, min(bound, now))
+    days = None
+    if table in journal.STATES:
+        days = described.decide(imported.described, day, quarter, today=now)
+        _refuse_later(imported, frame, days)
     if not accept_warnings:
         _refuse_warnings(imported.report)
-    folder = (Path(root) / "data" / "registers") if root else paths.registers()
-    comparison = against_last(table, imported.frame, day=day, root=root)
-    receipt = Receipt(table, day.isoformat(), (), len(imported.frame), imported.report, accept_warnings, comparison)
+    rows = keeping.kept_rows(table, imported.frame, imported.changes, frame, days)
+    folder = journal.folder(root)
     if not keep:
-        snapshots.check_linkage(folder, imported.report.key_id)
-        return receipt
-    manifest = imported.report.to_dict("en") | {"snapshot": day.isoformat(), "accepted_warnings": accept_warnings}
-    with snapshots.writing(folder):
-        snapshots.check_linkage(folder, imported.report.key_id)
-        parts = {table: imported.frame}
-        if imported.changes is not None:
-            parts = {"worker_changes": contract.with_history(imported.changes, folder, day), **parts}
-        if key:
-            digests.keep(_digests(frame, key))
-        written = snapshots.write(folder, table, parts, day, manifest)
-    return replace(receipt, paths=written)
+        store.check_key(folder, imported.report.key_id)
+        return _receipt(keeping.plan(table, rows, folder, True, missing), imported, now, accept_warnings)
+    with store.writing(folder):
+        store.check_key(folder, imported.report.key_id)
+        plan = keeping.plan(table, rows, folder, replace_states, missing)
+        if plan.parts:
+            if key:
+                digests.keep(_digests(frame, key))
+            told = (day.isoformat() if day else None, quarter)
+            paths = keeping.write(plan, folder, imported.report, day=now, given=told, accepted=accept_warnings)
+            store.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
+            return replace(_receipt(plan, imported, now, accept_warnings), paths=paths, number=plan.number)
+    return _receipt(plan, imported, now, accept_warnings)
+
+
+def reread(entry: journal.Entry, files: list[Path]) -> pd.DataFrame:
+    """The rows that an earlier import kept, read from its files again with this computer's key.
+
+    Raises:
+        RegisterError: the files are refused today.
+    """
+    day, quarter = described.given(**entry.body["given"], today=date.fromisoformat(entry.known))
+    bound = day or (described.last_day(quarter) if quarter else date.fromisoformat(entry.known))
+    imported, frame, _ = _read(listed(files), entry.table, bound)
+    days = None
+    if entry.table in journal.STATES:
+        told = {part.cell.partition(" ")[2] for part in entry.parts}
+        if len(told) == 1:
+            days = pd.Series(told.pop(), imported.frame.index, dtype="str").reset_index(drop=True)
+        else:
+            days = described.decide(imported.described, day, quarter, today=date.fromisoformat(entry.known))
+    rows = keeping.kept_rows(entry.table, imported.frame, imported.changes, frame, days)
+    return rows[rows[CELL].isin({part.cell for part in entry.parts})]
+
+
+def _receipt(plan: "keeping.Plan", imported: Imported, now: date, accepted: bool) -> Receipt:
+    last = max((cell.partition(" ")[2] for cell in plan.modes), default="") if plan.table in journal.STATES else ""
+    late = {
+        cell.partition(" ")[0]
+        for cell, mode in plan.modes.items()
+        if plan.table in journal.STATES and mode != "same" and _is_late(cell.partition(" ")[2], now)
+    }
+    return Receipt(
+        plan.table,
+        last or now.isoformat(),
+        (),
+        len(imported.frame),
+        imported.report,
+        accepted,
+        plan.comparison,
+        modes=plan.modes,
+        gaps=plan.gaps,
+        late=tuple(sorted(late)),
+        lacking=plan.lacking,
+    )
+
+
+def _is_late(day: str, now: date) -> bool:
+    """Handed in more than thirty days after the end of the quarter that it describes."""
+    end = pd.Period(journal.quarter_of_state(day), freq="Q").end_time.normalize()
+    return pd.Timestamp(now) > end + journal.GRACE
+
+
+def _refuse_later(imported: Imported, frame: pd.DataFrame, days: pd.Series) -> None:
+    """What happened after the day that a state describes cannot stand in it.
+
+    Raises:
+        RegisterError: with every such cell.
+    """
+    faults = []
+    for column in ("entered", "left", "opened", "closed"):
+        if column in frame:
+            dates = pd.to_datetime(frame[column].reset_index(drop=True))
+            for at in dates.index[dates > pd.to_datetime(days)]:
+                row = frame.iloc[at]
+                header = vocabulary.header_of(imported.report.table, column)
+                faults.append(
+                    Problem("day_future", row["file"], row["sheet"], int(row["row"]), header, str(dates[at])[:10])
+                )
+    if faults:
+        raise RegisterError(replace(imported.report, faults=tuple(faults)))
 
 
 def _digests(frame: pd.DataFrame, key: Key) -> set[str]:
@@ -197,23 +335,35 @@ def _day(day: str | date | None) -> date:
 
 
 def _in_contract(frame: pd.DataFrame, report: Report, key: Key | None) -> Imported:
-    places = frame[["file", "sheet", "row"]].reset_index(drop=True)
-    built = contract.build(report.table, frame.reset_index(drop=True), key)
-    try:
-        checked = {name: tables.validate(name, part) for name, part in built.items()}
-    except DataError as refused:
-        faults = [
-            Problem(
-                "contract",
-                str(places.loc[fault.row, "file"]) if fault.row in places.index else report.sources[0].file,
-                places.loc[fault.row, "sheet"] if fault.row in places.index else None,
-                int(places.loc[fault.row, "row"]) if fault.row in places.index else None,
-                vocabulary.header_of(report.table, fault.column),
-                detail=f"{fault.rule} {fault.remedy}".strip(),
+    frame = frame.reset_index(drop=True)
+    places = frame[["file", "sheet", "row"]]
+    days = tuple(frame["described"]) if "described" in frame else ()
+    built = contract.build(report.table, frame, key)
+    checked: dict[str, pd.DataFrame] = {}
+    faults = []
+    for name, part in built.items():
+        # Each day is a state of its own, in which nobody is twice; what stands beside the spells has no such rule.
+        states = part.groupby(frame["described"].fillna("")) if days and name == report.table else [("", part)]
+        unique = [one.drop_duplicates(["worker_id", "date"]) if name == "worker_changes" else one for _, one in states]
+        try:
+            valid = [tables.validate(name, one) for one in unique]
+            checked[name] = (
+                part.drop(columns="source_row") if name == "worker_changes" else pd.concat(valid).sort_index()
             )
-            for fault in refused.faults
-        ]
-        raise RegisterError(replace(report, faults=tuple(faults))) from None
+        except DataError as refused:
+            faults += [
+                Problem(
+                    "contract",
+                    str(places.loc[fault.row, "file"]) if fault.row in places.index else report.sources[0].file,
+                    places.loc[fault.row, "sheet"] if fault.row in places.index else None,
+                    int(places.loc[fault.row, "row"]) if fault.row in places.index else None,
+                    vocabulary.header_of(report.table, fault.column),
+                    detail=f"{fault.rule} {fault.remedy}".strip(),
+                )
+                for fault in refused.faults
+            ]
+    if faults:
+        raise RegisterError(replace(report, faults=tuple(faults)))
     for part in checked.values():
         part.attrs = {"key_id": report.key_id}
-    return Imported(checked[report.table], report, checked.get("worker_changes"))
+    return Imported(checked[report.table], report, checked.get("worker_changes"), days)

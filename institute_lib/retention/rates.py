@@ -26,7 +26,8 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
             (序时平均, the National Bureau of Statistics of China's rule for the mean of a series of moments).
         stability: of those employed on the first day of the four quarters, the share still employed in the group on
             the day after the last (CIPD's stability index: staff with a year's service / staff a year ago).
-        A worker whose next spell in the same group begins on the very day the former ends has not left the group.
+        A worker whose next spell in the same group begins on the very day the former ends has not left the group; one
+        who works in two districts counts in each, and once in what holds both.
 
     Parameters:
         workers: one row a spell: worker_id, entered, left (first day not employed) and the columns of `by`.
@@ -37,6 +38,8 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
         the columns of `by`, quarter, headcount_start, headcount_end, entrants, leavers, average_headcount, stayers,
         turnover with turnover_low and turnover_high (exact Poisson, since a rate may exceed 1), stability with
         stability_low and stability_high (Wilson). Shares are fractions; a group nobody worked in has missing rates.
+        Of own registers, districts in which who left cannot be known (`tables.withheld`) have none either, and count in
+        no larger group; `attrs["withheld"]` names them.
 
     Raises:
         DataError: spells that cannot be, all rows at once.
@@ -47,6 +50,9 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
     require_columns(workers, by, table="workers")
     check_spells(workers)
     refuse_missing(workers, by, table="workers")
+    hidden = _withheld(workers, last)
+    if hidden and "district" not in by:
+        workers = workers[~workers["district"].isin(hidden)]
     spells = _continuous(workers, by)
     marks = [(last - back).start_time for back in (3, 2, 1, 0)] + [first_day_after(last)]
     flags = pd.DataFrame({f"at_{i}": _employed(spells, day) for i, day in enumerate(marks)}, index=spells.index)
@@ -57,7 +63,36 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
     flags["stayers"] = flags["at_0"] & still
     counted = pd.concat([spells[by], flags.astype(int)], axis=1)
     sums = counted.groupby(by, observed=True, sort=True).sum().reset_index() if by else counted.sum().to_frame().T
-    return _with_rates(sums, by, str(last))
+    found = _with_rates(sums, by, str(last))
+    if hidden and "district" in by:
+        found.loc[found["district"].isin(hidden), [*OF_LEAVERS]] = float("nan")
+    elif hidden and not by and workers.empty:
+        found[[*OF_LEAVERS]] = float("nan")
+    found.attrs["withheld"] = hidden
+    return found
+
+
+OF_LEAVERS = (
+    "entrants",
+    "leavers",
+    "stayers",
+    "turnover",
+    "turnover_low",
+    "turnover_high",
+    "stability",
+    "stability_low",
+    "stability_high",
+)
+
+
+def _withheld(workers: pd.DataFrame, last: pd.Period) -> tuple[str, ...]:
+    """The districts of which nobody knows who left over the four quarters, as their registers' states say."""
+    observed = workers.attrs.get("observed")
+    if observed is None or "district" not in workers:
+        return ()
+    ends = {str(last - 4), str(last)}
+    here = [code for code in workers["district"].unique() if code in observed]
+    return tuple(sorted(code for code in here if not any(ends <= set(run) for run in observed[code])))
 
 
 def _with_rates(sums: pd.DataFrame, by: list[str], quarter: str) -> pd.DataFrame:
@@ -86,16 +121,19 @@ def _employed(spells: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
 
 
 def _continuous(workers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
-    """Spells of a worker in one group that follow on each other without a day between are one."""
+    """Spells of a worker in one group that overlap, or follow on each other without a day between, are one."""
     keys = [*by, "worker_id"]
     ordered = workers[list(dict.fromkeys([*keys, "entered", "left"]))].sort_values(
         ["worker_id", "entered"], kind="stable"
     )
-    previous = ordered.groupby(keys, observed=True, sort=False)["left"].shift()
-    number = (~ordered["entered"].eq(previous)).groupby([ordered[key] for key in keys], observed=True).cumsum()
-    # An open spell can only be the last of its chain: given a day beyond all others, it wins the maximum.
+    # An open spell is given a day beyond all others, so that it wins the maximum.
     open_end = pd.Timestamp.max.floor("D")
-    ended = ordered.assign(number=number, left=ordered["left"].fillna(open_end))
+    ended = ordered.assign(left=ordered["left"].fillna(open_end))
+    of_one = [ordered[key] for key in keys]
+    latest = ended.groupby(keys, observed=True, sort=False)["left"].cummax()
+    previous = latest.groupby(of_one, observed=True, sort=False).shift()
+    number = (~(ordered["entered"] <= previous)).groupby(of_one, observed=True).cumsum()
+    ended = ended.assign(number=number)
     grouped = ended.groupby([*keys, "number"], observed=True, sort=False, dropna=False)
     merged = grouped.agg(entered=("entered", "min"), left=("left", "max")).reset_index()
     return merged.assign(left=merged["left"].where(merged["left"] < open_end)).drop(columns="number")

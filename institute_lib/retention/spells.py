@@ -121,12 +121,16 @@ def check_spells(workers: pd.DataFrame, *, closes: pd.Timestamp | None = None) -
 def overlapping(
     spells: pd.DataFrame, person: str = "worker_id", entry: str = "entered", exit: str = "left"
 ) -> np.ndarray:
-    """True for each row that begins before an earlier spell of the same person has ended (missing exit: not ended)."""
-    ordered = spells[[person, entry, exit]].reset_index(drop=True).sort_values([person, entry], kind="stable")
-    starts, ends = ordered[entry], ordered[exit]
-    latest = ends.groupby(ordered[person]).cummax()
-    open_before = ends.isna().groupby(ordered[person]).cummax()
-    same = ordered[person].eq(ordered[person].shift())
+    """True for each row that begins before an earlier spell of the same person has ended (missing exit: not ended).
+
+    Somebody may work in two districts at once: where the spells have a district, those of one are compared.
+    """
+    own = [person, "district"] if "district" in spells else [person]
+    ordered = spells[[*own, entry, exit]].reset_index(drop=True).sort_values([*own, entry], kind="stable")
+    starts, ends, keys = ordered[entry], ordered[exit], [ordered[column] for column in own]
+    latest = ends.groupby(keys).cummax()
+    open_before = ends.isna().groupby(keys).cummax()
+    same = (ordered[own] == ordered[own].shift()).all(axis=1)
     begins_early = same & (open_before.shift(fill_value=False) | (starts < latest.ffill().shift()))
     return begins_early.sort_index().to_numpy()
 

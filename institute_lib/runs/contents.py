@@ -37,7 +37,8 @@ def hashed(reads: Iterable[Read], *, since: float | None = None) -> list[dict[st
 
 def read_from(described: Mapping[str, Any]) -> Read:
     """The Read that `hashed` described."""
-    return Read(described["kind"], described["name"], described["as_of"], tuple(described["districts"]))
+    own = {name: described.get(name, "") for name in ("title", "known")}
+    return Read(described["kind"], described["name"], described["as_of"], tuple(described["districts"]), **own)
 
 
 def by_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,37 +50,43 @@ def by_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-def table_hash(name: str, as_of: str) -> str:
+def table_hash(name: str, as_of: str, known: str = "") -> str:
     """Hash of what a table shows on a day: its rows, their order and types, and where they come from.
 
     Raises:
         DataError: the table is missing or breaks its contract.
     """
-    return _kept(kept_hash(name, as_of), lambda: digest(tables.load(name, as_of or None)))
+    return _kept(kept_hash(name, as_of, known), lambda: _digest_of(name, as_of, known))
 
 
-def kept_hash(name: str, as_of: str) -> Path:
+def _digest_of(name: str, as_of: str, known: str) -> str:
+    return digest(tables.load(name, as_of or None, known=known or None))
+
+
+def kept_hash(name: str, as_of: str, known: str = "") -> Path:
     """The file in which a table's hash is kept, whether or not it is there: another file for another content.
 
     Raises:
         DataError: the table is missing.
     """
-    place = tables.locate(name, as_of or "9999-12-31")
-    return _place_for(name, as_of, place.source, str(place.snapshot), places.file_hash(place.path))
+    place = tables.locate(name, as_of or "9999-12-31", known=known or None)
+    return _place_for(name, as_of, known, place.source, str(place.snapshot), places.file_hash(place.path))
 
 
-def late(quarter: str, districts: Iterable[str], as_of: str) -> tuple[str, ...]:
+def late(
+    quarter: str, districts: Iterable[str], as_of: str, *, known: str = "", table: str = "workers"
+) -> tuple[str, ...]:
     """Who has not reported a quarter, as `tables.unreported` says it.
 
     Raises:
         DataError: there are no workers.
     """
-    listed = tuple(districts)
-    place = tables.locate("workers", as_of or "9999-12-31")
+    listed, asked = tuple(districts), {"as_of": as_of or None, "known": known or None, "table": table}
+    place = tables.locate("workers", as_of or "9999-12-31", known=known or None)
     file = place.path if place.source == "register" else place.path.with_name("reporting.parquet")
     content = places.file_hash(file) if file.is_file() else ABSENT
-    kept = _place_for("late", quarter, as_of, place.source, content, *listed)
-    return tuple(_kept(kept, lambda: " ".join(tables.unreported(quarter, listed, as_of=as_of or None))).split())
+    kept = _place_for("late", quarter, as_of, known, table, place.source, content, *listed)
+    return tuple(_kept(kept, lambda: " ".join(tables.unreported(quarter, listed, **asked))).split())
 
 
 def _place_for(*parts: str) -> Path:
@@ -94,10 +101,10 @@ def _kept(place: Path, derive: Callable[[], str]) -> str:
     return found
 
 
-def table_file(name: str, as_of: str) -> Path | None:
+def table_file(name: str, as_of: str, known: str = "") -> Path | None:
     """The file that answers for a table on a day, if any."""
     try:
-        return tables.locate(name, as_of or "9999-12-31").path
+        return tables.locate(name, as_of or "9999-12-31", known=known or None).path
     except DataError:
         return None
 
@@ -112,9 +119,9 @@ def _hash(read: Read, since: float | None) -> str:
     # A job may show that a table is faulty or lacking: then it depends on the file as it stands.
     with suppress(DataError):
         if read.kind == "tables":
-            return table_hash(read.name, read.as_of)
+            return table_hash(read.name, read.as_of, read.known)
         if read.kind == "reports":
-            missing = late(read.name, read.districts, read.as_of)
+            missing = late(read.name, read.districts, read.as_of, known=read.known, table=read.title or "workers")
             return f"late: {' '.join(missing)}" if missing else "all there"
         if read.kind == "sources":
             return tables.source(read.name)
@@ -123,7 +130,7 @@ def _hash(read: Read, since: float | None) -> str:
 
 def _file(read: Read) -> Path | None:
     if read.kind == "tables":
-        return table_file(read.name, read.as_of)
+        return table_file(read.name, read.as_of, read.known)
     if read.kind == "reference":
         return paths.reference() / f"{read.name}.csv"
     return Path(read.name) if read.kind == "files" else None

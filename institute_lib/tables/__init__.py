@@ -1,7 +1,7 @@
 """The contract of every table, and the one way to load it.
 
-`load(name, as_of=…)` reads the institute's own register if one was imported, else the demo register, checks it against
-its contract, and shows only what was known by that date.
+`load(name, as_of)` reads the institute's own registers if there are any, else the demo's, checks the table against its
+contract, and shows only what describes the time up to that day.
 """
 
 from institute_lib.tables.contracts import CONTRACTS, PERSONAL, columns, validate
@@ -17,6 +17,7 @@ from institute_lib.tables.loading import (
     reports,
     source,
     unreported,
+    withheld,
 )
 from institute_lib.tables.quality import completeness, inventory, reporting
 
@@ -39,4 +40,5 @@ __all__ = [
     "source",
     "unreported",
     "validate",
+    "withheld",
 ]

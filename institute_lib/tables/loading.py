@@ -1,4 +1,9 @@
-"""Loading a table as it was known on a day."""
+"""Loading a table as it describes a quarter, out of what was known.
+
+Two times: `as_of` is the last day that is described, `known` the day of knowledge: what had been imported by then. The
+institute's own registers (`own`) come before the demo's; an institute that keeps its own register of workers never
+falls back on the demo for another table.
+"""
 
 import os
 from collections.abc import Iterable
@@ -12,6 +17,7 @@ from institute_lib import areas, paths, sharing, terms
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.result import Provenance, with_provenance
 from institute_lib.sharing import Read
+from institute_lib.tables import history, journal, own
 from institute_lib.tables.contracts import CONTRACTS, LAST_DAY, PERSONAL, validate
 
 # The day on which a row becomes known, and the columns that stay hidden while their own day has not come.
@@ -27,30 +33,29 @@ KNOWN_FROM = {
     "district_panel": "quarter",
     "reporting": "quarter",
 }
-LEADERS = {"worker_changes": "workers"}  # whose register brings the table with it, and is written last
 ENDS = {"workers": ("left", ("leave_reason",)), "stations": ("closed", ())}
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a table's rows come from: an imported snapshot or the demo."""
+    """Where a table's rows come from: the journal of the institute's own registers, the demo, or a published ledger.
+
+    `snapshot` is the last day that an own register describes.
+    """
 
     path: Path
     source: str
     snapshot: str | None
 
 
-def locate(name: str, as_of: str, *, root: Path | None = None) -> Location:
+def locate(name: str, as_of: str, *, known: str | None = None, root: Path | None = None) -> Location:
     """The file that answers for a table on a day; a job that asks for it is taken to read all of it.
-
-    An imported register comes before the demo's: its newest snapshot on or before the day, else its earliest one after
-    it (a register taken later still knows the earlier spells).
 
     Raises:
         ParameterError: no contract has this name.
         DataError: neither a register nor a demo table is there.
     """
-    place = _locate(name, as_of, root)
+    place = _locate(name, as_of, known, root)
     if root is None:
         sharing.note_read(Read("files", str(place.path)))
     return place
@@ -65,60 +70,60 @@ def source(name: str, *, root: Path | None = None) -> str:
     """
     if root is None:
         sharing.note_read(Read("sources", name))
-    return _locate(name, LAST_DAY, root).source
+    return _locate(name, LAST_DAY, None, root).source
 
 
-def _locate(name: str, as_of: str, root: Path | None) -> Location:
+def _locate(name: str, as_of: str, known: str | None, root: Path | None) -> Location:
     if name not in CONTRACTS:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
-    top = Path(root) if root else None
-    snapshots = _snapshots(name, top / "data" / "registers" if top else paths.registers())
-    if snapshots:
-        earlier = [path for path in snapshots if path.stem <= as_of]
-        chosen = earlier[-1] if earlier else snapshots[0]
-        return Location(chosen, "register", chosen.stem)
-    demo = (top / "data" / "demo" if top else paths.demo()) / f"{name}.parquet"
-    if demo.is_file():
-        return Location(demo, "demo", None)
+    if own.there(name, known=known, root=root):
+        cells = journal.in_force(own.DERIVED.get(name, name), journal.entries(root), known)
+        days = [day for of_district in journal.state_days(cells, as_of).values() for day in of_district]
+        is_state = own.DERIVED.get(name, name) in journal.STATES
+        return Location(
+            journal.folder(root) / journal.JOURNAL, "register", max(days, default=None) if is_state else None
+        )
     ledger = paths.reference() / f"{name}.csv"
+    demo = (Path(root) / "data" / "demo" if root else paths.demo()) / f"{name}.parquet"
+    if demo.is_file() and not own.kept(root, known):
+        return Location(demo, "demo", None)
     if ledger.is_file():
         return Location(ledger, "published", None)
-    raise DataError(
-        f"table {name!r}: neither an imported register nor a demo register is there; import one with "
-        f"`institute import FILE --table {name}`, or write the demo registers with `institute demo`"
-    )
+    error = terms.error(DataError, "tables.missing", table=lambda language: _in_words(name, language))
+    error.table = name  # 缺登记表: what is to be imported
+    raise error
 
 
-def _snapshots(name: str, registers: Path) -> list[Path]:
-    """A register's snapshots, first to last. Those that come with another register's count only beside it: an import
-    that was killed before it wrote that one has kept nothing.
-    """
-    found = sorted((registers / name).glob("*.parquet"))
-    leader = LEADERS.get(name)
-    return found if leader is None else [path for path in found if (registers / leader / path.name).is_file()]
+def _in_words(name: str, language: str) -> str:
+    return f"{terms.label(name, language, column='table')} ({name})" if language == "zh" else repr(name)
 
 
-def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd.DataFrame:
-    """One table, checked, as it was known at the end of a day.
+def load(name: str, as_of: str | None = None, *, known: str | None = None, root: Path | None = None) -> pd.DataFrame:
+    """One table, checked, as it describes the time up to a day.
 
     Args:
         name: a table of the contract (`tables.CONTRACTS`).
-        as_of: an ISO day; None shows everything.
+        as_of: an ISO day, the last one that is described; None shows everything.
+        known: an ISO day: what had been imported by its end; None for the newest.
         root: another project folder to read from.
 
     Returns:
-        The rows known by `as_of`, with development zones folded into the district whose polygon holds them.
-        `attrs`: source ("register", "demo" or "published"), snapshot, name, as_of.
+        The rows, with development zones folded into the district whose polygon holds them. `attrs`: source
+        ("register", "demo" or "published"), snapshot, name, as_of; of own states also `described` (each district's last
+        day), and of `workers` `observed` (the quarters between which everyone who left is known, see `history`).
 
     Raises:
-        DataError: the table is missing or breaks its contract (every fault at once).
-        ParameterError: `as_of` is not a day, or the table does not exist.
+        DataError: the table was not imported, and no demo is there or may stand in for it (`.table` names it), or it
+            breaks its contract (every fault at once).
+        ParameterError: a day is none, or the table does not exist.
     """
     if name not in CONTRACTS:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
-    read = Read("tables", name, as_of or "", personal=name in PERSONAL)
+    if known is not None:
+        _day(known)
+    read = Read("tables", name, as_of or "", personal=name in PERSONAL, known=known or "")
     try:
-        place = _locate(name, _day(as_of).date().isoformat(), root)
+        place = _locate(name, _day(as_of).date().isoformat(), known, root)
     except DataError:  # a job may show that a table is lacking, and depends on that
         if root is None:
             sharing.note_read(read)
@@ -126,7 +131,7 @@ def load(name: str, as_of: str | None = None, *, root: Path | None = None) -> pd
     read = replace(read, source=place.source)
     if root is None:
         sharing.note_read(read)
-    return with_provenance(_load(name, as_of, root), Provenance([read]))
+    return with_provenance(_load(name, as_of, known, root), Provenance([read]))
 
 
 def reads_persons() -> bool:
@@ -136,14 +141,18 @@ def reads_persons() -> bool:
     return any(read.kind == "tables" and read.name in PERSONAL for read in reads)
 
 
-def _load(name: str, as_of: str | None, root: Path | None) -> pd.DataFrame:
+def _load(name: str, as_of: str | None, known: str | None, root: Path | None) -> pd.DataFrame:
     day = _day(as_of)
-    place = _locate(name, day.date().isoformat(), root)
-    stamp = place.path.stat()
-    frame = _checked(name, place.path, (stamp.st_mtime_ns, stamp.st_size))
-    known = _known_by(name, frame, day).reset_index(drop=True)
-    known.attrs = {"name": name, "source": place.source, "snapshot": place.snapshot, "as_of": as_of}
-    return known
+    place = _locate(name, day.date().isoformat(), known, root)
+    if place.source == "register":
+        frame = own.table(name, day.date().isoformat(), known=known, root=root)
+    else:
+        stamp = place.path.stat()
+        frame = _checked(name, place.path, (stamp.st_mtime_ns, stamp.st_size))
+    attrs = {"name": name, "source": place.source, "snapshot": place.snapshot, "as_of": as_of}
+    shown = _known_by(name, frame, day).reset_index(drop=True)
+    shown.attrs = {**frame.attrs, **attrs}
+    return shown
 
 
 def read_panel(path: str | Path) -> pd.DataFrame:
@@ -236,48 +245,102 @@ def is_demo(*frames: pd.DataFrame) -> bool:
     return any(frame.attrs.get("source") == "demo" for frame in frames)
 
 
-def covered_quarters(*, root: Path | None = None) -> tuple[str, ...]:
-    """The quarters for which workers are on record, first to last (`2019Q1` … `2025Q4`).
+def covered_quarters(*, known: str | None = None, root: Path | None = None) -> tuple[str, ...]:
+    """The quarters that the registers of workers describe, first to last (`2019Q1` … `2025Q4`).
 
-    The demo covers its own quarters; a register covers those from its first entry to the last one that had closed by
-    its newest snapshot.
+    The demo covers its own quarters; own registers cover those from the first to the last one handed in.
     """
     if root is None:
-        sharing.note_read(Read("tables", "workers"))
-    return _covered(root)
+        sharing.note_read(Read("tables", "workers", known=known or ""))
+    return _covered(known, root)
 
 
-def _covered(root: Path | None) -> tuple[str, ...]:
-    place = _locate("workers", LAST_DAY, root)
+def _covered(known: str | None, root: Path | None) -> tuple[str, ...]:
+    place = _locate("workers", LAST_DAY, known, root)
     if place.source == "demo":
         quarters = pd.read_parquet(place.path.with_name("reporting.parquet"), columns=["quarter"])["quarter"]
         first, last = quarters.min(), quarters.max()
     else:
-        entered = pd.read_parquet(place.path, columns=["entered"])["entered"]
-        snapshot = pd.Period(pd.Timestamp(place.snapshot) + pd.Timedelta(days=1), freq="Q")
-        first, last = pd.Period(entered.min(), freq="Q"), snapshot - 1
+        reported = own.quarters_reported("workers", known=known, root=root)
+        every = [quarter for quarters in reported.values() for quarter in quarters]
+        first, last = min(every), max(every)
     return tuple(str(quarter) for quarter in pd.period_range(first, last, freq="Q"))
 
 
 def unreported(
-    quarter: str, districts: Iterable[str], *, as_of: str | None = None, root: Path | None = None
+    quarter: str,
+    districts: Iterable[str],
+    *,
+    as_of: str | None = None,
+    known: str | None = None,
+    table: str = "workers",
+    root: Path | None = None,
 ) -> tuple[str, ...]:
-    """The districts (codes) that have not reported for a quarter: 未报送.
+    """The districts (codes) that have not reported for a quarter: 未报送. Their figures are absent, never zero.
 
-    With demo registers their reporting table says so; with an imported register, a district without a single worker
-    has not reported. Their figures are absent, never zero.
+    With demo registers their reporting table says so. Of own registers a district has reported if a state of the table
+    answers for the quarter: for `workers` its own, for `stations` one of the four quarters that end with it.
     """
     listed = tuple(districts)
     if root is None:  # what a job depends on is the answer, not every row of the table behind it
-        sharing.note_read(Read("reports", quarter, as_of or "", listed))
-    workers = _locate("workers", as_of or LAST_DAY, root)
-    if workers.source == "demo":
-        reporting = _load("reporting", None, root)
+        sharing.note_read(
+            Read("reports", quarter, as_of or "", listed, known=known or "", title=_unless_workers(table))
+        )
+    place = _locate("workers", LAST_DAY, known, root)
+    if place.source == "demo":
+        reporting = _load("reporting", None, known, root)
         late = reporting[(reporting["quarter"] == quarter) & ~reporting["reported"]]
         missing = set(late["district"])
     else:
-        missing = set(listed) - set(_load("workers", as_of, root)["district"])
+        reported = own.quarters_reported(table, known=known, root=root)
+        allowed = {str(pd.Period(quarter, freq="Q") - back) for back in range(own.AGE[table] + 1)}
+        told = _load("reporting", None, known, root) if table == "workers" else None
+        if told is not None:
+            there = told[(told["quarter"] == quarter) & told["reported"]]
+            missing = set(listed) - set(there["district"])
+        else:
+            missing = {code for code in listed if not allowed & reported.get(code, set())}
     return tuple(code for code in listed if code in missing)
+
+
+def _unless_workers(table: str) -> str:
+    return "" if table == "workers" else table
+
+
+def withheld(
+    quarter: str,
+    districts: Iterable[str],
+    *,
+    as_of: str | None = None,
+    known: str | None = None,
+    root: Path | None = None,
+) -> dict[str, str]:
+    """The districts whose turnover and stability over the four quarters that end with one cannot be known, and why.
+
+    Returns:
+        district to "single_state" (one list without leaving days), "unanswered" (people no longer listed, and nobody
+        said whether they left), or "gap" (a leaver's day is known only to a longer time than the rate covers).
+    """
+    listed = tuple(districts)
+    workers = load("workers", as_of or _last_day(quarter), known=known, root=root)
+    observed = workers.attrs.get("observed")
+    if observed is None:
+        return {}
+    before = str(pd.Period(quarter, freq="Q") - 4)
+    found = {}
+    past = own.past(as_of or _last_day(quarter), known=known, root=root)
+    unanswered = {areas.host(gap.district) for gap in past.gaps if gap.open} if past else set()
+    for code in listed:
+        runs = observed.get(code)
+        if runs is None or history.is_observed(observed, code, before, quarter):
+            continue
+        quarters = {one for run in runs for one in run}
+        found[code] = "unanswered" if code in unanswered else "single_state" if len(quarters) == 1 else "gap"
+    return found
+
+
+def _last_day(quarter: str) -> str:
+    return pd.Period(quarter, freq="Q").end_time.date().isoformat()
 
 
 @dataclass(frozen=True)
@@ -312,20 +375,31 @@ class Reports:
         return (terms.text(key, language, names=names, quarter=terms.quarter(self.quarter, language)),)
 
 
-def reports(districts: Iterable[str], *, quarter: str, as_of: str, root: Path | None = None) -> Reports:
+def reports(
+    districts: Iterable[str],
+    *,
+    quarter: str,
+    as_of: str,
+    known: str | None = None,
+    table: str = "workers",
+    root: Path | None = None,
+) -> Reports:
     """Whose figures of a quarter there are.
 
     Raises:
         DataError: none of the districts has ever reported by then.
     """
     listed = tuple(districts)
-    late = unreported(quarter, listed, as_of=as_of, root=root)
-    first = _covered(root)[0]
+    asked = {"known": known, "table": table, "root": root}
+    late = unreported(quarter, listed, as_of=as_of, **asked)
+    first = _covered(known, root)[0]
     shown, missing = quarter, late
     while len(missing) == len(listed):
         if shown <= first:
-            raise DataError(f"{', '.join(listed)}: none has reported a quarter from {first} to {quarter}")
+            raise terms.error(
+                DataError, "tables.error_none_reported", names=", ".join(listed), first=first, last=quarter
+            )
         shown = str(pd.Period(shown, freq="Q") - 1)
-        missing = unreported(shown, listed, as_of=as_of, root=root)
-    known = as_of if shown == quarter else pd.Period(shown, freq="Q").end_time.date().isoformat()
-    return Reports(shown, known, tuple(code for code in listed if code not in missing), late, shown != quarter)
+        missing = unreported(shown, listed, as_of=as_of, **asked)
+    described = as_of if shown == quarter else _last_day(shown)
+    return Reports(shown, described, tuple(code for code in listed if code not in missing), late, shown != quarter)

@@ -35,10 +35,11 @@ def _only_if(part: str, whole: str) -> Callable[[pd.DataFrame], pd.Series]:
 
 
 def _spells_do_not_overlap(frame: pd.DataFrame) -> pd.Series:
-    several = frame.loc[frame["worker_id"].duplicated(keep=False), ["worker_id", "entered", "left"]]
-    ordered = several.sort_values(["worker_id", "entered"], kind="stable")
-    previous_end = ordered.groupby("worker_id")["left"].shift().astype("datetime64[us]")
-    follows = ordered["worker_id"].eq(ordered["worker_id"].shift())
+    own = ["worker_id", "district"]
+    several = frame.loc[frame.duplicated(own, keep=False), [*own, "entered", "left"]]
+    ordered = several.sort_values([*own, "entered"], kind="stable")
+    previous_end = ordered.groupby(own)["left"].shift().astype("datetime64[us]")
+    follows = (ordered[own] == ordered[own].shift()).all(axis=1)
     overlaps = follows & (previous_end.isna() | (previous_end > ordered["entered"]))
     return ~overlaps.reindex(frame.index, fill_value=False)
 
@@ -70,7 +71,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
         Rule(
             "entered",
-            "the spells of one worker do not overlap",
+            "the spells of one worker in one district do not overlap",
             _spells_do_not_overlap,
             "close the earlier spell, or merge the two",
         ),

@@ -161,7 +161,7 @@ def test_an_accepted_import_writes_its_report_too(project, workbook, capsys):
     assert cli.main(["import", str(workbook), "--as-of", "2025-12-31", "--report", str(report)]) == 0
     assert report.is_file()
     assert str(report) in capsys.readouterr().out
-    assert (project / "data" / "registers" / "workers" / "2025-12-31.parquet").is_file()
+    assert (project / "data" / "registers" / "workers" / "000001.parquet").is_file()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 from institute_lib import areas, tables
 from institute_lib.runs import contents
 from institute_lib.sharing import READS_VARIABLE, Read, noted
+from tests import offices
 from tests.rows import WORKER
 
 LAST_DAY = "2025-12-31"
@@ -64,7 +65,7 @@ def test_a_row_that_was_known_in_the_quarter_changes_its_table(home):
 
 def test_the_same_rows_as_a_register_are_another_source(home):
     before = contents.table_hash("workers", LAST_DAY)
-    write_workers(home, folder="registers/workers", name=f"{LAST_DAY}.parquet")
+    offices.keep(home, "workers", pd.DataFrame([WORKER]), LAST_DAY)
     assert contents.table_hash("workers", LAST_DAY) != before
     assert hash_of(Read("sources", "workers")) == "register"
 

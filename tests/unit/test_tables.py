@@ -6,6 +6,7 @@ import pytest
 from institute_lib import tables
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.tables import contracts
+from tests import offices
 
 PROJECT = Path(__file__).parents[2]
 
@@ -34,19 +35,13 @@ def workers(**columns):
 
 @pytest.fixture
 def home(tmp_path):
-    """Write tables as an imported register into an empty project folder."""
-
-    def write(name, frame, day="2025-12-31"):
-        folder = tmp_path / "data" / "registers" / name
-        folder.mkdir(parents=True, exist_ok=True)
-        frame.to_parquet(folder / f"{day}.parquet")
-        return tmp_path
-
-    return write
+    """Keep tables as own registers in an empty project folder."""
+    return lambda name, frame, day="2025-12-31": offices.keep(tmp_path, name, frame, day)
 
 
 def test_a_run_for_2024_never_sees_2025(home):
-    root = home("workers", workers())
+    home("workers", workers().iloc[:2], "2024-12-31")
+    root = home("workers", workers(), "2025-12-31")
     known = tables.load("workers", "2024-12-31", root=root)
     assert list(known["worker_id"]) == ["a", "b"]
     assert known["left"].isna().all()
@@ -54,7 +49,7 @@ def test_a_run_for_2024_never_sees_2025(home):
 
 
 def test_a_day_later_the_leaver_is_seen(home):
-    known = tables.load("workers", "2025-03-01", root=home("workers", workers()))
+    known = tables.load("workers", "2025-03-01", root=home("workers", workers(), "2025-03-01"))
     assert known.set_index("worker_id").loc["a", "leave_reason"] == "retired"
 
 
@@ -63,12 +58,13 @@ def test_a_development_zone_is_folded_into_the_district_whose_polygon_holds_it(h
     assert list(known["district"]) == ["320613", "320613", "320685"]
 
 
-def test_the_newest_snapshot_on_or_before_the_day_is_read(home):
-    home("workers", workers(), "2024-12-31")
-    root = home("workers", workers().iloc[:1], "2025-12-31")
+def test_a_state_of_a_later_quarter_does_not_describe_an_earlier_one(home):
+    home("workers", workers(left=pd.NaT, leave_reason=None).iloc[:2], "2024-12-31")
+    root = home("workers", workers(), "2025-12-31")
     assert tables.load("workers", "2025-06-30", root=root).attrs["snapshot"] == "2024-12-31"
     assert tables.load("workers", "2025-12-31", root=root).attrs["snapshot"] == "2025-12-31"
-    assert tables.load("workers", "2024-01-31", root=root).attrs["snapshot"] == "2024-12-31"
+    assert tables.load("workers", "2025-06-30", root=root)["left"].isna().all()
+    assert tables.load("workers", "2024-01-31", root=root).empty
 
 
 def test_a_future_treatment_is_hidden_from_an_earlier_run(home):
@@ -147,7 +143,7 @@ def test_an_unknown_table_names_the_nearest_one():
 
 
 def test_a_table_that_is_nowhere_says_how_to_make_it(tmp_path):
-    with pytest.raises(DataError, match="institute import FILE --table exams"):
+    with pytest.raises(DataError, match="table 'exams' is missing"):
         tables.load("exams", root=tmp_path)
 
 
@@ -157,10 +153,10 @@ def test_a_district_without_a_worker_has_not_reported(home):
     assert tables.unreported("2025Q4", districts, root=root) == ("320612",)
 
 
-def test_a_register_covers_the_quarters_that_had_closed_by_its_snapshot(home):
-    covered = tables.covered_quarters(root=home("workers", workers(), "2025-11-15"))
-    assert (covered[0], covered[-1]) == ("2020Q1", "2025Q3")
-    assert tables.covered_quarters(root=home("workers", workers(), "2025-12-31"))[-1] == "2025Q4"
+def test_a_register_covers_the_quarters_that_its_states_describe(home):
+    """A state dated up to thirty days after a quarter's end is still that quarter's."""
+    assert tables.covered_quarters(root=home("workers", workers(), "2025-07-30")) == ("2025Q2",)
+    assert tables.covered_quarters(root=home("workers", workers(), "2025-12-31")) == ("2025Q2", "2025Q3", "2025Q4")
 
 
 @pytest.mark.parametrize("name", contracts.CONTRACTS)
@@ -175,7 +171,7 @@ def test_the_data_dictionary_explains_every_column_and_level(name):
 
 
 def test_the_inventory_says_which_table_is_absent_and_which_breaks_its_contract(home):
-    home("workers", workers())
+    home("workers", workers().iloc[:2], "2024-12-31")
     root = home("talent", pd.DataFrame({"person_id": ["p"], "title": ["hero"], "district": ["320613"]}))
     found = tables.inventory(("workers", "talent", "exams"), as_of="2024-12-31", root=root).set_index("table")
     assert list(found["source"]) == ["register", "faulty", "absent"]

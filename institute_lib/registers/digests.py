@@ -1,7 +1,8 @@
 """Keyed digests of the names and of unkeyed hashes of a register, for the release scan; never the names themselves.
 
 They lie beside the pseudonym key, outside the project. A line is a kind, a length and the first 128 bits of
-HMAC-SHA256 in hexadecimal: `name 3 …` for a name of three characters, `hash 64 …` for a hash of an identity number.
+HMAC-SHA256 in hexadecimal: `name 3 …` for a name of three characters, `pinyin 9 …` for one in Latin letters, `hash 64
+…` for a hash of an identity number. `key 12 …` is the short name of the key: digests of another key are noticed.
 """
 
 import hashlib
@@ -9,8 +10,10 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import islice, product
 from pathlib import Path
+from typing import Any
 
 from institute_lib import paths, terms
 from institute_lib.errors import DataError
@@ -18,6 +21,7 @@ from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.vocabulary import normal
 
 HASHES = (hashlib.md5, hashlib.sha1, hashlib.sha256)
+MOST_READINGS = 12  # of one name in Latin letters: 单 is read dan, shan or chan
 _BETWEEN = re.compile(r"[\s·•‧・.\-']")
 
 
@@ -33,11 +37,23 @@ class Digests:
     def __bool__(self) -> bool:
         return bool(self.names or self.hashes)
 
+    @cached_property
+    def _asked(self) -> dict[str, bool]:
+        return {}  # a scan meets the same words in every brief
+
+    @cached_property
+    def hits(self) -> dict[str, tuple[Any, ...]]:
+        """What a scan found in a stretch of text, so that it asks once for what every brief says."""
+        return {}
+
     def is_name(self, name: str) -> bool:
-        return bool(self.key) and _digest(self.key, name) in self.names
+        found = self._asked.get(name)
+        if found is None:
+            found = self._asked[name] = self.key is not None and _keyed(self.key, name) in self.names
+        return found
 
     def is_hash(self, text: str) -> bool:
-        return bool(self.key) and _digest(self.key, text) in self.hashes
+        return self.key is not None and _keyed(self.key, text) in self.hashes
 
 
 def plain_name(name: str) -> str:
@@ -49,20 +65,40 @@ def _keyed(key: Key, text: str) -> str:
     return key.authenticate(f"register {text}")[:32]
 
 
-_digest = lru_cache(maxsize=1 << 18)(_keyed)  # a scan meets the same words in every brief
-
-
 def lines(key: Key, names: Iterable[str], numbers: Iterable[str]) -> set[str]:
     """The lines for these names and identity numbers."""
-    found = set()
+    found = {f"key {len(key.id)} {key.id}"}
     for name in {plain_name(str(name)) for name in names}:
         if len(name) > 1:
             found.add(f"name {len(name)} {_keyed(key, name)}")
+            found |= {f"pinyin {len(one)} {_keyed(key, one)}" for one in romanised(name)}
     for number in set(numbers):
         for kind in HASHES:
             text = kind(number.encode()).hexdigest()
             found.add(f"hash {len(text)} {_keyed(key, text)}")
     return found
+
+
+def romanised(name: str) -> set[str]:
+    """A Chinese name in Latin letters without tones, joined; the surname in each of its readings.
+
+    >>> sorted(romanised("单雪"))
+    ['chanxue', 'danxue', 'shanxue']
+    """
+    if name.isascii() or len(name) > 4:
+        return set()
+    readings = [_read(letter)[: 3 if at == 0 else 2] for at, letter in enumerate(name)]
+    return {"".join(one) for one in islice(product(*readings), MOST_READINGS)}
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(letter: str) -> tuple[str, ...]:
+    import pypinyin
+
+    (found,) = pypinyin.pinyin(letter, style=pypinyin.Style.NORMAL, heteronym=True)
+    return tuple(
+        dict.fromkeys(form for one in found for form in (one, *({one.replace("v", "u")} if "v" in one else ())))
+    )
 
 
 def keep(added: Iterable[str]) -> Path:
@@ -100,21 +136,25 @@ def load() -> Digests:
     """The digests kept on this computer; empty where no register was imported here.
 
     Raises:
-        DataError: the file is not what `keep` wrote, or its key is gone.
+        DataError: the file is not what `keep` wrote, or was made with another key than this computer's.
     """
     path = _place()
     if not path.is_file():
         return Digests()
-    kept: dict[str, set[str]] = {"name": set(), "hash": set()}
+    kept: dict[str, set[str]] = {"name": set(), "pinyin": set(), "hash": set(), "key": set()}
     lengths = set()
     for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), start=1):
         kind, _, rest = line.partition(" ")
         length, _, digest = rest.partition(" ")
-        if kind not in kept or not length.isdigit() or not re.fullmatch(r"[0-9a-f]{32}", digest):
+        if kind not in kept or not length.isdigit() or not re.fullmatch(r"[0-9a-f]{12}(?:[0-9a-f]{20})?", digest):
             raise terms.error(DataError, "registers.error_digests_form", path=path, number=number)
         kept[kind].add(digest)
         lengths |= {int(length)} if kind == "name" else set()
-    return Digests(load_key(), frozenset(kept["name"]), frozenset(kept["hash"]), frozenset(lengths))
+    key = load_key()
+    if kept["key"] != {key.id}:
+        raise terms.error(DataError, "registers.error_digests_key", path=path, key=key.id)
+    names = frozenset(kept["name"] | kept["pinyin"])
+    return Digests(key, names, frozenset(kept["hash"]), frozenset(lengths))
 
 
 def _place() -> Path:

@@ -1,7 +1,7 @@
 """Taking disguises off a text: entities, escapes, colours, invisible and look-alike characters, encodings.
 
-`views` gives every reading of a text in which a number could stand plainly. A reading is only made where its signs
-are there, so that a plain page costs next to nothing.
+`views` gives every reading of texts in which a number could stand plainly. A reading is only made where its signs are
+there, so that a plain page costs next to nothing.
 """
 
 import base64
@@ -9,18 +9,20 @@ import binascii
 import html
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
-from functools import cache
 from urllib.parse import unquote
 
-BREAK = "\x1f"  # between texts that do not belong together
+BREAK = "\x1f"  # between the cells of a row, the items of a list: texts that a reader might join
+APART = "\x00"  # between texts that have nothing to do with each other
 _ANSI = re.compile(r"\x1b(?:\[[0-9;:?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _ESCAPE = re.compile(
     r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|U([0-9a-fA-F]{8})|([0-3]?[0-7]{2})"
     r"|N\{([A-Z0-9 \-]{3,60})\})"
 )
 _CSS_ESCAPE = re.compile(r"\\([0-9a-fA-F]{1,6})[ \t\n]?")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1e\x7f]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1a\x1c-\x1e\x7f]")
 _ENTITY = re.compile(r"&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,30});?")
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _QUOTED = re.compile(r"(?:=[0-9A-F]{2}){3,}")
@@ -32,29 +34,42 @@ _HEX_TEXT = re.compile(r"(?<![0-9a-zA-Z])(?:3[0-9][\s:,]?){10,}(?:3[0-9]|58|78)(
 _HEX_NUMBER = re.compile(r"\b0x([0-9a-fA-F]{14,16})n?\b")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_\-%])[A-Za-z0-9+/_\-]{8,}={0,2}(?![A-Za-z0-9+/])")
 _TWO_WAY = re.compile("[\u202d\u202e\u2066-\u2069\u200f]")
-_SCRIPTED = re.compile(r"(?:direction\s*:\s*rtl|bidi-override|<bdo)", re.IGNORECASE)
-_CHINESE = dict(
-    zip("〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖两幺", "001234567891234567892 1".replace(" ", ""), strict=True)
-)
-_CHINESE_RUN = re.compile(f"[{''.join(_CHINESE)}][{''.join(_CHINESE)}0-9Xx \\-]{{9,}}")
+_CHINESE = dict(zip("〇零一二三四五六七八九壹贰叁肆伍陆柒捌玖两幺", "00123456789123456789" + "21", strict=True))
+_SPOKEN = {"ling": "0", "yi": "1", "yao": "1", "er": "2", "liang": "2", "san": "3", "si": "4", "wu": "5", "liu": "6"}
+_SPOKEN |= {"qi": "7", "ba": "8", "jiu": "9", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4"}
+_SPOKEN |= {"five": "5", "six": "6", "seven": "7", "eight": "8", "nine": "9", "x": "X"}
+_WORD = "|".join(sorted(_SPOKEN, key=len, reverse=True))
+_SPOKEN_RUN = re.compile(rf"\b(?:(?:{_WORD})[\s,.\-]{{0,2}}){{11,}}", re.IGNORECASE)
+# Letters that are drawn like digits, Cyrillic and Greek ones too.
+_DRAWN = {"0": "OoОоΟο", "1": "lI|Іı", "2": "Zz", "3": "Зз", "5": "Ss", "6": "Ббb", "8": "B", "9": "gq"}
+_ALIKE = {ord(letter): digit for digit, letters in _DRAWN.items() for letter in letters}
+_ALIKE_RUN = re.compile(rf"(?<![A-Za-z0-9+/=_-])[0-9{''.join(map(chr, _ALIKE))}]{{11,18}}[Xx]?(?![A-Za-z0-9+/=_-])")
+_CHINESE_RUN = re.compile(f"[{''.join(_CHINESE)}0-9][{''.join(_CHINESE)}0-9Xx \\-]{{9,}}")
 DEEPEST = 4
 
 
+class Starts:
+    """Where the parts of a text begin that APART divides."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = [match.start() for match in re.finditer(APART, text)]
+
+    def part(self, at: int) -> int:
+        """The number of the part that holds a place."""
+        return bisect_right(self._ends, at)
+
+
 def views(text: str, *, css: bool = False) -> Iterator[str]:
-    """The text without its disguises, then every other reading that its signs call for."""
+    """Texts divided by APART without their disguises, then every other reading that their signs call for; the parts of
+    each reading are those of the text, empty where it has nothing to add."""
     plain = undisguise(text, css=css)
     yield plain
-    for read in (_joined, _decoded, _quoted, _hexadecimal, _chinese, _backwards):
-        found = read(plain)
-        if found is not None and found != plain:
-            yield found
-    if (not text.isascii() and _TWO_WAY.search(text)) or _is_backwards(text):
-        yield plain[::-1]
-
-
-def _is_backwards(text: str) -> bool:
-    lower = text.casefold()
-    return any(word in lower for word in ("rtl", "bidi", "bdo")) and bool(_SCRIPTED.search(text))
+    parts = plain.split(APART)
+    for read in (_joined, _decoded, _quoted, _hexadecimal, _chinese, _spelled, _alike, _backwards):
+        found = [(read(part) or "") if len(part) > 7 else "" for part in parts]
+        found = [new if new != part else "" for new, part in zip(found, parts, strict=True)]
+        if any(found):
+            yield APART.join(found)
 
 
 def undisguise(text: str, *, css: bool = False) -> str:
@@ -73,6 +88,8 @@ def undisguise(text: str, *, css: bool = False) -> str:
             break
     if _CONTROL.search(text):
         text = _CONTROL.sub("", text)
+    if not text.isascii() and _TWO_WAY.search(text):
+        text = APART.join(f"{part}{BREAK}{part[::-1]}" if _TWO_WAY.search(part) else part for part in text.split(APART))
     if "[" in text:
         text = _BYTES.sub(lambda match: _characters(match[1]), text)
     if not text.isascii():
@@ -117,10 +134,10 @@ def _characters(listed: str) -> str:
 
 def _plain_letters(text: str) -> str:
     """NFKC, digits of every script as ASCII, nothing invisible, no marks that combine with a digit."""
-    if any("\ud800" <= character <= "\udfff" for character in text):
+    if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     text = unicodedata.normalize("NFKC", text)
-    return text.translate(_Letters())
+    return text.translate(_LETTERS)
 
 
 class _Letters(dict):
@@ -132,14 +149,16 @@ class _Letters(dict):
         return found
 
 
-@cache
+_LETTERS = _Letters()
+
+
 def _letter(code: int) -> int | str | None:
     if 0xE0020 <= code <= 0xE007E:  # tag characters: an invisible copy of ASCII
         return code - 0xE0000
     character = chr(code)
     kind = unicodedata.category(character)
-    if kind == "Nd":
-        return str(unicodedata.decimal(character))
+    if kind == "Nd" or 0x3021 <= code <= 0x3029:  # the numerals of Suzhou among them
+        return str(int(unicodedata.numeric(character)))
     if kind in ("Cf", "Me", "Mn") or code in (0x3164, 0xFFA0, 0x2800, 0x115F, 0x1160, 0x180E):
         return None
     if kind == "Pd" or code in (0x2212, 0x30FB, 0x00B7, 0x2022, 0x2027):
@@ -176,13 +195,26 @@ def _hexadecimal(plain: str) -> str | None:
 def _chinese(plain: str) -> str | None:
     if plain.isascii():
         return None
-    runs = [match[0] for match in _CHINESE_RUN.finditer(plain)]
+    runs = [match[0] for match in _CHINESE_RUN.finditer(plain) if not match[0].isascii()]
     return BREAK.join("".join(_CHINESE.get(one, one) for one in run) for run in runs) or None
 
 
+def _spelled(plain: str) -> str | None:
+    """Digits as words: san er ling, three two zero."""
+    runs = _SPOKEN_RUN.finditer(plain) if plain.count("i") > 4 or plain.count("e") > 4 else ()
+    words = (re.findall(_WORD, match[0].lower()) for match in runs)
+    return BREAK.join("".join(_SPOKEN[word] for word in run) for run in words) or None
+
+
+def _alike(plain: str) -> str | None:
+    """Letters in the place of digits: O for 0, l for 1, S for 5, B for 8."""
+    runs = [match[0] for match in _ALIKE_RUN.finditer(plain) if not match[0].isdigit()]
+    return BREAK.join(run.translate(_ALIKE) for run in runs if sum(one.isdigit() for one in run) > 5) or None
+
+
 def _backwards(plain: str) -> str | None:
-    """Runs of eighteen characters read from the end; a check character makes sure that they are not just numbers."""
-    runs = re.findall(r"(?<![\dXx])[\dXx]\d{17}(?![\dXx])", plain)
+    """Numbers read from the end: eighteen characters, whose check character makes sure, or a mobile phone."""
+    runs = re.findall(r"(?<![\dXx.])(?:[\dXx]\d{17}|\d{9}[3-9]1)(?![\dXx.])", plain)
     return BREAK.join(run[::-1] for run in runs) or None
 
 

@@ -1,12 +1,11 @@
-"""What a scan finds."""
+"""What a scan finds, and the parts of a file on its way through it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from institute_lib import terms
 from institute_lib.registers.personal import mask
-
-SEVERITIES = ("refuse", "warn")
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,25 @@ class Finding:
     def plain(self) -> dict[str, Any]:
         return {**vars(self), "tables": list(self.tables)}
 
+    @classmethod
+    def masked(cls, severity: str, where: str, value: object, rule: str) -> "Finding":
+        """A finding with its value shown by its first and last character."""
+        return cls(severity, where, mask(value) or "", rule)
 
-def found(severity: str, where: str, value: object, rule: str) -> Finding:
-    """A finding with its value masked to its first and last character."""
-    return Finding(severity, where, mask(value) or "", rule)
+
+@dataclass(frozen=True)
+class Part:
+    """One thing to look into: where it stands, how to read it, its content.
+
+    Attributes:
+        kind: "text", "css", "script", "page", "json", "base64", "bytes", "table" (rows of cells) or "trace".
+        name: a file's name, where the part is a file.
+    """
+
+    where: str
+    kind: str
+    content: Any
+    name: str = ""
+
+
+Found = Iterator[Part | Finding]

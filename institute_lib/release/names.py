@@ -1,4 +1,4 @@
-"""Names of the register, known to the scan by keyed digests only (`registers.digests`)."""
+"""Names of the register, known to the scan by keyed digests only (`registers.digests`), and what looks like a name."""
 
 import re
 from collections.abc import Iterator
@@ -6,12 +6,42 @@ from functools import cache
 
 from institute_lib import paths, terms
 from institute_lib.registers.digests import Digests, load
-from institute_lib.release.findings import Finding, found
+from institute_lib.registers.vocabulary import simplified
+from institute_lib.release.disguises import BREAK
 
-_HAN = re.compile(r"[\u3400-\u9fff\U00020000-\U0003ffff](?:[· \n\t]{0,3}[\u3400-\u9fff\U00020000-\U0003ffff])+")
-_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,30}(?:[ .\-'][A-Za-z]{1,30}){1,3}")
+HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
+# The commoner surnames of the Hundred Family Surnames and of Nantong, and those of two characters.
+_SURNAMES = frozenset(
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石廖贾夏韦付方白邹"
+    "孟熊秦邱江尹薛闫阎段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤葛施季冒缪保成管单樊羌倪殷桑温康俞章鲁安喻岳齐伍关常左耿牟翟詹申焦柴"
+    "裴解庞凌霍尚辛欧苗童翁洪包纪舒柯梅盛岑祝柳瞿茅仇解查朴盖华乐池卓艾蓝苑路娄危骆鲍房褚宫甄曲项祁屈费聂饶井车鄢郎晏匡卜古麦买努阿热图"
+)
+_COMPOUND = (
+    "欧阳",
+    "上官",
+    "司马",
+    "诸葛",
+    "东方",
+    "皇甫",
+    "尉迟",
+    "公孙",
+    "慕容",
+    "令狐",
+    "司徒",
+    "夏侯",
+    "端木",
+    "宇文",
+    "长孙",
+)
+_RUN = re.compile(rf"[{HAN}](?:[· \n\t]{{0,3}}[{HAN}])+")
+_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,30}(?:[ .\-',]{1,2}[A-Za-z]{1,30}){0,3}(?![A-Za-z])")
+# A surname and a given name in cells beside each other; characters one by one with signs or cells between them.
+_CELLS = re.compile(rf"(?<![{HAN}])(?=([{HAN}]{{1,2}})[\x1f\n]{{1,3}}([{HAN}]{{1,3}})(?![{HAN}]))")
+_SINGLES = re.compile(rf"(?<![{HAN}])[{HAN}](?:[\s,，、;；|/.\-_+\"']{{1,4}}[{HAN}](?![{HAN}])){{1,3}}")
+_MASKED = re.compile(rf"(?<![{HAN}*])([{HAN}]{{1,2}})[*○×●✱]{{1,2}}([{HAN}]?)(?![{HAN}*])")
+_NO_SURNAME = re.compile(rf"(?<![{HAN}*\w])[*○×●]([{HAN}]{{1,2}})(?![{HAN}*])")
 _HEX = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,128}(?![0-9a-fA-F])")
-LONGEST_RUN = 2_000
+CONFIRMED = "common_words.txt"
 
 
 @cache
@@ -20,35 +50,104 @@ def known() -> Digests:
     return load()
 
 
-def find_names(plain: str, where: str) -> Iterator[Finding]:
-    """Names of the register, and hashes of its identity numbers whatever field they stand in."""
+def looks_like_a_name(text: str, *, longest: int = 4) -> bool:
+    """Whether a text is a surname and one or two characters (more where `longest` allows a name of a minority)."""
+    if not re.fullmatch(rf"[{HAN}·]{{2,{longest}}}", text):
+        return False
+    compound = text.startswith(_COMPOUND)
+    return (compound or text[0] in _SURNAMES) and (len(text) <= 3 + compound or "·" in text or longest > 4)
+
+
+def find_names(plain: str) -> Iterator[tuple[int, str, object, str]]:
+    """Names of the register, also split, masked, in pinyin or in traditional characters, and hashes of its numbers."""
+    yield from _masked(plain)
     digests = known()
     if not digests:
         return
-    for name in _candidates(plain, digests.lengths):
-        if digests.is_name(name):
-            # 高峰 is a name and a word: what the workbench itself says in its texts only warns.
-            yield found("warn" if name in _own_words() else "refuse", where, name, "name")
+    for at, run in _runs(plain):
+        if run not in digests.hits:
+            digests.hits[run] = tuple(_in_run(run, digests))
+        for severity, name in digests.hits[run]:
+            yield at, severity, name, "name"
+    for words, at in {match[0]: match.start() for match in _LATIN.finditer(plain)}.items():
+        if words not in digests.hits:
+            read = any(digests.is_name(one) and one not in confirmed() | _own_english() for one in _readings(words))
+            digests.hits[words] = (words,) if read else ()
+        for name in digests.hits[words]:
+            yield at, "warn", name, "name"  # many people share a reading
     for match in _HEX.finditer(plain):
         if digests.is_hash(match[0].lower()):
-            yield found("refuse", where, match[0], "identity_hash")
+            yield match.start(), "refuse", match[0], "identity_hash"
 
 
-def _candidates(plain: str, lengths: frozenset[int]) -> set[str]:
-    """Every piece of the text that is as long as a name of the register."""
-    found_: set[str] = set()
-    for match in _HAN.finditer(plain):
-        run = re.sub(r"[· \n\t]", "", match[0])
-        for length in lengths:
-            found_.update(run[at : at + length] for at in range(len(run) - length + 1))
-    for match in _LATIN.finditer(plain):
-        words = re.split(r"[ .\-']", match[0].casefold())
-        for first in range(len(words)):
-            for last in range(first + 2, len(words) + 1):
-                joined = "".join(words[first:last])
-                if len(joined) in lengths:
-                    found_.add(joined)
-    return found_
+def _masked(plain: str) -> Iterator[tuple[int, str, object, str]]:
+    """Names of which a mark covers one part, and the rest tells enough."""
+    for match in _MASKED.finditer(plain):
+        if match[1].startswith(_COMPOUND) or (len(match[1]) == 1 and match[1] in _SURNAMES):
+            yield match.start(), "warn", match[0], "name_masked"
+    for match in _NO_SURNAME.finditer(plain):
+        if any(known().is_name(surname + match[1]) for surname in (*_SURNAMES, *_COMPOUND)):
+            yield match.start(), "warn", match[0], "name_masked"
+
+
+def _runs(plain: str) -> Iterator[tuple[int, str]]:
+    """Stretches of Chinese characters, each once: as they stand, over two cells, and one by one in either order."""
+    found: dict[str, int] = {}
+    for match in _RUN.finditer(plain):
+        found.setdefault(re.sub(r"[· \n\t]", "", match[0]), match.start())
+    for match in _CELLS.finditer(plain):
+        found.setdefault(match[1] + match[2], match.start())
+    for match in _SINGLES.finditer(plain):
+        letters = re.sub(rf"[^{HAN}]", "", match[0])
+        found |= {letters: match.start(), letters[::-1]: match.start()}
+    for run, at in found.items():
+        yield at, run
+        plain_run = simplified(run)
+        if plain_run != run:
+            yield at, plain_run
+
+
+def _in_run(run: str, digests: Digests) -> Iterator[tuple[str, str]]:
+    """Names in a stretch of characters, and how sure they are."""
+    for length in digests.lengths:
+        for at in range(len(run) - length + 1):
+            name = run[at : at + length]
+            if not digests.is_name(name) or name in confirmed():
+                continue
+            # 高峰 in 高峰期, 钟秀 in 钟秀街道: a short name inside a known word is none. Inside an unknown one,
+            # and where a whole known word is a name too, somebody has to look.
+            wider = {run[max(at - 1, 0) : at + length], run[at : at + length + 1]} - {name}
+            if len(name) > 2 or not any(map(is_own_word, wider)):
+                sure = (len(name) > 2 or run == name) and not is_own_word(name)
+                yield "refuse" if sure else "warn", name
+
+
+def _readings(words: str) -> Iterator[str]:
+    """A name in Latin letters as it may stand in the register's digests: surname first or last, joined."""
+    parts = re.split(r"[ .\-',]+", words.casefold())
+    for first in range(len(parts)):
+        for last in range(first + 1, len(parts) + 1):
+            part = parts[first:last]
+            yield "".join(part)
+            if len(part) > 1:
+                yield "".join([part[-1], *part[:-1]])
+
+
+@cache
+def confirmed() -> frozenset[str]:
+    """Words and places of the institute's own list (`data/people/common_words.txt`, one a line) that are no names."""
+    path = paths.people() / CONFIRMED
+    return frozenset(path.read_text(encoding="utf-8").split()) if path.is_file() else frozenset()
+
+
+def is_own_word(word: str) -> bool:
+    """Whether the workbench says this by itself, in its texts or its published tables."""
+    return word in _own_words()
+
+
+@cache
+def _own_english() -> frozenset[str]:
+    return frozenset(re.findall(r"[a-z]+", _own_words().casefold()))
 
 
 @cache
@@ -61,4 +160,4 @@ def _own_words() -> str:
         for language in terms.LANGUAGES
     ]
     texts += [file.read_text(encoding="utf-8") for file in sorted(paths.reference().glob("*.csv"))]
-    return "\n".join(texts)
+    return BREAK.join(texts)

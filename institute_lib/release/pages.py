@@ -1,88 +1,125 @@
-"""HTML, SVG and XML taken apart: what is seen, attributes, comments, styles, scripts."""
+"""HTML, SVG and XML taken apart: what is seen, tables, attributes, comments, styles, scripts."""
 
 import base64
 import binascii
 import hashlib
+import html
 import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from html.parser import HTMLParser
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from institute_lib.release.disguises import BREAK, undisguise
-from institute_lib.release.findings import found
-from institute_lib.release.parts import Found, Part
+from institute_lib.release.findings import Finding, Found, Part
 
 # Text of neighbouring inline elements stays together; cells and labels of a drawing do not belong together.
 INLINE = frozenset(
     {"a", "abbr", "b", "bdi", "bdo", "big", "cite", "code", "em", "font", "i", "ins", "kbd", "mark", "q", "s", "small"}
     | {"span", "strong", "sub", "sup", "tspan", "tt", "u", "wbr", "r", "t", "w:r", "w:t", "a:r", "a:t", "text:span"}
+    | {"ruby", "rt", "rp", "rb", "w:rpr", "w:rfonts", "w:b", "w:prooferr"}
 )
-APART = frozenset({"td", "tr", "table", "option", "li", "text", "c", "v", "row", "cell", "svg", "rect", "path"})
+CELLS = frozenset({"td", "th", "tr", "table", "option", "li", "text", "c", "v", "row", "cell", "svg", "rect", "path"})
+CELLS |= {"w:tc", "w:tr", "w:tbl", "si", "dt", "dd"}
+TABLE, ROW, CELL = frozenset({"table", "w:tbl"}), frozenset({"tr", "w:tr"}), frozenset({"td", "th", "w:tc"})
+READING = frozenset({"rt", "rp"})  # how a character is read, above it
 GEOMETRY = frozenset({"d", "points", "transform", "viewbox"})
 LONGEST_SCRIPT = 2_000_000  # beyond this a script is a library, not data written by hand
-_DATA_URI = re.compile(r"data:([\w.+/\-]*)((?:;[\w=.\-]+)*?)(;base64)?,([^\"'\s<>)]*)", re.IGNORECASE)
+_DATA_URI = re.compile(r"data:([\w.+/\-]*)((?:;[\w=.\-]+)*?)(;base64)?,([^\"'\s<>)\0]*)", re.IGNORECASE)
+_SIDE_BY_SIDE = re.compile(r"(?<=\d)[\s,.\-]+(?=[\d.\-])|\s+")
 _JSON_START = re.compile(r"[\[{](?=\s*(?:[\[{]|\"[^\"\\\n]{0,200}\"\s*[:,\]]))")
 _PARSED = re.compile(r"JSON\.parse\(\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`((?:[^`\\]|\\.)*)`)", re.DOTALL)
 _BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_$][\w$]*)\s*:")
 _TRAILING = re.compile(r",\s*([\]}])")
 
 
-class _Page(HTMLParser):
-    """Takes a page apart into what is seen and everything else as (place, kind, content)."""
+# What is no part of it is text. A script or a style ends at its own end tag alone.
+_MARKUP = re.compile(
+    r"<!--(?P<comment>.*?)-->|<!\[CDATA\[(?P<cdata>.*?)\]\]>"
+    r"|<(?P<raw>script|style)\b(?P<raw_rest>[^>]*)>(?P<code>.*?)(?:</(?P=raw)\s*>|\Z)"
+    r"|<(?P<tag>/?[A-Za-z][^\s/>]*)(?P<rest>(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<(?P<other>[!?][^>]*)>",
+    re.DOTALL | re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
 
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+
+class _Page:
+    """A page taken apart into what is seen, its tables, and everything else as (place, kind, content)."""
+
+    def __init__(self, page: str) -> None:
         self.visible: list[str] = []
-        self.parts: list[tuple[str, str, str]] = []
-        self._inside = ""
+        self.base: list[str] = []  # the same without what stands above characters
+        self.parts: list[tuple[str, str, Any]] = []
+        self._reading = False
+        self._tables: list[list[list[str]]] = []
+        self._known: dict[str, None] = {}
+        last = 0
+        for match in _MARKUP.finditer(page):
+            self._see(html.unescape(page[last : match.start()]))
+            self._take(match)
+            last = match.end()
+        self._see(html.unescape(page[last:]))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._inside = tag if tag in ("script", "style") else ""
-        self._part_from_the_last(tag)
-        for name, value in attrs:
-            place = f"{tag}@{name}"
-            if any(letter.isdigit() for letter in name):
-                self.parts.append((place, "text", name))
-            if value:
-                self.parts.append((place, *_attribute(name, value)))
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-        self._part_from_the_last(tag)
-
-    def _part_from_the_last(self, tag: str) -> None:
-        if tag not in INLINE:
-            self.visible.append(BREAK if tag in APART else "\n")
-
-    def handle_data(self, data: str) -> None:
-        if self._inside:
-            self.parts.append((self._inside, "css" if self._inside == "style" else "script", data))
+    def _take(self, match: re.Match[str]) -> None:
+        kind = match.lastgroup
+        if match["tag"]:
+            self._take_tag(match["tag"].lower(), match["rest"])
+        elif kind == "code":
+            self._take_attributes(match["raw"].lower(), match["raw_rest"])
+            self.parts.append(
+                (match["raw"].lower(), "css" if match["raw"].lower() == "style" else "script", match["code"])
+            )
+        elif kind == "cdata":
+            self._see(match["cdata"])
+        elif kind == "comment":
+            self.parts.append(("comment", "page" if "<" in match["comment"] else "text", match["comment"]))
         else:
-            self.visible.append(data)
+            self.parts.append(("declaration", "text", match["other"]))
 
-    def handle_comment(self, data: str) -> None:
-        self.parts.append(("comment", "page" if "<" in data else "text", data))
+    def _take_tag(self, tag: str, rest: str) -> None:
+        name = tag.lstrip("/")
+        self._reading = name in READING and tag == name
+        if name not in INLINE:
+            self._see(BREAK if name in CELLS else "\n", is_text=False)
+        if tag != name:
+            if name in TABLE and self._tables:
+                self.parts.append((name, "table", self._tables.pop()))
+            return
+        if name in TABLE:
+            self._tables.append([])
+        elif self._tables and name in ROW:
+            self._tables[-1].append([])
+        elif self._tables and self._tables[-1] and name in CELL:
+            self._tables[-1][-1].append("")
+        self._take_attributes(name, rest)
 
-    def handle_decl(self, decl: str) -> None:
-        self.parts.append(("declaration", "text", decl))
+    def _take_attributes(self, tag: str, rest: str) -> None:
+        if not rest.strip("/ ") or rest in self._known:  # most tags of a page are alike
+            return
+        self._known[rest] = None
+        for name, *values in _ATTRIBUTE.findall(rest):
+            value = html.unescape("".join(values))
+            if any(letter.isdigit() for letter in name):
+                self.parts.append((f"{tag}@{name}", "text", name))
+            if value:
+                self.parts.append((f"{tag}@{name.lower()}", *_attribute(name.lower(), value)))
 
-    def handle_pi(self, data: str) -> None:
-        self.parts.append(("instruction", "text", data))
-
-    def unknown_decl(self, data: str) -> None:
-        if data.startswith("CDATA["):
-            self.visible.append(data.removeprefix("CDATA["))
-        self.parts.append(("declaration", "text", data.removeprefix("CDATA[")))
+    def _see(self, text: str, *, is_text: bool = True) -> None:
+        if not text:
+            return
+        self.visible.append(text)
+        if not self._reading:
+            self.base.append(text)
+        if is_text and self._tables and self._tables[-1] and self._tables[-1][-1]:
+            self._tables[-1][-1][-1] += text
 
 
 def _attribute(name: str, value: str) -> tuple[str, str]:
     if name in GEOMETRY:  # coordinates stand side by side; they are not read as one number
-        return "text", BREAK.join(value.split())
+        return "text", _SIDE_BY_SIDE.sub(BREAK, value)
     if name == "srcdoc" or ("<" in value and ">" in value):
         return "page", value
     if name == "style":
@@ -94,20 +131,24 @@ def _attribute(name: str, value: str) -> tuple[str, str]:
 
 def take_page(part: Part) -> Found:
     """The parts of a page."""
-    page = _Page()
-    page.feed(part.content)
-    page.close()
-    seen = re.sub(rf"[ \t\r\n]*{BREAK}[\s]*", BREAK, "".join(page.visible))
-    yield Part(f"{part.where}: text", "text", re.sub(r"[ \t\r]*\n[ \t\r\n]*", "\n", seen))
+    page = _Page(part.content)
+    for seen in [page.visible] if len(page.base) == len(page.visible) else [page.visible, page.base]:
+        text = re.sub(rf"[ \t\r\n]*{BREAK}[\s]*", BREAK, "".join(seen))
+        yield Part(f"{part.where}: text", "text", re.sub(r"[ \t\r]*\n[ \t\r\n]*", "\n", text))
     for place, kind, content in page.parts:
+        if kind == "css" and ("expression(" in content or "@import" in content):
+            yield Finding.masked("warn", f"{part.where}: {place}", "@import", "style_calls")
         yield Part(f"{part.where}: {place}", kind, content)
 
 
-def take_data_uris(text: str, where: str) -> Iterator[Part]:
+def without_data(text: str) -> str:
+    """The text without the content of data: addresses, which is looked into as files."""
+    return _DATA_URI.sub(lambda match: f"data:{match[1]}", text) if "data:" in text else text
+
+
+def data_addresses(text: str, where: str) -> Iterator[Part]:
     """Files that stand in a text as data: addresses."""
-    if "data:" not in text:
-        return
-    for match in _DATA_URI.finditer(text):
+    for match in _DATA_URI.finditer(text) if "data:" in text else ():
         content = unquote_to_bytes(match[4])
         if match[3]:
             try:
@@ -116,7 +157,8 @@ def take_data_uris(text: str, where: str) -> Iterator[Part]:
                 continue
         if content:
             kind = match[1].lower()
-            name = ".html" if "html" in kind else ".svg" if "xml" in kind else ".js" if "script" in kind else ""
+            names = {"html": ".html", "xml": ".svg", "script": ".js", "csv": ".csv"}
+            name = next((ending for word, ending in names.items() if word in kind), "")
             yield Part(f"{where}: data", "bytes", content, f"data{name}")
 
 
@@ -163,10 +205,3 @@ def _plotly_hashes() -> frozenset[str]:
     if bundle is None or not bundle.is_file():
         return frozenset()
     return frozenset({hashlib.sha256(bundle.read_text(encoding="utf-8").strip().encode()).hexdigest()})
-
-
-def take_css(part: Part) -> Found:
-    """A style sheet: its texts are read with the escapes of style sheets."""
-    yield from take_data_uris(part.content, part.where)
-    if "expression(" in part.content or "@import" in part.content:
-        yield found("warn", part.where, "@import", "style_calls")

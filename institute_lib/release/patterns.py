@@ -1,19 +1,25 @@
-"""Rules for personal data in plain text.
+"""Rules for personal data in plain text: by shape, and by the label that stands before a value.
 
-An identity number that passes GB 11643 refuses, and so does one that a spreadsheet rounded: fifteen true digits
-remain. A phone, a partly masked number, a path with a user name, an undeclared hash, a name in a field for names
-refuse. Look-alikes that nothing confirms warn. Longer runs of digits, fractions, order numbers and hotlines pass.
+What is certain refuses: an identity number whose check character fits or that a spreadsheet rounded, a mobile phone, a
+labelled permit or bank card, a private mail address, a home address, a path with a user name, a name in a field for
+names. What only looks alike warns, and somebody may answer for it. Hotlines, office lines, amounts, order and contract
+numbers, and the checksum of a named file pass.
 """
 
 import re
 from collections.abc import Iterator
 from datetime import date
 
+from institute_lib.registers import personal
 from institute_lib.registers.identity import PROVINCES, check_character
-from institute_lib.release.findings import Finding, found
-from institute_lib.release.windows import condense
+from institute_lib.release.disguises import APART, BREAK
+from institute_lib.release.names import is_own_word, looks_like_a_name
 
-# A run of digits and what may stand between them; most of a page is passed over by this alone.
+Hit = tuple[int, str, object, str]  # where in the text, how grave, the value, the rule
+
+# The stretches of a text in which a number can stand: a page of millions of characters has few of them.
+_STRETCH = re.compile(r"[0-9xX \n\r\t\-_/·.*?•●×■█#∗+eE()]{11,}")
+_DECIMALS = re.compile(r"(?<![\d.])\d{1,10}\.\d+(?![\d.eE])")
 _RUN = re.compile(r"(?<![0-9a-fA-F])(?<!\d\.)\d(?:[ \n\r\t\-_/·]{0,3}[\dXx])+(?![0-9a-fA-F])")
 _DOTTED = re.compile(r"(?<![\d.])\d{2,}(?:\.\d{2,}){2,5}[Xx]?(?![\d.])")  # two dots or more: no decimal fraction
 _SINGLES = re.compile(r"(?<![\d.])\d(?:[\s,;|:/\-_.·\"']{1,4}[\dXx]){10,40}(?![\d.])")
@@ -22,207 +28,288 @@ _FRACTION = re.compile(r"\.\d*[1-9]")
 _FLOATED = re.compile(r"(?<![\d.])\d\.\d{8,17}[eE]\+?1[47](?!\d)")
 _MASKED = re.compile(r"(?<![\w*])\d[\dXx*•●×■█#∗ \-]{8,24}(?![\w*])")
 _MASKS = re.compile(r"[*•●×■█#∗xX]{3,}")
-_HOMES = (
-    re.compile(r"(?<![\w.\-])/(?:var/)?(?:home|Users|export/home)/[^\s\"'<>/\\,;)&|]+", re.IGNORECASE),
-    re.compile(r"/mnt/[a-z]/Users/[^\s\"'<>/\\,;)&|]+", re.IGNORECASE),
-    re.compile(
-        r"\b[A-Za-z]:(?:\\+|/+)(?:Users|Documents and Settings|用户)(?:\\+|/+)[^\s\"'<>/\\,;)&|]+", re.IGNORECASE
-    ),
-    re.compile(r"(?<![\w/:\\])\\\\+[A-Za-z0-9.\-]+\\+(?:home|users|profiles)\$?\\+[^\s\"'<>/\\,;)&|]+", re.IGNORECASE),
+_MONEY = re.compile(r"\s{0,2}(?:元|万|亿|%|‰|人次|yuan|rmb)", re.IGNORECASE)
+_AMOUNT = re.compile(
+    r"(?:额|合计|总计|共计|金|款|预算|支出|收入|经费|¥|￥|rmb|yuan|total|amount)[^\d\n\0\x1f]{0,6}$", re.IGNORECASE
 )
-_DRIVE = re.compile(r"\b[A-Za-z]:\\+[^\s\"'<>|*?\\]+\\+[^\s\"'<>|*?]+")
+# A mobile phone over the cells of a row that has no other number.
+_PHONE_CELLS = re.compile(r"(?<![\d\x1f])\x1f+(1[3-9]\d)\x1f+(\d{4})\x1f+(\d{4})\x1f*(?![\d\x1f])")
+_TAIL = re.compile(
+    r"(?:手机|电话|身份证|号码|卡)[^\d\0\n]{0,6}(?:尾号|后[四4六6]位|末[四4]位|前[三3六6]位)\D{0,4}\d{3,6}"
+)
+
+_HOMES = (
+    re.compile(r"(?<![\w.\-])/(?:var/)?(?:home|Users|export/home)/[^\s\"'<>/\\,;)&|\0]+", re.IGNORECASE),
+    re.compile(r"/mnt/[a-z]/Users/[^\s\"'<>/\\,;)&|\0]+", re.IGNORECASE),
+    re.compile(
+        r"\b[A-Za-z]:(?:\\+|/+)(?:Users|Documents and Settings|用户)(?:\\+|/+)[^\s\"'<>/\\,;)&|\0]+", re.IGNORECASE
+    ),
+    re.compile(
+        r"(?<![\w/:\\])\\\\+[A-Za-z0-9.\-]+\\+(?:home|users|profiles)\$?\\+[^\s\"'<>/\\,;)&|\0]+", re.IGNORECASE
+    ),
+)
+_DRIVE = re.compile(r"\b[A-Za-z]:\\+[^\s\"'<>|*?\\\0]+\\+[^\s\"'<>|*?\0]+")
 _NOBODY = frozenset({"shared", "public", "default", "jovyan", "runner", "user", "<user>", "username", "all users"})
+_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
+
 _HASH = re.compile(
-    r"(?<![0-9a-zA-Z+/=_\-])(?:[0-9a-f]{128}|[0-9a-f]{96}|[0-9a-f]{64}|[0-9a-f]{56}|[0-9a-f]{40}|[0-9a-f]{32}"
-    r"|[0-9A-F]{128}|[0-9A-F]{64}|[0-9A-F]{40}|[0-9A-F]{32})(?![0-9a-zA-Z+/=_\-])"
+    r"(?<![0-9a-zA-Z+/=_\-])(?:[0-9a-f]{32,128}|[0-9A-F]{32,128})(?![0-9a-zA-Z+/=_\-])"
     r"|(?<![0-9a-zA-Z+/=_\-])[A-Za-z0-9+/]{43}=(?![0-9a-zA-Z+/=])"
 )
-_PROVENANCE = re.compile(
-    r"(?:sha-?\d{0,3}|md5|blake\w*|fingerprint|digest|hash|integrity|checksum|commit|revision|key_id|etag"
-    r"|library|notebook|reference|工作本|笔记本|内容|校验|指纹|散列|哈希)[^0-9a-zA-Z\x1f]{0,16}$",
+_HASH_SIZES = frozenset({32, 40, 44, 56, 64, 96, 128})
+# A checksum is declared by its kind, or by the file or thing of which it is; “hash” alone says nothing.
+_DECLARED = re.compile(
+    r"(?:sha-?\d{1,3}|md5|blake\w*|sm3|fingerprint|integrity|checksum|commit|revision|key_id|etag|library|notebook"
+    r"|reference|工作本|笔记本|内容|校验值?|指纹|程序|资料|名册|登记表|[\w\-]+\.(?:parquet|csv|xlsx?|docx|ipynb|py|toml|json|html|png|zip))"
+    r"[^0-9a-zA-Z\0]{0,16}$",
     re.IGNORECASE,
 )
 _OF_PERSONS = re.compile(r"身份证|证件|姓名|手机|person|identity|\bid\b|id_?card", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
-_PERSON_FIELD = re.compile(
-    r"(?:姓名|名字|经办人|操作人|填报人|负责人|联系人|operator|user_?name|full_?name|real_?name|author|creator"
-    r"|last_?modified_?by)[\"']?\s*[:：=]\s*[\"'\[{]*([^\s\"',;:：}\])\x1f|，。；、<>]{2,40})",
+
+_IS = r"[\"']?(?:坐标|证|件|书|为|是|编?号码?|编号|账号|no\.?|number|id)?[\s:=\x1f\"'(\[{]{0,6}"
+_NOT_COUNTED = r"(?![\d.,]*\s{0,2}(?:元|万|人|个|%|‰|年|月|日|张|本|户|次|名|件|项|家|所|份))"
+_SERIAL = rf"((?=[A-Za-z\-()]*\d)[A-Za-z]{{0,6}}[A-Za-z\d\-]{{4,30}}(?:\(\w{{1,2}}\))?)(?![A-Za-z0-9]){_NOT_COUNTED}"
+_NAME = r"([\u3400-\u9fff·]{2,15})(?![\u3400-\u9fff·])"
+_ADDRESS = r"([^\0\n。;]{0,30}?(?:\d+ ?[号幢栋室弄座]|\d单元|\d{2,3}\.\d{3,}\D{1,6}\d{2,3}\.\d{3,}))"
+_DAY = r"((?:19|20)\d\d(?:[\-/.年] ?\d{1,2}[\-/.月] ?\d{1,2}|(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?!\d)))"
+# Which rule, how grave, the labels, and what follows a label: its group is the value.
+_FIELDS = tuple(
+    (rule, severity, labels.split(), re.compile(pattern, re.IGNORECASE))
+    for rule, severity, labels, pattern in (
+        (
+            "document",
+            "refuse",
+            "护照 通行证 台胞证 回乡证 居留证 居住证 军官证 士兵证 警官证 驾驶证 驾照 学生证 工作证 残疾证 "
+            "残疾人证 身份证 户口簿 户口本 社保卡 社保号 社保账号 社会保障卡 社会保障号 医保卡 医保号 "
+            "公积金账号 passport permit",
+            _IS + _SERIAL,
+        ),
+        (
+            "certificate",
+            "warn",
+            "证书 资格证 执业证 登记证 毕业证 学位证 结业证 管理号 档案号 档案编号 病历号 病案号 学籍号 学号 "
+            "工号 员工号 员工编号 职工号",
+            _IS + _SERIAL,
+        ),
+        (
+            "bank_card",
+            "refuse",
+            "银行卡 工资卡 储蓄卡 信用卡 借记卡 卡号 银行账户 银行账号 银行帐号 工资账户 工资账号 个人账户",
+            _IS + r"((?:\d[ \-]?){11,24}\d)(?!\d)",
+        ),
+        ("bank_account", "warn", "账号 账户 帐号 帐户", _IS + r"((?:\d[ \-]?){9,24}\d)(?!\d)"),
+        ("plate", "refuse", "车牌 号牌 车号", _IS + r"([\u3400-\u9fff][A-Z][ ·\-]?[A-Z0-9]{5,6})"),
+        (
+            "home",
+            "refuse",
+            "家庭住址 家庭地址 家庭坐标 居住地 居住地址 现住 户籍地址 常住地址 通讯地址 通信地址 住址 住所 "
+            "住处 家住 住在 现居 home",
+            _ADDRESS,
+        ),
+        (
+            "birth",
+            "warn",
+            "出生 出生日期 出生年月 出生年月日 生于 生日 born birth birthday birthdate",
+            r"(?: on|日期|于|:|date)?[\s:=\x1f\"']{0,5}" + _DAY,
+        ),
+        (
+            "person_field",
+            "refuse",
+            "姓名 名字 username user_name fullname full_name realname real_name",
+            r"[\"']?\s*[:=][\s\"'\[{]*" + _NAME,
+        ),
+        (
+            "person_field",
+            "warn",
+            "访谈对象 服务对象 帮扶对象 救助对象 受访者 受访人 被访者 被访人 访谈人 采访人 案主 当事人 "
+            "受助人 求助者 监护人 家属 户主 申请人 患者 学员 经办人 操作人 填报人 填表人 负责人 联系人 "
+            "审核人 operator creator modified_by modifiedby",
+            r"[\"']?\s*[:=\x1f][\s\"'\[{]*" + _NAME,
+        ),
+        ("phone_home", "warn", "家庭电话 住宅电话 宅电", _IS + r"(\d[\d\- ]{6,14}\d)"),
+        (
+            "account",
+            "warn",
+            "qq 微信 wechat vx 支付宝 抖音 快手 telegram whatsapp",
+            _IS + r"([A-Za-z0-9_@.\-]{5,40})(?![A-Za-z0-9])",
+        ),
+    )
+)
+# Values that need no label.
+_SHAPES = tuple(
+    (rule, severity, re.compile(pattern))
+    for rule, severity, pattern in (
+        (
+            "plate",
+            "warn",
+            r"(?<![\u3400-\u9fff])[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z][ ·\-]?"
+            r"(?=[A-HJ-NP-Z]{0,3}\d)[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])",
+        ),
+        (
+            "home_like",
+            "warn",
+            r"(?<!\d)\d+ ?(?:号楼|幢|栋|座)[^\0\n\d]{0,4}(?:\d+ ?单元)?[^\0\n\d]{0,4}\d{2,4} ?室?(?!\d)",
+        ),
+        ("birth", "warn", r"(?:19|20)\d\d年 ?\d{1,2}月(?: ?\d{1,2}日)?(?:出|所)?生(?!效|产|活|成)"),
+    )
+)
+_MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{2,63}){1,4}")
+_PRIVATE = re.compile(
+    r"@(?:vip\.)?(?:163|126|yeah|qq|foxmail|sina|sohu|139|189|wo|aliyun|gmail|outlook|hotmail|live|icloud|yahoo|21cn|tom)\.",
     re.IGNORECASE,
 )
-_SURNAMES = frozenset(
-    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘于蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭"
-    "陆汪范金石廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严覃武戴莫孔向汤葛施季冒缪保成管单樊葛羌"
-    "倪殷桑欧阿买努古麦艾司诸上东尉皇"
+_OF_AN_OFFICE = re.compile(
+    r"(?:局|部|会|社|站|所|院|室|中心|科|处|组|办|委|镇|村|区|街道|公司|校|方|员|人|者|师|工|等|详|见|无|略)$"
 )
-_PERSON_WORDS = ("姓名", "名字", "人", "operator", "name", "author", "creator", "modified")
-_HOME_WORDS = ("home", "users", "documents", "用户", "profiles")
-_TRACEBACK = re.compile(r"Traceback \(most recent call last\)")
-PHONE_GROUPS = frozenset({(11,), (3, 4, 4), (3, 8), (7, 4)})
 
 
-def find_in_text(plain: str, where: str) -> Iterator[Finding]:
-    """Everything personal in one text without disguises (see `disguises.views`)."""
-    numbers = condense(plain, "number")
-    if numbers:
-        yield from _find_numbers(numbers, where)
-        for match in _MASKED.finditer(numbers):
-            yield from _judge_mask(match[0], where)
+def find_in_text(plain: str) -> Iterator[Hit]:
+    """Everything personal in texts without disguises (see `disguises.views`)."""
+    for match in _STRETCH.finditer(plain):
+        if sum(map(str.isdigit, match[0])) >= 7:
+            yield from _find_numbers(plain, match)
     for match in _SINGLES.finditer(plain):
-        yield from _judge_singles(re.sub(r"[^\dXx]", "", match[0]), where)
+        yield from _judge_singles(re.sub(r"[^\dXx]", "", match[0]), match.start())
     for match in _LETTERED.finditer(plain):
         if is_checked(match[0]):
-            yield found("refuse", where, match[0], "identity")
-    yield from _find_paths(plain, where)
-    yield from _find_hashes(plain, where)
-    lower = plain.casefold()
-    for match in _PERSON_FIELD.finditer(plain) if any(word in lower for word in _PERSON_WORDS) else ():
-        if match[1][0] in _SURNAMES and re.fullmatch(r"[\u3400-\u9fff·]{2,15}", match[1]):
-            yield found("refuse", where, match[1], "person_field")
-    if "Traceback" in plain and (match := _TRACEBACK.search(plain)):
-        yield found("refuse", where, match[0], "traceback")
+            yield match.start(), "refuse", match[0], "identity"
+    for match in _PHONE_CELLS.finditer(plain):
+        yield match.start(), "warn", "".join(match.groups()), "phone"
+    for match in _TAIL.finditer(plain):
+        yield match.start(), "warn", match[0], "phone_masked"
+    for match in _MAIL.finditer(plain) if "@" in plain else ():
+        yield match.start(), "refuse" if _PRIVATE.search(match[0]) else "warn", match[0], "email"
+    yield from _find_labelled(plain)
+    yield from _find_paths(plain)
+    yield from _find_hashes(plain)
+    for match in _TRACEBACK.finditer(plain):
+        yield match.start(), "refuse", match[0], "traceback"
 
 
-def _find_numbers(plain: str, where: str) -> Iterator[Finding]:
-    """Identity numbers and phones, however their digits are grouped."""
-    for match in _RUN.finditer(plain):
-        if match.end() - match.start() >= 11:
-            yield from _judge_run(match[0], plain[match.end() : match.end() + 20], where)
-    for match in _DOTTED.finditer(plain):
-        yield from _judge_run(match[0], "", where)
-    for match in _FLOATED.finditer(plain):
-        yield from find_in_number(float(match[0]), where)
+def _find_numbers(plain: str, stretch: re.Match[str]) -> Iterator[Hit]:
+    """Identity numbers, phones and cards in one stretch, however their digits are grouped."""
+    start, end = max(stretch.start() - 1, 0), stretch.end() + 1
+    text = plain[start:end]
+    if "." in text:
+        text = _DECIMALS.sub(lambda match: BREAK * len(match[0]), text)
+    for match in (*_RUN.finditer(text), *_DOTTED.finditer(text)):
+        if match.end() - match.start() >= 11 and not _FRACTION.match(text, match.end()):
+            yield from ((start + match.start(), *found) for found in _judge_run(match[0]))
+    for match in _FLOATED.finditer(text):
+        yield from ((start + match.start(), *found) for found in judge_digits(str(int(float(match[0])))))
+    for match in _MASKED.finditer(text):
+        yield from ((start + match.start(), *found) for found in _judge_mask(match[0]))
+    for kind, first, last in personal.find(text):
+        at, value, follows = start + first, text[first:last], plain[start + last : start + last + 8]
+        if kind == "phone" and not _MONEY.match(follows) and not _AMOUNT.search(plain[max(0, at - 12) : at]):
+            lines = "\n" in value  # figures one below the other are no phone
+            yield from () if lines else ((at, "refuse", value, "phone"),)
+        elif kind == "bank_card" and not _MONEY.match(follows):
+            yield at, "refuse", value, "bank_card"
 
 
-def _judge_singles(digits: str, where: str) -> Iterator[Finding]:
+def _judge_singles(digits: str, at: int) -> Iterator[Hit]:
     """Digits one by one, as in the boxes of a form."""
     if len(digits) == 18 and is_checked(digits):
-        yield found("refuse", where, digits, "identity")
+        yield at, "refuse", digits, "identity"
     elif len(digits) == 11 and re.fullmatch(r"1[3-9]\d{9}", digits):
-        yield found("warn", where, digits, "phone")
+        yield at, "warn", digits, "phone"
 
 
-def _judge_run(run: str, after: str, where: str) -> Iterator[Finding]:
+def _judge_run(run: str) -> Iterator[tuple[str, object, str]]:
     """Digits with nothing, spaces, hyphens or the like between them."""
-    if _FRACTION.match(after):
-        return
-    groups = _groups(run.rstrip("Xx") + _check_x(run))
+    groups = [part for part in re.split(r"[^\dXx]+", run.rstrip("Xx") + run[len(run.rstrip("Xx")) :][:1]) if part]
     for part in groups:
         if 15 <= len(part) <= 18:
-            yield from find_in_digits(part, where)
-    if len(groups) > 1 and len(groups) <= 12:
-        yield from _joined_groups(groups, where)
-    for line in run.split("\n"):  # figures one below the other are no phone
-        for phone in _phones(_groups(line)):
-            yield found("refuse", where, phone, "phone")
+            yield from judge_digits(part)
+    if 1 < len(groups) <= 12:
+        for first in range(len(groups)):
+            for last in range(first + 2, len(groups) + 1):
+                digits = "".join(groups[first:last])
+                if len(digits) == 18 and is_checked(digits):  # the check character rules out mere numbers
+                    yield "refuse", digits, "identity"
 
 
-def _groups(run: str) -> list[str]:
-    return [part for part in re.split(r"[^\dXx]+", run) if part]
-
-
-def _check_x(run: str) -> str:
-    return run[len(run.rstrip("Xx")) :][:1]
-
-
-def _joined_groups(groups: list[str], where: str) -> Iterator[Finding]:
-    """Neighbouring groups that are an identity number together; the check character rules out mere numbers."""
-    for first in range(len(groups)):
-        size = 0
-        for last in range(first, len(groups)):
-            size += len(groups[last])
-            if size == 18 and last > first:
-                digits = "".join(groups[first : last + 1])
-                if digits[:17].isdigit() and is_checked(digits):
-                    yield found("refuse", where, digits, "identity")
-            if size >= 18:
-                break
-
-
-def _phones(groups: list[str]) -> Iterator[str]:
-    """Mobile numbers: alone or behind a country code, grouped as people write them."""
-    sizes, digits = tuple(map(len, groups)), "".join(groups)
-    for prefix in ("", "86", "0086"):
-        rest = digits.removeprefix(prefix)
-        if len(rest) == 11 and digits.startswith(prefix) and re.fullmatch(r"1[3-9]\d{9}", rest):
-            own = sizes[1:] if prefix and groups[0] == prefix else (sizes[0] - len(prefix), *sizes[1:])
-            if own in PHONE_GROUPS or (prefix and len(own) > 1):
-                yield rest
-                return
-    for at, part in enumerate(groups):
-        if len(groups) > 1 and re.fullmatch(r"1[3-9]\d{9}", part):
-            yield part
-        together = tuple(sizes[at : at + 3])
-        if len(groups) > 3 and together == (3, 4, 4) and re.match(r"1[3-9]", part):
-            yield "".join(groups[at : at + 3])
-
-
-def find_in_digits(digits: str, where: str) -> Iterator[Finding]:
+def judge_digits(digits: str) -> Iterator[tuple[str, object, str]]:
     """One run of fifteen to eighteen digits."""
     if not digits[:-1].isdigit():
         return
     if len(digits) == 15:
         if digits.isdigit() and digits[:2] in PROVINCES and is_birth("19" + digits[6:12]):
-            yield found("warn", where, digits, "identity_old")
+            yield "warn", digits, "identity_old"
     elif len(digits) == 17:
         if digits.isdigit() and digits[:2] in PROVINCES and is_birth(digits[6:14]):
-            yield found("warn", where, digits, "identity_unchecked")
+            yield "warn", digits, "identity_unchecked"
     elif len(digits) == 18:
         if is_checked(digits):
-            yield found("refuse", where, digits, "identity")
+            yield "refuse", digits, "identity"
         elif is_birth(digits[6:14]):
             # A spreadsheet keeps fifteen digits and a zero tail; a float lies on the grid of its fifty-three bits.
             lost = digits.isdigit() and (digits.endswith("000") or int(float(digits)) == int(digits))
-            yield found(
-                "refuse" if lost else "warn", where, digits, "identity_mangled" if lost else "identity_unchecked"
-            )
+            yield ("refuse", digits, "identity_mangled") if lost else ("warn", digits, "identity_unchecked")
 
 
-def _judge_mask(text: str, where: str) -> Iterator[Finding]:
+def _judge_mask(text: str) -> Iterator[tuple[str, object, str]]:
     mask = re.sub(r"[ \-]", "", text)
     if not _MASKS.search(mask):
         return
     shown = sum(character.isdigit() for character in mask)
-    if len(mask) in (15, 16, 17, 18, 19) and shown >= 6:
+    if 15 <= len(mask) <= 19 and shown >= 6:
         told = is_birth(mask[6:14]) if mask[6:14].isdigit() else False
-        yield found("refuse" if told or shown >= 8 else "warn", where, mask, "identity_masked")
+        yield "refuse" if told or shown >= 8 else "warn", mask, "identity_masked"
     elif len(mask) == 11 and shown >= 6 and re.match(r"1[3-9]", mask):
-        yield found("refuse", where, mask, "phone_masked")
+        yield "refuse", mask, "phone_masked"
 
 
-def _find_paths(plain: str, where: str) -> Iterator[Finding]:
-    if "/" not in plain and "\\" not in plain:
-        return
-    lower = plain.casefold()
-    for pattern in _HOMES if any(word in lower for word in _HOME_WORDS) else ():
+def _find_labelled(plain: str) -> Iterator[Hit]:
+    """Values behind the label of a field, and those whose shape is enough."""
+    lower = plain.lower()
+    lower = lower if len(lower) == len(plain) else plain
+    for rule, severity, labels, pattern in _FIELDS:
+        for label in labels:
+            at = lower.find(label)
+            while at >= 0:
+                match = pattern.match(plain, at + len(label))
+                if match and (rule != "person_field" or _is_persons(match[1])) and _is_word(lower, at, label):
+                    yield at, severity, match[1], rule
+                at = lower.find(label, at + 1)
+    for rule, severity, pattern in _SHAPES:
+        for match in pattern.finditer(plain):
+            yield match.start(), severity, match[0], rule
+
+
+def _is_persons(name: str) -> bool:
+    is_office = len(name) > 2 and _OF_AN_OFFICE.search(name)
+    return not is_office and not is_own_word(name) and looks_like_a_name(name, longest=15)
+
+
+def _is_word(lower: str, at: int, label: str) -> bool:
+    """Whether a label in Latin letters stands by itself."""
+    return not label.isascii() or at == 0 or not lower[at - 1].isalpha()
+
+
+def _find_paths(plain: str) -> Iterator[Hit]:
+    for pattern in _HOMES:
         for match in pattern.finditer(plain):
             if re.split(r"[\\/]+", match[0])[-1].casefold() not in _NOBODY:
-                yield found("refuse", where, match[0], "path")
+                yield match.start(), "refuse", match[0], "path"
     if ":\\" in plain:
         for match in _DRIVE.finditer(plain):
-            yield found("warn", where, match[0], "path_local")
+            yield match.start(), "warn", match[0], "path_local"
 
 
-def _find_hashes(plain: str, where: str) -> Iterator[Finding]:
-    if not condense(plain, "hex") and "=" not in plain:
-        return
+def _find_hashes(plain: str) -> Iterator[Hit]:
     for match in _HASH.finditer(plain):
-        label = plain[max(0, match.start() - 40) : match.start()]
-        declared = _PROVENANCE.search(label) and not _OF_PERSONS.search(label)
-        if declared or len(set(match[0])) < 2 or match[0].isdigit():
+        value = match[0]
+        if len(value) not in _HASH_SIZES or len(set(value)) < 2 or value.isdigit():
+            continue
+        label = plain[max(0, match.start() - 60) : match.start()].rpartition(APART)[2]
+        if _DECLARED.search(label) and not _OF_PERSONS.search(label):
             continue
         # Identifiers of a program's objects and repeated letters only look like one.
-        doubtful = _UUID.fullmatch(match[0]) or len(set(match[0])) < 8
-        yield found("warn" if doubtful else "refuse", where, match[0], "hash")
-
-
-def find_in_number(number: float, where: str) -> Iterator[Finding]:
-    """A number that is an identity number or a phone: as a float seventeen zeros long, with a date of birth in it."""
-    if 1e17 <= number < 1e18:
-        yield from find_in_digits(str(int(number)), where)
-    elif 13e9 <= number < 2e10 and float(number).is_integer():
-        yield found("refuse", where, int(number), "phone")
-    elif 1e14 <= number < 1e15 and float(number).is_integer():
-        yield from find_in_digits(str(int(number)), where)
+        doubtful = _UUID.fullmatch(value) or len(set(value)) < 8 or (re.search("哈希|散列|hash|digest", label, re.I))
+        yield match.start(), "warn" if doubtful else "refuse", value, "hash"
 
 
 def is_checked(digits: str) -> bool:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from institute_lib import release
+from institute_lib import registers, release
 from institute_lib.errors import ReleaseError
+from institute_lib.registers import digests
+from institute_lib.release import names
 
 CASES = Path(__file__).parents[1] / "cases" / "leaks"
 INDEX = json.loads((CASES / "index.json").read_text(encoding="utf-8"))
@@ -30,6 +32,28 @@ def page(tmp_path, content):
 def test_each_leak_of_the_index_is_refused_and_each_look_alike_passes(case):
     refusals = rules(release.scan(CASES / case["file"]))
     assert bool(refusals) is case["must_refuse"], case["where"]
+
+
+MORE = Path(__file__).parents[1] / "cases" / "leaks_more"
+
+
+@pytest.fixture(scope="module")
+def register(tmp_path_factory):
+    """A register in which one person of the cases stands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INSTITUTE_KEY_FILE", str(tmp_path_factory.mktemp("keys") / "pseudonym.key"))
+        registers.new_key()
+        digests.keep(digests.lines(registers.load_key(), ["喻轩佳"], ["320613198009271268"]))
+        names.known.cache_clear()
+        yield
+    names.known.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "case", json.loads((MORE / "index.json").read_text(encoding="utf-8")), ids=lambda one: one["file"]
+)
+def test_each_disguise_of_the_second_index_is_held_and_ordinary_content_passes(register, case):
+    assert bool(release.scan(MORE / case["file"])) is (case["must"] == "be held"), case["what"]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import urllib.parse
 
 import pytest
 
-from institute_lib import registers, release
+from institute_lib import paths, registers, release
 from institute_lib.registers import digests
 from institute_lib.release import names
 
@@ -150,7 +150,6 @@ OTHER = {
     "hash_in_base64": f"<td>{encoded(hashlib.sha256(NUMBER.encode()).digest())}</td>",
     "hash_of_a_declared_person": f"<td>身份证 SHA-256: {SHA}</td>",
     "name_in_its_field": "{'姓名': '欧阳阿依古丽'}",
-    "operator": "操作人：李四",
     "traceback": "<pre>Traceback (most recent call last):</pre>",
 }
 FIGURES = {
@@ -262,8 +261,19 @@ def test_a_name_of_the_register_is_found_wherever_it_stands(register, tmp_path, 
     assert {finding.rule for finding in scan(tmp_path, content)} & {"name"}
 
 
-def test_a_name_that_is_a_word_of_the_workbench_only_warns(register, tmp_path):
-    assert {finding.severity for finding in scan(tmp_path, "政策评估")} == {"warn"}
+def test_a_name_that_is_a_word_warns_alone_and_passes_inside_a_known_word(register, tmp_path):
+    assert {finding.severity for finding in scan(tmp_path, "<td>政策</td>")} == {"warn"}
+    assert scan(tmp_path, "政策评估") == []
+
+
+def test_a_word_that_the_institute_has_confirmed_is_no_name(register, tmp_path, monkeypatch):
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path / "home"))
+    path = paths.people() / names.CONFIRMED
+    path.parent.mkdir(parents=True)
+    path.write_text("王芳\n", encoding="utf-8")
+    names.confirmed.cache_clear()
+    assert scan(tmp_path, "<td>王芳</td>") == []
+    names.confirmed.cache_clear()
 
 
 def test_other_names_pass_and_no_finding_shows_one(register, tmp_path):

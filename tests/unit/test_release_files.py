@@ -9,7 +9,6 @@ import zipfile
 import zlib
 
 import openpyxl
-import pandas as pd
 import pytest
 from openpyxl.comments import Comment
 
@@ -128,38 +127,6 @@ def test_an_archive_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
     (tmp_path / "bomb.zip").write_bytes(file.getvalue())
     with pytest.raises(ReleaseError, match="unpacks"):
         release.scan(tmp_path / "bomb.zip")
-
-
-def test_a_parquet_file_is_read_by_column(tmp_path):
-    pd.DataFrame({"n": [1, 2], "who": [NUMBER, "x"]}).to_parquet(tmp_path / "a.parquet")
-    pd.DataFrame({"n": [int(PHONE), 2]}).to_parquet(tmp_path / "b.parquet")
-    pd.DataFrame({"姓名": ["甲", "乙"]}).to_parquet(tmp_path / "c.parquet")
-    pd.DataFrame({"district": ["320613"], "n": [120]}).to_parquet(tmp_path / "d.parquet")
-    assert [refusals(tmp_path / f"{name}.parquet") for name in "abcd"] == [
-        {"identity"},
-        {"phone"},
-        {"person_column"},
-        set(),
-    ]
-
-
-def pdf(stream: bytes, more: bytes = b"") -> bytes:
-    packed = zlib.compress(stream)
-    return b"%PDF-1.4\n1 0 obj<</Length 1/Filter/FlateDecode>>stream\n" + packed + b"\nendstream endobj\n" + more
-
-
-def test_a_pdf_is_read_through_its_packing_and_its_fonts(tmp_path):
-    plain = tmp_path / "a.pdf"
-    plain.write_bytes(pdf(b"BT [(999999) -20 (199003) (070012)] TJ ET"))
-    assert refusals(plain) == {"identity"}
-    table = b"beginbfchar\n" + b"\n".join(b"<%04X> <%04X>" % (i, 48 + i) for i in range(10)) + b"\nendbfchar"
-    codes = b"".join(b"%04X" % int(digit) for digit in NUMBER)
-    glyphs = tmp_path / "b.pdf"
-    glyphs.write_bytes(pdf(b"BT <" + codes + b"> Tj ET", pdf(table)[9:]))
-    assert refusals(glyphs) == {"identity"}
-    info = tmp_path / "c.pdf"
-    info.write_bytes(pdf(b"", b"<</Title(" + NUMBER.encode() + b")>>"))
-    assert refusals(info) == {"identity"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "gb18030", "utf-16-le"])

@@ -112,7 +112,7 @@ def keep(added: Iterable[str]) -> Path:
 
 def drop(gone: Iterable[str]) -> Path:
     """Take lines out of the file of digests: of persons who are to be forgotten."""
-    return _write(_kept() - set(gone))
+    return _write(_kept() - {line for line in gone if not line.startswith("key ")})
 
 
 def _kept() -> set[str]:

@@ -6,18 +6,18 @@ and nothing is noted.
 """
 
 import functools
-import hashlib
 import json
 import logging
 import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
+
+from filelock import FileLock
 
 try:
     import fcntl
@@ -110,7 +110,7 @@ def once_a_run(function: Function) -> Function:
             place = Path(folder) / digest((name, args, kwargs))
         except CANNOT_BE_PICKLED:  # such as a generator: only this call can use it up
             return function(*args, **kwargs)
-        with _held_alone(place.with_suffix(".lock")):
+        with FileLock(place.with_suffix(".lock")):
             kept = _stored(place) or _computed(function, args, kwargs, place)
         return kept.told()
 
@@ -171,13 +171,6 @@ def _stored(place: Path) -> _Kept | None:
         return None
 
 
-@contextmanager
-def _held_alone(path: Path) -> Iterator[None]:
-    with path.open("a+") as file:
-        lock(file, wait=True)
-        yield
-
-
 def lock(file: IO[Any] | int, *, wait: bool) -> bool:
     """Lock an open file for this process; the operating system lets go when it is closed or the process ends.
 
@@ -202,56 +195,29 @@ def lock(file: IO[Any] | int, *, wait: bool) -> bool:
 
 def digest(value: Any) -> str:
     """Hash of a value's content: the same in every process, and another for another type, order, index or name."""
-    found = hashlib.sha256()
-    _feed(found.update, value)
-    return found.hexdigest()
+    import pandas as pd
+    from joblib.hashing import NumpyHasher
+
+    class Hasher(NumpyHasher):
+        """joblib's, which hashes the bytes of arrays; of tables it is given the rows, however they lie in memory."""
+
+        def save(self, obj: Any) -> None:
+            if isinstance(obj, pd.Series | pd.Index):
+                obj = (type(obj).__name__, obj.to_frame())
+            elif isinstance(obj, pd.DataFrame):
+                columns = [_column(obj.iloc[:, position]) for position in range(obj.shape[1])]
+                index = [*obj.index.names, pd.util.hash_pandas_object(obj.index).to_numpy()]
+                obj = ("DataFrame", list(obj.columns), [str(one) for one in obj.dtypes], index, columns, obj.attrs)
+            super().save(obj)
+
+    return Hasher("sha256").hash(value)
 
 
-def _feed(update: Callable[[bytes], None], value: Any) -> None:
-    update(f"<{type(value).__module__}.{type(value).__qualname__}".encode())
-    if value is None or isinstance(value, str | bytes | int | float | complex):
-        update(repr(value).encode())
-    elif isinstance(value, Mapping):
-        parts = sorted((digest(key), digest(content)) for key, content in value.items())
-        update(repr(parts).encode())
-    elif isinstance(value, Set):
-        update(repr(sorted(map(digest, value))).encode())
-    elif isinstance(value, Sequence):
-        for item in value:
-            _feed(update, item)
-    elif is_dataclass(value):
-        for field in fields(value):
-            _feed(update, getattr(value, field.name))
-    else:
-        _feed_data(update, value)
-    update(b">")
-
-
-def _feed_data(update: Callable[[bytes], None], value: Any) -> None:
-    """Arrays, tables and everything else."""
-    import numpy as np
+def _column(column: Any) -> Any:
     import pandas as pd
 
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        update(f"{value.dtype}{value.shape}".encode())
-        update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, pd.DataFrame | pd.Series | pd.Index):
-        frame = value.to_frame() if not isinstance(value, pd.DataFrame) else value
-        names = [*map(repr, frame.columns), *map(str, frame.dtypes), *map(repr, frame.index.names)]
-        update(repr(names).encode())
-        update(pd.util.hash_pandas_object(frame.index).to_numpy().tobytes())
-        for position in range(frame.shape[1]):
-            update(_column_bytes(frame.iloc[:, position]))
-        _feed(update, getattr(value, "attrs", {}))
-    else:
-        update(pickle.dumps(value, protocol=4))
-
-
-def _column_bytes(column: Any) -> bytes:
-    import pandas as pd
-
-    categories = pickle.dumps(list(column.cat.categories)) if isinstance(column.dtype, pd.CategoricalDtype) else b""
+    categories = list(column.cat.categories) if isinstance(column.dtype, pd.CategoricalDtype) else []
     try:
-        return categories + pd.util.hash_pandas_object(column, index=False).to_numpy().tobytes()
+        return [*categories, pd.util.hash_pandas_object(column, index=False).to_numpy()]
     except TypeError:  # cells that hold lists and the like
-        return pickle.dumps(column.tolist())
+        return [*categories, *column]

@@ -1,8 +1,10 @@
 """The forkserver, and how a fork of it becomes a kernel."""
 
+import atexit
 import logging
 import multiprocessing
 import multiprocessing.forkserver
+import multiprocessing.process
 import multiprocessing.resource_tracker
 import os
 import random
@@ -24,6 +26,7 @@ import psutil
 
 from institute_lib import paths
 from institute_lib.errors import RunError
+from institute_lib.kernels import preload
 
 PRELOAD = ["institute_lib.kernels.preload"]
 STARTUP_SECONDS = 120.0
@@ -97,34 +100,52 @@ def fork_kernel(
 
 def become_kernel(arguments: list[str], cwd: str, env: dict[str, str], private: str | None, ready: Connection) -> None:
     """Turn this fork into an IPython kernel; returns when the kernel is shut down."""
+    import ipykernel_launcher
+    from ipykernel.kernelapp import IPKernelApp
+
     os.setsid()
     end_with_parent(remove=private)
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
+    sys.argv = [str(ipykernel_launcher.__file__), *arguments]
+    sys.orig_argv = [sys.executable, "-m", "ipykernel_launcher", *arguments]
+    sys.path[:] = preload.COLD_PATH or sys.path
     _forget_inherited_state()
+    _become_main_process()
     ready.send(os.getpid())
     ready.close()
 
-    import ipykernel_launcher
-    from ipykernel.kernelapp import IPKernelApp
-
-    sys.argv = [str(ipykernel_launcher.__file__), *arguments]
     # 1: no poller of its own (`end_with_parent` is there), no banner; no word on the interrupt before a shutdown.
     app = IPKernelApp.instance(parent_handle=1, log_level=logging.CRITICAL)
     app.initialize(arguments)
     app.start()
+    atexit._run_exitfuncs()
 
 
 def _forget_inherited_state() -> None:
-    """What a fork shares with its siblings and must not: random state, temporary folder, plotly's renderer."""
+    """What a fork shares with its siblings and must not: random state, temporary folder, plotly's renderer, callbacks."""
     import numpy as np
     import plotly.io
 
     random.seed()
     np.random.seed()  # the legacy global state: the one that forks share
     tempfile.tempdir = None
+    atexit._clear()
     plotly.io.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype")
+
+
+def _become_main_process() -> None:
+    """For multiprocessing a kernel is nobody's child: the platform's start method, its own children and tracker.
+
+    The standard library has no call for this. A test compares what it leaves with an ordinary kernel.
+    """
+    multiprocessing.process._current_process = preload.MAIN_PROCESS()
+    multiprocessing.process._parent_process = None
+    multiprocessing.process._children = set()
+    multiprocessing.set_start_method(None, force=True)
+    multiprocessing.resource_tracker._resource_tracker.__init__()
+    multiprocessing.forkserver._forkserver.__init__()
 
 
 def end_with_parent(*, remove: str | None = None) -> None:

@@ -6,9 +6,13 @@ says on stderr what it left out. No thread, connection or event loop may be open
 
 import atexit
 import gc
+import json
+import multiprocessing
 import os
+import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from importlib import import_module
 
 LIBRARIES = (
@@ -54,6 +58,16 @@ ROOMS = (
 )
 
 
+MAIN_PROCESS = type(multiprocessing.current_process())  # in the forkserver: the class of a program's main process
+COLD_PATH: list[str] = []  # the module path of a fresh interpreter, without the folder of whoever asked for the fork
+
+
+def find_cold_path() -> None:
+    """Ask a fresh interpreter; `-c` puts the working folder first, which a kernel's launcher takes out."""
+    code = "import json, sys; print(json.dumps(sys.path[1:]))"
+    COLD_PATH[:] = json.loads(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout)
+
+
 def walk_first_uses() -> None:
     """Do once what is slow the first time: a plotly display (nbformat's validator), a data frame as HTML."""
     import nbformat
@@ -71,18 +85,28 @@ def walk_first_uses() -> None:
 
 def preload() -> None:
     """Import everything, then take what is there out of the garbage collector's sight (copy-on-write stays shared)."""
-    warnings.simplefilter("ignore")
-    steps = [lambda name=name: import_module(name) for name in LIBRARIES]
+    steps = [find_cold_path]
+    steps += [lambda name=name: import_module(name) for name in LIBRARIES]
     steps += [lambda name=name: import_module(f"institute_lib.{name}") for name in ROOMS]
-    for step in (*steps, walk_first_uses):
+    for step in (*steps, _quietly(walk_first_uses)):
         try:
             step()
         except Exception as error:  # noqa: BLE001 – a kernel only starts slower without it; see the module's docstring
             sys.stderr.write(f"kernels: not preloaded: {type(error).__name__}: {error}\n")
-    warnings.resetwarnings()
     _leave_quietly()
     gc.collect()
     gc.freeze()
+
+
+def _quietly(step: Callable[[], None]) -> Callable[[], None]:
+    """The step, its warnings not shown and not remembered as shown."""
+
+    def quiet() -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step()
+
+    return quiet
 
 
 def _leave_quietly() -> None:

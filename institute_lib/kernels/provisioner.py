@@ -21,7 +21,7 @@ from institute_lib.errors import RunError
 from institute_lib.kernels import forking
 
 logger = logging.getLogger(__name__)
-LAUNCHER = "ipykernel_launcher"
+LAUNCHER, SESSION = "ipykernel_launcher", "institute_lib.kernels.session"
 POLL_SECONDS = 0.02
 LONGEST_SOCKET_FOLDER = 80  # a Unix socket's path holds 107 bytes
 
@@ -143,6 +143,7 @@ class PrivateKernelManager(AsyncKernelManager):
         kw["env"] = {**os.environ, **kw.get("env", {}), **own, **self.kernel_env}
         if self.kernel_cwd:
             kw["cwd"] = self.kernel_cwd
+        kw["extra_arguments"] = [*kw.get("extra_arguments", ()), f"--ext={SESSION}"]
         if self.provisioner is None and self.warm:
             self.provisioner = ForkedProvisioner(kernel_spec=self.kernel_spec, parent=self)
             self.provisioner.private = self.private

@@ -25,6 +25,8 @@ from institute_lib.errors import ParameterError, nearest
 
 CORE = ("area", "quarter", "language", "as_of")
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
+# What a Chinese keyboard types where Python wants its plain sign.
+HALF_WIDTH = str.maketrans("“”‘’＝，（）：【】", "\"\"''=,():[]")
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class Parameter:
     default: Any
     help_zh: str = ""
     help_en: str = ""
-    allowed: tuple[str, ...] = ()
+    allowed: tuple[Any, ...] = ()
 
     def check(self, value: Any, notebook: str) -> Any:
         """The value, in the default's type.
@@ -46,13 +48,17 @@ class Parameter:
         expected = type(self.default)
         if expected is float and isinstance(value, int) and not isinstance(value, bool):
             value = float(value)
-        if type(value) is not expected:
+        if expected in (list, tuple) and isinstance(value, list | tuple):  # a plan's TOML has lists only
+            value = expected(value)
+        if None not in (value, self.default) and type(value) is not expected:
             raise ParameterError(
                 f"{notebook}: parameter {self.name!r} = {value!r} is a {type(value).__name__}; "
                 f"allowed: {expected.__name__}, such as {self.default!r}"
             )
-        if self.allowed and value not in self.allowed:
-            raise ParameterError(f"{notebook}: parameter {self.name!r} = {value!r}: {nearest(value, self.allowed)}")
+        listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
+        for one in listed if self.allowed else ():
+            if one not in self.allowed:
+                raise ParameterError(f"{notebook}: parameter {self.name!r} = {one!r}: {nearest(one, self.allowed)}")
         return value
 
 
@@ -179,14 +185,16 @@ def schema(notebook: Path) -> Schema:
             that is not a plain literal.
     """
     path = Path(notebook)
-    cells = [
-        "".join(cell["source"])
-        for cell in read_cells(path)
-        if cell["cell_type"] == "code" and "parameters" in cell.get("metadata", {}).get("tags", [])
+    code = [cell for cell in read_cells(path) if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+    tagged = [
+        (number, "".join(cell["source"]))
+        for number, cell in enumerate(code, start=1)
+        if "parameters" in cell.get("metadata", {}).get("tags", [])
     ]
-    if len(cells) != 1:
-        raise ParameterError(f"{path.name}: {len(cells)} cells are tagged 'parameters'; exactly one is needed")
-    declared = tuple(_declarations(cells[0], path.name))
+    if len(tagged) != 1:
+        raise ParameterError(f"{path.name}: {len(tagged)} cells are tagged 'parameters'; exactly one is needed")
+    number, source = tagged[0]
+    declared = tuple(_declarations(source, f"{path.name}, cell [{number}]"))
     missing = [name for name in CORE if name not in {parameter.name for parameter in declared}]
     if missing:
         raise ParameterError(f"{path.name}: the parameters cell must declare {', '.join(missing)}")
@@ -200,7 +208,7 @@ def read_cells(notebook: Path) -> list[dict[str, Any]]:
         ParameterError: not a notebook of format 4.
     """
     try:
-        content = json.loads(notebook.read_text(encoding="utf-8"))
+        content = json.loads(notebook.read_text(encoding="utf-8-sig"))
         cells = content["cells"]
     except (ValueError, KeyError, TypeError) as error:
         kind = type(error).__name__
@@ -211,23 +219,35 @@ def read_cells(notebook: Path) -> list[dict[str, Any]]:
 
 
 def _declarations(source: str, notebook: str) -> list[Parameter]:
-    comments = {
-        token.start[0]: token.string.lstrip("# ").strip()
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT
-    }
+    try:
+        body = ast.parse(source).body
+        comments = {
+            token.start[0]: token.string.lstrip("# ").strip()
+            for token in tokenize.generate_tokens(io.StringIO(source).readline)
+            if token.type == tokenize.COMMENT
+        }
+    except (SyntaxError, ValueError) as error:
+        number = getattr(error, "lineno", None) or 1
+        line = "".join(source.splitlines()[number - 1 : number]).strip()
+        plain = line.translate(HALF_WIDTH)
+        hint = f"write {plain}" if plain != line else "magics and other code belong in a later cell"
+        raise ParameterError(
+            f"{notebook}: line {number} of the parameters cell, {line!r}, is not `name = value`; {hint}"
+        ) from error
     parameters = []
-    for node in ast.parse(source).body:
-        target = node.target if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])[0]
+    for node in body:
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])
+        target = targets[0] if len(targets) == 1 else None
         if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
             raise ParameterError(
                 f"{notebook}: line {node.lineno} of the parameters cell is not `name = value`; move it to a later cell"
             )
         try:
             default = ast.literal_eval(node.value)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             raise ParameterError(
-                f"{notebook}: parameter {target.id!r} needs a plain default (text, number, true/false, list)"
+                f"{notebook}: line {node.lineno}: parameter {target.id!r} needs a plain default "
+                "(text, number, true/false, list)"
             ) from error
         parameters.append(_parameter(target.id, default, comments.get(node.end_lineno, "")))
     return parameters
@@ -235,7 +255,19 @@ def _declarations(source: str, notebook: str) -> list[Parameter]:
 
 def _parameter(name: str, default: Any, comment: str) -> Parameter:
     braces = re.search(r"\{([^}]*)\}", comment)
-    allowed = tuple(value.strip() for value in braces.group(1).split(",")) if braces else ()
+    listed = re.split("[,，、]", braces.group(1)) if braces else ()
+    allowed = tuple(_choice(value.strip(), default) for value in listed)
     plain = comment.replace(braces.group(0), "").strip() if braces else comment
     help_zh, _, help_en = plain.partition(" / ")
     return Parameter(name, default, help_zh.strip(), help_en.strip(), allowed)
+
+
+def _choice(written: str, default: Any) -> Any:
+    """One of the values listed in braces, in the type of the default or of a list's items."""
+    like = next(iter(default), None) if isinstance(default, list | tuple) else default
+    if isinstance(like, str):
+        return written
+    try:
+        return ast.literal_eval(written.capitalize() if written in ("true", "false", "none") else written)
+    except (ValueError, SyntaxError):
+        return written

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent
 
 def root() -> Path:
     """The project's top folder."""
-    return Path(os.environ.get("INSTITUTE_HOME", PACKAGE.parent))
+    return Path(os.environ.get("INSTITUTE_HOME") or PACKAGE.parent).absolute()
 
 
 def notebooks() -> Path:
@@ -54,7 +54,13 @@ def run_folder(quarter: str, language: str = "zh") -> Path:
 
 
 def plan() -> Path:
+    """The plan that comes with the workbench; an upgrade may change it."""
     return runs() / "quarterly.toml"
+
+
+def own_plan() -> Path:
+    """What the institute changes in the plan: never part of an upgrade, so that `git pull` meets no conflict."""
+    return runs() / "institute.toml"
 
 
 def key() -> Path:

@@ -5,11 +5,13 @@ A wrong input ends with one clear message and status 2, a failed job with status
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from institute_lib.cli import data, quarters, registers, releasing, research
 from institute_lib.cli.saying import BAD_INPUT, INTERRUPTED, in_full, say, words
@@ -23,13 +25,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given_options and not getattr(given, "passes_on", False):
         top.error(f"unrecognized arguments: {' '.join(given_options)}")
     given.options = given_options
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that knows no Chinese shows escapes instead of a traceback
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     language = getattr(given, "language", None) or "zh"
     try:
         with _terminated_as_interrupted():
-            return given.command(given) or 0
+            status = given.command(given) or 0
+            sys.stdout.flush()
+            return status
     except InstituteError as error:
         sys.stderr.write(f"institute: {in_full(error, language)}\n")
+        return BAD_INPUT
+    except BrokenPipeError:  # whoever reads has seen enough: `institute status … | head`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 – for the flush at the very end
+        return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        path = Path(os.fsdecode(error.filename))
+        sys.stderr.write(f"institute: {words('not_writable', language, path=path, why=error.strerror)}\n")
         return BAD_INPUT
     except KeyboardInterrupt:
         sys.stderr.write(f"institute: {words('interrupted', language)}\n")

@@ -10,8 +10,8 @@ from typing import Any
 
 from institute_lib.cli.data import write_demo
 from institute_lib.cli.options import language_option, quarter_option, resolved, selection_options
-from institute_lib.cli.saying import FAILED, say, words
-from institute_lib.errors import ParameterError
+from institute_lib.cli.saying import BAD_INPUT, FAILED, say, words
+from institute_lib.errors import InstituteError, ParameterError
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -26,6 +26,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     one.add_argument("--cold", action="store_true", help="start ordinary kernels instead of forked ones")
     one.add_argument("--single", action="store_true", default=None, help="briefs of one file each, to be sent alone")
     one.add_argument("--log", choices=["auto", "bar", "lines", "json", "none"], default="auto")
+    text = "say nothing unless something fails; then tell whom the plan names under [notify]"
+    one.add_argument("--scheduled", action="store_true", help=text)
     one = command("report", _report, "demo registers if there are none, the run of a quarter, and where to look")
     one.add_argument("quarter", nargs="?", metavar="QUARTER", help="default: the last quarter that the data cover")
     one = command("status", _status, "what is current, stale, failed or missing in a quarter, and why")
@@ -40,13 +42,17 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     language_option(one, "zh")
     one = command("schedule", _schedule, "print a systemd timer and a cron line that run the last closed quarter")
     one.add_argument("--install", type=Path, metavar="FOLDER", help="write the two systemd units into this folder")
+    one = command("clean", _clean, "show what can be made again (runs, caches); remove it with --yes")
+    one.add_argument("--quarter", help="only the run of this quarter")
+    one.add_argument("--yes", action="store_true", help="remove it")
+    language_option(one, "zh")
 
 
 def _run(given: argparse.Namespace) -> int:
     from institute_lib import runs
 
-    return _finish(
-        runs.run(
+    def run() -> Any:
+        return runs.run(
             given.plan,
             quarter=resolved(given.quarter),
             areas=given.areas,
@@ -55,11 +61,32 @@ def _run(given: argparse.Namespace) -> int:
             scheduler=given.scheduler,
             force=given.force,
             language=given.language,
-            progress=given.log,
+            progress="none" if given.scheduled else given.log,
             warm=not given.cold,
             single=given.single,
         )
-    )
+
+    return _finish(run()) if not given.scheduled else _scheduled(given, run)
+
+
+def _scheduled(given: argparse.Namespace, run: Callable[[], Any]) -> int:
+    """A run that nobody watches: silent if it went well, else it tells somebody."""
+    from institute_lib import runs
+    from institute_lib.runs import schedule
+
+    try:
+        summary = run()
+        status = summary.exit_status
+        if not status:
+            return status
+        text = "\n".join([*map(_failed_line, [summary] * len(summary.failed), summary.failed), summary.summary()])
+    except (InstituteError, OSError) as error:
+        status, text = BAD_INPUT, error.say(given.language or "zh") if isinstance(error, InstituteError) else str(error)
+    sys.stderr.write(f"{text}\n")
+    subject = words("notify_subject", given.language, quarter=resolved(given.quarter))
+    if why := schedule.notify(runs.load_plan(given.plan).notify, subject=subject, text=text):
+        sys.stderr.write(words("notify_failed", given.language, why=why) + "\n")
+    return status
 
 
 def _report(given: argparse.Namespace) -> int:
@@ -85,21 +112,26 @@ def _lack_registers() -> bool:
 
 
 def _finish(summary: Any) -> int:
-    """Tell what failed and where to look; a failed job's own words stay in its internal copy."""
-    from institute_lib.runs.places import FAILED as COPY
-
+    """Tell what failed and why, and where to look."""
     for outcome in summary.failed:
-        copy = summary.folder / outcome.job.notebook / outcome.job.area / COPY
-        where = f" [{outcome.failure.cell}]" if outcome.failure.cell else ""
-        kind = f"{outcome.failure.kind}{where}"
-        sys.stderr.write(words("failed_where", summary.language, job=outcome.job, kind=kind, path=copy) + "\n")
+        sys.stderr.write(_failed_line(summary, outcome) + "\n")
     say(summary.summary())
     say(words("open", summary.language, path=summary.index.resolve()))
     return FAILED if summary.exit_status else 0
 
 
+def _failed_line(summary: Any, outcome: Any) -> str:
+    from institute_lib.runs.places import FAILED as COPY
+
+    copy = summary.folder / outcome.job.notebook / outcome.job.area / COPY
+    why = outcome.failure.say(summary.language)
+    key = "failed_where" if copy.is_file() else "failed"
+    return words(key, summary.language, job=outcome.job, why=why, path=copy)
+
+
 def _status(given: argparse.Namespace) -> int:
-    from institute_lib import areas, runs
+    from institute_lib import areas, runs, terms
+    from institute_lib.runs.plan import notebook_title
     from institute_lib.runs.states import last_run, not_reported
 
     plan = runs.load_plan(given.plan)
@@ -110,8 +142,10 @@ def _status(given: argparse.Namespace) -> int:
         say(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
         for one in jobs:
-            kept = words("kept", language, made=one.made) if one.state == "failed" and one.made else ""
-            say(f"{one.state:8} {one.job!s:34} {one.why}{kept}".rstrip())
+            state = terms.text(f"runs.state_{one.state}", language)
+            title = notebook_title(plan.notebook(one.job.notebook).path, language)
+            place = f"{areas.get(one.job.area).name(language)} {title}"
+            say(f"{state}  {place} ({one.job})  {one.say(language)}".rstrip())
         if unfinished := last_run(quarter, language):
             say(words(f"run_{unfinished.state}", language, started=unfinished.started, holder=unfinished.holder))
         late = [areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)]
@@ -139,3 +173,16 @@ def _schedule(given: argparse.Namespace) -> None:
             say(str(path))
     else:
         say(schedule.text())
+
+
+def _clean(given: argparse.Namespace) -> None:
+    from institute_lib import terms
+    from institute_lib.runs import clean
+
+    found = clean.generated(given.quarter)
+    size = terms.number(sum(one.bytes for one in found) / 1e6, given.language)
+    for one in found:
+        say(f"{one.bytes / 1e6:8.1f} MB  {one.path}")
+    if given.yes:
+        clean.remove(found)
+    say(words("clean_done" if given.yes else "clean_would", given.language, n=len(found), size=size))

@@ -16,8 +16,10 @@ class PromptClient(AsyncKernelClient):
     """Ready when the kernel has answered on its shell channel and published on its other one.
 
     The base class then listens for two more tenths of a second, to throw away what was published meanwhile. nbclient
-    takes only what answers its own requests, so nothing need be thrown away. What the kernel publishes is queued without
-    a limit: with the usual one a cell that prints fast loses messages, and with them the word that it has ended.
+    takes only what answers its own requests, so nothing need be thrown away.
+
+    What the kernel publishes is queued without a limit: with the usual one a cell that prints fast loses messages, and
+    with them the word that it has ended.
     """
 
     def __init__(self, **kwargs: Any):

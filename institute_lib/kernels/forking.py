@@ -24,7 +24,7 @@ from pathlib import Path
 
 import psutil
 
-from institute_lib import paths
+from institute_lib import paths, sharing
 from institute_lib.errors import RunError
 from institute_lib.kernels import preload
 
@@ -124,7 +124,7 @@ def become_kernel(arguments: list[str], cwd: str, env: dict[str, str], private: 
 
 
 def _forget_inherited_state() -> None:
-    """What a fork shares with its siblings and must not: random state, temporary folder, plotly's renderer, callbacks."""
+    """What forks share and must not: random state, temporary folder, callbacks, plotly's renderer."""
     import numpy as np
     import plotly.io
 
@@ -132,6 +132,7 @@ def _forget_inherited_state() -> None:
     np.random.seed()  # the legacy global state: the one that forks share
     tempfile.tempdir = None
     atexit._clear()
+    sharing.forget_reads()
     plotly.io.renderers.default = os.environ.get("PLOTLY_RENDERER", "plotly_mimetype")
 
 

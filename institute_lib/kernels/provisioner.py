@@ -127,6 +127,7 @@ class PrivateKernelManager(AsyncKernelManager):
     running: ClassVar[list["PrivateKernelManager"]]
     was_forked = False
     memory_bytes: int | None = None
+    ended_by: int | None = None  # the signal that ended the kernel; 0 where it ended by itself
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
@@ -160,6 +161,14 @@ class PrivateKernelManager(AsyncKernelManager):
         self.memory_bytes = forking.private_memory(self.provisioner.pid)
         await super()._async_request_shutdown(restart=restart)
 
+    async def _async_is_alive(self) -> bool:
+        """Remember how a kernel ended that was not asked to."""
+        alive = await super()._async_is_alive()
+        process = getattr(self.provisioner, "process", None)
+        if not alive and process is not None and self.ended_by is None:
+            self.ended_by = max(0, -(process.poll() or 0))
+        return alive
+
     async def _async_cleanup_resources(self, restart: bool = False) -> None:
         self.end_now()
         forking.end_marked(self.private)
@@ -175,6 +184,7 @@ class PrivateKernelManager(AsyncKernelManager):
     cleanup_resources = _async_cleanup_resources
     pre_start_kernel = _async_pre_start_kernel
     post_start_kernel = _async_post_start_kernel
+    is_alive = _async_is_alive
 
     def end_now(self) -> None:
         """Kill the kernel and its process group from another thread: nbclient then notices a dead kernel."""

@@ -29,22 +29,34 @@ def check_workers(number: int | None) -> None:
         raise ParameterError(f"workers = {number}; allowed: 1 or more")
 
 
-def check_notebooks(plan: Plan, jobs: Iterable[Job], *, quarter: str) -> None:
-    """
+def check_notebooks(plan: Plan, jobs: Iterable[Job], *, quarter: str) -> dict[str, ParameterError]:
+    """Each notebook's parameters cell, and what the plan gives it.
+
+    Returns:
+        Which notebooks declare their parameters wrongly, and how; the others can run.
+
     Raises:
-        ParameterError: a notebook's file is missing, or it does not declare a parameter that the run gives it.
+        ParameterError: a notebook's file is missing, the plan gives one a parameter that it does not have or a value
+            that it does not allow, or no notebook can run.
     """
-    schemas = {}
+    schemas, wrong = {}, {}
     for job in jobs:
         notebook = plan.notebook(job.notebook)
-        if job.notebook not in schemas:
-            if not notebook.path.is_file():
-                there = sorted(path.stem for path in paths.notebooks().glob("*.ipynb"))
-                raise ParameterError(
-                    f"notebook {job.notebook!r} is not in {paths.notebooks().name}/: {nearest(job.notebook, there)}"
-                )
-            schemas[job.notebook] = parameters.schema(notebook.path)
-        schemas[job.notebook].check(job_parameters(plan, job, quarter=quarter))
+        if not notebook.path.is_file():
+            there = sorted(path.stem for path in paths.notebooks().glob("*.ipynb"))
+            raise ParameterError(
+                f"notebook {job.notebook!r} is not in {paths.notebooks().name}/: {nearest(job.notebook, there)}"
+            )
+        if job.notebook not in schemas and job.notebook not in wrong:
+            try:
+                schemas[job.notebook] = parameters.schema(notebook.path)
+            except ParameterError as error:
+                wrong[job.notebook] = error
+        if job.notebook in schemas:
+            schemas[job.notebook].check(job_parameters(plan, job, quarter=quarter))
+    if wrong and set(wrong) == {job.notebook for job in jobs}:
+        raise ParameterError("; ".join(str(error) for error in wrong.values()))
+    return wrong
 
 
 def check_tables(names: Iterable[str], *, quarter: str) -> None:

@@ -4,6 +4,7 @@ A table's hash is kept beside other derived files, so that an unchanged table is
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,13 +27,27 @@ def hashed(reads: Iterable[Read], *, since: float | None = None) -> list[dict[st
     """Each thing read, with its hash as of now.
 
     Args:
-        since: when the job began (seconds); what was changed after that is marked so, and never counts as current.
+        since: when the job began (seconds); what was changed from then until now is marked so, and never counts as
+            current. A time to come says nothing: it is of a copy, or of a clock that was set back.
     """
     lists = ("districts", "absent")
-    return [
-        {**asdict(read), **{name: list(getattr(read, name)) for name in lists}, "hash": _hash(read, since)}
+    found = {
+        (read.kind, _portable(read), read.as_of, read.districts): {
+            **asdict(read),
+            **{name: list(getattr(read, name)) for name in lists},
+            "name": _portable(read),
+            "hash": _hash(read, since),
+        }
         for read in reads
-    ]
+    }
+    return list(found.values())
+
+
+def _portable(read: Read) -> str:
+    """Files of the project by their place in it, so that a project which is moved or restored stays current."""
+    path, root = Path(read.name), paths.root()
+    inside = read.kind == "files" and path.is_relative_to(root)
+    return path.relative_to(root).as_posix() if inside else read.name
 
 
 def read_from(described: Mapping[str, Any]) -> Read:
@@ -114,7 +129,7 @@ def _hash(read: Read, since: float | None) -> str:
         quarter, notebook, area = read.name.split("/")
         return result_hash(paths.runs() / quarter, Job(notebook, area))
     file = _file(read)
-    if since is not None and file and file.is_file() and _changed_at(file) > since:
+    if since is not None and file and file.is_file() and any(since < at <= time.time() for at in _changed_at(file)):
         return CHANGED
     # A job may show that a table is faulty or lacking: then it depends on the file as it stands.
     with suppress(DataError):
@@ -133,13 +148,13 @@ def _file(read: Read) -> Path | None:
         return table_file(read.name, read.as_of, read.known)
     if read.kind == "reference":
         return paths.reference() / f"{read.name}.csv"
-    return Path(read.name) if read.kind == "files" else None
+    return paths.root() / read.name if read.kind == "files" else None
 
 
-def _changed_at(path: Path) -> float:
-    """When a file was written or put in its place."""
+def _changed_at(path: Path) -> tuple[float, float]:
+    """When a file was written, and when it was put in its place."""
     state = path.stat()
-    return max(state.st_mtime, state.st_ctime)
+    return state.st_mtime, state.st_ctime
 
 
 def _contract_hash() -> str:

@@ -21,7 +21,7 @@ KEPT_OUTPUT = 10_000  # characters of the output that goes over
 INJECTED = "injected-parameters"
 
 
-class NotebookStopped(Exception):  # noqa: N818 – a notebook may have asked for it
+class NotebookStopped(Exception):
     """The notebook ended before its last cell without an error of its own; `kind` says how."""
 
     def __init__(self, kind: str):
@@ -40,7 +40,7 @@ class Client(PapermillNotebookClient):
         try:
             await super().async_execute_cell(cell, cell_index, store_history=not injected)
         except CellTimeoutError as error:
-            raise NotebookStopped("OutputLost" if "IOPub" in str(error) else "CellTimeout") from None
+            raise NotebookStopped("OutputLost" if "waiting for IOPub output" in str(error) else "CellTimeout") from None
         except DeadKernelError:
             if self.output_size > MOST_OUTPUT:
                 raise NotebookStopped("TooMuchOutput") from None

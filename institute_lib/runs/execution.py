@@ -4,22 +4,23 @@ import logging
 import socket
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from institute_lib import kernels, paths
-from institute_lib.errors import RunError
+from institute_lib.errors import InstituteError, RunError
 from institute_lib.runs import checks, index, places
 from institute_lib.runs.estimates import Estimates, free_memory
-from institute_lib.runs.fingerprints import changed, job_inputs, job_parameters
-from institute_lib.runs.jobs import failed, note_failure
-from institute_lib.runs.plan import Job, Plan, load_plan, with_language
-from institute_lib.runs.progress import Event, Reporter, reporter
+from institute_lib.runs.fingerprints import job_inputs, job_parameters
+from institute_lib.runs.jobs import failed, note_failure, run_job
+from institute_lib.runs.plan import Job, Plan, extended, load_plan, with_language
+from institute_lib.runs.progress import Event, Reporter, logged, reporter
+from institute_lib.runs.states import ABSENT_STATES, job_status
 from institute_lib.runs.summary import RunSummary, provenance
 from institute_lib.runs.tasks import Failure, Outcome, Task
-from institute_lib.runs.workers import Workers, open_workers
+from institute_lib.runs.workers import ClusterExecutor, LocalExecutor, open_executor
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 3  # a kernel or worker that died is tried twice more; a notebook's own error never
@@ -69,17 +70,22 @@ def run(
     checks.check_quarter(quarter)
     checks.check_workers(workers)
     jobs = plan.select(areas, notebooks)
-    checks.check_notebooks(plan, jobs, quarter=quarter)
+    wrong = checks.check_notebooks(plan, jobs, quarter=quarter)
     checks.check_tables(plan.tables, quarter=quarter)
     folder = paths.run_folder(quarter, plan.language)
     if warm and kernels.library_changed():
         logger.warning("kernels start cold: a module of institute_lib was edited after this process began")
         warm = False
-    with places.locked(folder):
+    run_id = f"{places.now()[:19].replace(':', '')}-{uuid.uuid4().hex[:6]}"
+    with places.locked(folder, run_id):
         places.sweep(folder)
         places.check_free_space(folder, FREE_MARGIN + BYTES_PER_JOB * len(jobs))
-        with places.shared_folder(folder) as shared, places.reserve(folder) as give_back:
-            work = Work(plan, jobs, quarter, folder, force, warm, shared, reporter(progress))
+        with (
+            places.shared_folder(folder) as shared,
+            places.reserve(folder) as give_back,
+            logged(folder / places.LOGS / f"{run_id}.log", reporter(progress)) as report,
+        ):
+            work = Work(plan, jobs, quarter, folder, force, warm, shared, report, run_id, wrong)
             try:
                 work.through(workers=workers, scheduler=scheduler)
             finally:  # when it is interrupted too, the summary and the index say what was done until then
@@ -100,17 +106,18 @@ class Work:
     warm: bool
     shared: Path | None
     report: Reporter
+    run_id: str
+    wrong: Mapping[str, InstituteError] = field(default_factory=dict)  # notebooks that cannot run, and why
     started: str = field(default_factory=places.now)
     begun: float = field(default_factory=time.perf_counter)
     outcomes: dict[Job, Outcome] = field(default_factory=dict)
     waiting: list[Job] = field(default_factory=list)
     running: dict[Future, Task] = field(default_factory=dict)
     attempts: dict[Job, int] = field(default_factory=dict)
-    workers: Workers | None = None
+    workers: LocalExecutor | ClusterExecutor | None = None
     written: float = 0.0
 
     def __post_init__(self) -> None:
-        self.run_id = f"{self.started[:19].replace(':', '')}-{uuid.uuid4().hex[:6]}"
         self.provenance = provenance(self.plan, self.quarter)
         self.estimates = Estimates.from_last_run(self.jobs, self.folder)
 
@@ -127,7 +134,7 @@ class Work:
             ended = True
         finally:
             if self.workers:
-                self.workers.close(now=not ended)
+                self.workers.shutdown(wait=ended, cancel_futures=True)
         self.tell("end")
 
     def _start_ready(self, workers: int | None, scheduler: str | None) -> None:
@@ -135,14 +142,23 @@ class Work:
             if self._must_wait(job):
                 continue
             self.waiting.remove(job)
+            if job.notebook in self.wrong:
+                said = self.wrong[job.notebook].say(self.plan.language)
+                failure = Failure(type(self.wrong[job.notebook]).__name__, "parameters", sentence=said)
+                note_failure(self._place(job), failure, run_id=self.run_id)
+                self._end(Outcome(job, "failed", failure=failure), "failed")
+                continue
             task = self._task(job)
-            if task is None:
-                self._end(Outcome(job, "current"), "current")
+            if isinstance(task, Outcome):
+                self._end(task, task.state)
                 continue
             if self.workers is None:
-                self.workers = open_workers(workers=workers, scheduler=scheduler)
+                self.workers = open_executor(workers=workers, scheduler=scheduler)
                 self.memory = free_memory()
             self._submit(task)
+
+    def _place(self, job: Job) -> Path:
+        return self.folder / job.notebook / job.area
 
     def _must_wait(self, job: Job) -> bool:
         """For what it reads, for a free worker, for memory; the last try of a job that was killed has all to itself."""
@@ -161,15 +177,13 @@ class Work:
         taken = sum(self.estimates.memory[task.job] for task in self.running.values())
         return taken + expected <= self.memory and expected <= free_memory()
 
-    def _task(self, job: Job) -> Task | None:
-        """What a worker needs for a job; None if the job is current."""
-        place = self.folder / job.notebook / job.area
-        manifest = None if (place / places.FAILURE).is_file() else places.intact_manifest(place)
-        before = (manifest or {}).get("inputs") or {}
-        reads = before.get("reads", ())
-        inputs = job_inputs(self.plan, job, quarter=self.quarter, folder=self.folder, reads=reads)
-        if manifest and not self.force and not changed(before, inputs):
-            return None
+    def _task(self, job: Job) -> Task | Outcome:
+        """What a worker needs for a job; its outcome, if nothing has changed since it last ended."""
+        status = job_status(self.plan, job, quarter=self.quarter, folder=self.folder)
+        if not self.force and status.state in ("current", *ABSENT_STATES):
+            return Outcome(job, status.state, failure=status.failure)
+        place = self._place(job)
+        inputs = job_inputs(self.plan, job, quarter=self.quarter, folder=self.folder)
         notebook = self.plan.notebook(job.notebook)
         return Task(
             job=job,
@@ -194,10 +208,10 @@ class Work:
     def _submit(self, task: Task) -> None:
         self.attempts[task.job] = self.attempts.get(task.job, 0) + 1
         try:
-            future = self.workers.submit(task)
+            future = self.workers.submit(run_job, task)
         except BrokenExecutor:  # a worker died since the last look; its jobs come back through `_collect`
             self.workers.renew()
-            future = self.workers.submit(task)
+            future = self.workers.submit(run_job, task)
         self.running[future] = task
         self.tell("start", task.job)
 
@@ -224,10 +238,8 @@ class Work:
 
     def _end(self, outcome: Outcome, what: str) -> None:
         self.outcomes[outcome.job] = outcome
-        failure = outcome.failure
-        where = f" in cell [{failure.cell}]" if failure and failure.cell else ""
-        self.tell(what, outcome.job, f"{failure.kind}{where}" if failure else "")
-        if what != "current" and time.perf_counter() - self.written > SUMMARY_SECONDS:
+        self.tell(what, outcome.job, outcome.failure.say(self.plan.language) if outcome.failure else "")
+        if what not in ("current", *ABSENT_STATES) and time.perf_counter() - self.written > SUMMARY_SECONDS:
             try:
                 self.write_summary("running")
             except OSError as error:  # room is kept for the last one
@@ -243,7 +255,10 @@ class Work:
         try:
             self._note_failures()
             summary = self.write_summary(state)
-            index.write(self.plan, quarter=self.quarter, folder=self.folder, run=summary.to_dict())
+            places.write_json(self.folder / places.LOGS / f"{self.run_id}.json", summary.to_dict())
+            index.write(
+                extended(self.plan, self.folder), quarter=self.quarter, folder=self.folder, run=summary.to_dict()
+            )
         except OSError as error:
             raise RunError(
                 f"{self.folder}: the summary could not be written: {error.strerror}; make room and run again: what was "
@@ -254,7 +269,7 @@ class Work:
     def _note_failures(self) -> None:
         """Those that could not be noted while the disk was full."""
         for job, outcome in self.outcomes.items():
-            place = self.folder / job.notebook / job.area
+            place = self._place(job)
             if outcome.failure and not (place / places.FAILURE).is_file():
                 note_failure(place, outcome.failure, run_id=self.run_id)
 
@@ -270,7 +285,7 @@ class Work:
 
     def tell(self, what: str, job: Job | None = None, detail: str = "") -> None:
         ended, total = len(self.outcomes), len(self.jobs)
-        worked = sum(outcome.state != "current" for outcome in self.outcomes.values())
+        worked = sum(outcome.seconds > 0 for outcome in self.outcomes.values())
         seconds = time.perf_counter() - self.begun
         left = seconds / worked * (total - ended) if worked else None
         failed = sum(outcome.state == "failed" for outcome in self.outcomes.values())

@@ -15,7 +15,7 @@ import pandas as pd
 from institute_lib import areas, paths, terms
 from institute_lib.runs import places
 from institute_lib.runs.plan import Job, Plan, notebook_title
-from institute_lib.runs.states import JobStatus, job_status, not_reported
+from institute_lib.runs.states import job_status, not_reported
 
 LONGEST_HEADLINE = 60
 MOST_NAMES = 6
@@ -83,19 +83,19 @@ def cell(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
     """What the grid shows of one job: state, headline, change, a link to its brief, and what is wrong with it."""
     language, place = plan.language, folder / job.notebook / job.area
     status = job_status(plan, job, quarter=quarter, folder=folder)
-    manifest, failure = places.intact_manifest(place), places.read_json(place / places.FAILURE)
-    headline = (manifest or {}).get("headline") or {}
+    manifest = places.intact_manifest(place)
+    headline, outputs = (manifest or {}).get("headline") or {}, (manifest or {}).get("outputs", {})
     return {
         "state": status.state,
-        "link": f"{job.notebook}/{job.area}/{places.BRIEF}" if manifest else "",
+        "link": f"{job.notebook}/{job.area}/{places.BRIEF}" if places.BRIEF in outputs else "",
         "value": headline.get("value"),
         "figure": _figure(headline, language),
         "change": _change(plan, job, headline, quarter),
         "text": _short(str(headline.get("text") or "")),
         "partial": bool((manifest or {}).get("partial")),
         "made": _day(manifest, language),
-        "failure": _failure_text(failure, language) if failure else "",
-        "stale": _stale_text(status, language),
+        "failure": status.failure.say(language) if status.state == "failed" else "",
+        "stale": status.say(language) if status.state == "stale" else "",
     }
 
 
@@ -104,7 +104,7 @@ def _states(rows: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, 
     found = [one["state"] for row in rows for one in row["cells"]]
     return [
         {"name": state, "label": terms.text(f"runs.state_{state}", language), "n": found.count(state)}
-        for state in ("failed", "stale", "missing", "current")
+        for state in ("failed", "stale", "not_reported", "no_register", "missing", "current")
         if state in found
     ]
 
@@ -173,20 +173,6 @@ def _growth(change: float, language: str) -> str:
 
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_HEADLINE else text[: LONGEST_HEADLINE - 1] + "…"
-
-
-def _failure_text(failure: Mapping[str, Any], language: str) -> str:
-    number = failure.get("cell")
-    key = "failed_in_cell" if number else "failed_outside"
-    return terms.text(f"runs.{key}", language, cell=number, kind=failure.get("kind"))
-
-
-def _stale_text(status: JobStatus, language: str) -> str:
-    if status.state != "stale":
-        return ""
-    changed = [part.partition(":")[0] for part in status.why.split("; ")]
-    names = [terms.text(f"runs.input_{name}", language) for name in changed]
-    return terms.text("runs.stale_why", language, names=terms.text("runs.comma", language).join(names))
 
 
 def _day(manifest: Mapping[str, Any] | None, language: str) -> str:

@@ -5,22 +5,26 @@ import json
 import os
 import shutil
 import socket
+import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from institute_lib import sharing
+import psutil
+from filelock import FileLock, Timeout
+
 from institute_lib.errors import RunError
 
 RESULT, BRIEF, EXECUTED, MANIFEST = "result.json", "brief.html", "executed.ipynb", "manifest.json"
 FAILURE, FAILED = "failure.json", "failed.ipynb"
-READS, SUMMARY = "reads.jsonl", "summary.json"
+READS, SUMMARY, PREPARED = "reads.jsonl", "summary.json", "prepared.ipynb"
 OUTPUTS = (EXECUTED, RESULT, BRIEF)
-LOCK = ".lock"
+LOGS = "logs"  # beside the notebooks' folders: the summary and the log of every run, by its date
+LOCK, RUNNING = ".lock", ".running.json"
 PRIVATE, READY = ".private-", ".ready-"
 RESERVED_BYTES = 2_000_000
 SHARING_BYTES = 1_000_000_000
@@ -43,9 +47,29 @@ def _hash_of(path: Path, _size: int, _time: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def share(path: Path) -> None:
+    """Let the group write what lies in a folder that the group may write: two colleagues with umask 022 take turns."""
+    folder, own = path.parent.stat().st_mode, path.stat().st_mode
+    wanted = own | stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
+    wanted |= folder & stat.S_IWGRP
+    if path.is_dir():
+        wanted |= stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
+    if wanted != own:
+        with suppress(PermissionError):  # somebody else's: it is as that person left it
+            path.chmod(stat.S_IMODE(wanted))
+
+
+def make_folder(path: Path) -> None:
+    """A folder and those above it, each as open to the group as the one that it lies in."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        share(path)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader, a crash or a full disk meets either the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=PRIVATE)
     temporary = Path(name)
     try:
@@ -53,7 +77,7 @@ def write_whole(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.chmod(0o644)
+        share(temporary)
         temporary.replace(path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -69,6 +93,14 @@ def keep(path: Path, text: str) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_whole(path, json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+
+
+def new_private(place: Path) -> Path:
+    """A folder beside a job's place, in which the job makes its files."""
+    make_folder(place.parent)
+    private = Path(tempfile.mkdtemp(prefix=PRIVATE, dir=place.parent))
+    share(private)
+    return private
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
@@ -91,17 +123,24 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def commit(private: Path, place: Path, manifest: Mapping[str, Any]) -> None:
+def commit(
+    private: Path, place: Path, manifest: Mapping[str, Any], *, check: Callable[[], None] = lambda: None
+) -> None:
     """Put a job's files in their place, the manifest last: until it names them, they do not count.
 
     The folder is first made whole, manifest and all, then marked as ready by one rename: whatever ends this process
     before that leaves the earlier files untouched, and after it `sweep` finishes the move.
+
+    Args:
+        check: raises if the job's run has ended meanwhile; asked last, before anything can be seen.
     """
-    for name in OUTPUTS:
+    names = [name for name in OUTPUTS if (private / name).is_file()]
+    for name in names:
         with (private / name).open("rb+") as file:
             os.fsync(file.fileno())
-    outputs = {name: _described(private / name) for name in OUTPUTS}
+    outputs = {name: _described(private / name) for name in names}
     write_json(private / MANIFEST, {**manifest, "outputs": outputs})
+    check()
     ready = private.with_name(f"{READY}{place.name}")
     if ready.is_dir():  # of a worker that was killed while it moved these files
         _move(ready, place)
@@ -111,12 +150,18 @@ def commit(private: Path, place: Path, manifest: Mapping[str, Any]) -> None:
 
 
 def _move(ready: Path, place: Path) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    for names in (OUTPUTS, (MANIFEST,)):
-        for name in names:
-            if (ready / name).is_file():
-                (ready / name).replace(place / name)
-        sync_folder(place)
+    make_folder(place)
+    for name in OUTPUTS:
+        if (ready / name).is_file():
+            (ready / name).replace(place / name)
+            share(place / name)
+        elif (ready / MANIFEST).is_file() and name not in (read_json(ready / MANIFEST) or {}).get("outputs", {}):
+            (place / name).unlink(missing_ok=True)  # this time the notebook leaves none
+    sync_folder(place)
+    if (ready / MANIFEST).is_file():
+        (ready / MANIFEST).replace(place / MANIFEST)
+        share(place / MANIFEST)
+    sync_folder(place)
     for name in (FAILURE, FAILED):
         (place / name).unlink(missing_ok=True)
     shutil.rmtree(ready)
@@ -131,9 +176,9 @@ def intact_manifest(place: Path) -> dict[str, Any] | None:
     """The manifest of a place whose every output is the one it names, else None."""
     manifest = read_json(place / MANIFEST)
     outputs = manifest.get("outputs") if manifest else None
-    if not isinstance(outputs, dict) or set(outputs) != set(OUTPUTS):
+    if not isinstance(outputs, dict) or EXECUTED not in outputs or not set(outputs) <= set(OUTPUTS):
         return None
-    return manifest if all(_is_as_described(place / name, outputs[name]) for name in OUTPUTS) else None
+    return manifest if all(_is_as_described(place / name, described) for name, described in outputs.items()) else None
 
 
 def _is_as_described(path: Path, described: Mapping[str, Any]) -> bool:
@@ -153,7 +198,10 @@ def sweep(folder: Path) -> None:
     for ready in folder.rglob(f"{READY}*"):
         _move(ready, ready.with_name(ready.name.removeprefix(READY)))
     for left in folder.rglob(f"{PRIVATE}*"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def check_free_space(folder: Path, needed: int) -> None:
@@ -171,7 +219,7 @@ def check_free_space(folder: Path, needed: int) -> None:
 @contextmanager
 def reserve(folder: Path) -> Iterator[Callable[[], None]]:
     """Keep room on the disk until it is given back: for the summary and the index, should the jobs fill the rest."""
-    path = folder / f"{PRIVATE}room"
+    path = folder / f"{PRIVATE}reserve"
     path.write_bytes(bytes(RESERVED_BYTES))
     try:
         yield lambda: path.unlink(missing_ok=True)
@@ -193,30 +241,46 @@ def shared_folder(folder: Path) -> Iterator[Path | None]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, run_id: str = "") -> Iterator[None]:
     """Hold a run folder alone. The operating system lets go of the lock when this process ends, however it ends.
 
     Raises:
         RunError: another run holds it; the message says which process on which computer, since when.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+", encoding="utf-8") as file:
-        if not sharing.lock(file, wait=False):
-            raise RunError(f"{folder.name} is being run by {_said(file)}; wait for it")
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {now()}\n")
-        file.flush()
-        yield
+    make_folder(folder)
+    try:
+        lock = FileLock(folder / LOCK, timeout=0, mode=0o664 if folder.stat().st_mode & stat.S_IWGRP else 0o644)
+        held = lock.acquire()
+    except Timeout:
+        raise RunError(f"{folder.name} is being run by {holder(folder) or 'another process'}; wait for it") from None
+    with held:
+        began = psutil.Process().create_time()
+        here = {"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": now(), "began": began}
+        write_json(folder / RUNNING, here)
+        try:
+            yield
+        finally:
+            (folder / RUNNING).unlink(missing_ok=True)
+
+
+def running(folder: Path) -> dict[str, Any] | None:
+    """The run that holds a folder now, as it noted itself: run, process, host, since. Takes no lock and writes nothing.
+
+    Of a run on another computer only its note is known: it counts as running as long as that is there.
+    """
+    noted = read_json(folder / RUNNING)
+    if noted and noted.get("host") == socket.gethostname():
+        try:
+            alive = psutil.Process(noted["process"]).create_time() == noted["began"]
+        except psutil.AccessDenied:
+            alive = True
+        except (psutil.Error, KeyError):
+            alive = False
+        return noted if alive else None
+    return noted
 
 
 def holder(folder: Path) -> str:
     """Who is running a folder now; empty if nobody is."""
-    if not (folder / LOCK).is_file():
-        return ""
-    with (folder / LOCK).open("r+", encoding="utf-8") as file:
-        return "" if sharing.lock(file, wait=False) else _said(file)
-
-
-def _said(file: IO[str]) -> str:
-    file.seek(0)
-    return file.read().strip() or "another process"
+    noted = running(folder)
+    return f"process {noted['process']} on {noted['host']} since {noted['since']}" if noted else ""

@@ -14,7 +14,9 @@ from institute_lib import areas as divisions
 from institute_lib import paths, terms
 from institute_lib.errors import ParameterError, nearest
 
-PLAN_KEYS = ("areas", "language", "single", "tables", "limits", "notebooks")
+PLAN_KEYS = ("areas", "language", "single", "tables", "limits", "notify", "notebooks")
+OWN_KEYS = (*PLAN_KEYS, "without")
+NOTIFY_KEYS = ("command", "mail")
 LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
 NOTEBOOK_KEYS = ("after", "reads", "parameters", *LIMIT_KEYS)
 READS = ("area", "peers")
@@ -62,6 +64,8 @@ class Plan:
 
     Attributes:
         single: each brief holds plotly itself and may be sent alone; else a quarter's briefs share one file of it.
+        notify: who is told when a scheduled run fails: `command` (words; the text comes on its standard input) or
+            `mail` (an address for the computer's own `mail`).
     """
 
     areas: tuple[str, ...]
@@ -70,6 +74,7 @@ class Plan:
     language: str = "zh"
     path: Path | None = None
     single: bool = False
+    notify: Mapping[str, Any] = field(default_factory=dict)
 
     def notebook(self, name: str) -> NotebookPlan:
         """
@@ -133,30 +138,75 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
     if isinstance(plan, Plan):
         return plan
     path = Path(plan or os.environ.get(PLAN_VARIABLE) or paths.plan())
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ParameterError(f"no plan at {path}; write one, or pass plan=") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path.name}: not valid TOML: {error}") from error
-    _known(content, PLAN_KEYS, path.name)
+    content = _read(path, PLAN_KEYS)
+    if path.resolve() == paths.plan().resolve() and paths.own_plan().is_file():
+        content = _with_own(content, _read(paths.own_plan(), OWN_KEYS))
     for needed in ("areas", "notebooks"):
         if not content.get(needed):
             raise ParameterError(f"{path.name}: {needed!r} is missing or empty")
     limits = content.get("limits", {})
     _known(limits, LIMIT_KEYS, f"{path.name} [limits]")
+    _known(content.get("notify", {}), NOTIFY_KEYS, f"{path.name} [notify]")
     if not isinstance(content.get("single", False), bool):
         raise ParameterError(f"{path.name}: single = {content['single']!r}; allowed: true, false")
     notebooks = tuple(_notebook(name, given, limits, path.name) for name, given in content["notebooks"].items())
     _check_order(notebooks, path.name)
     return Plan(
-        areas=tuple(dict.fromkeys(divisions.get(str(area)).code for area in content["areas"])),
+        areas=tuple(dict.fromkeys(_place(area, path.name) for area in content["areas"])),
         notebooks=notebooks,
         tables=tuple(content.get("tables", ())),
         language=terms.check_language(content.get("language", "zh")),
         path=path,
         single=content.get("single", False),
+        notify=content.get("notify", {}),
     )
+
+
+def _read(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editor puts a mark before the text
+    except FileNotFoundError as error:
+        raise ParameterError(f"no plan at {path}; write one, or pass plan=") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ParameterError(f"{path.name}: not valid TOML: {error}") from error
+    _known(content, keys, path.name)
+    names = [_stem(name) for name in content.get("notebooks", {})]
+    for name in names:
+        if names.count(name) > 1:
+            raise ParameterError(f"{path.name}: notebook {name!r} is named twice; leave one of the two sections")
+    return content
+
+
+def _with_own(plan: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan with what the institute's own file changes, adds and, by `without`, leaves out."""
+    notebooks = dict(plan.get("notebooks", {}))
+    for name, given in own.get("notebooks", {}).items():
+        notebooks[name] = {**notebooks.get(name, {}), **given}
+    for name in own.get("without", ()):
+        if name not in notebooks:
+            raise ParameterError(f"{paths.own_plan().name}: without = {name!r}: {nearest(name, notebooks)}")
+        del notebooks[name]
+    changed = {name: value for name, value in own.items() if name != "without"}
+    return {**plan, **changed, "notebooks": notebooks, "limits": {**plan.get("limits", {}), **own.get("limits", {})}}
+
+
+def _place(asked: Any, source: str) -> str:
+    area = divisions.get(str(asked))
+    if area.level not in ("city", "district"):
+        raise ParameterError(f"{source}: area {asked!r} is a {area.level}; allowed: cities and districts")
+    return area.code
+
+
+def extended(plan: Plan, folder: Path) -> Plan:
+    """The plan with the areas and notebooks of a quarter's folder that other plans have run."""
+    from institute_lib.runs import places
+
+    found = [place.parent for place in folder.glob(f"*/*/{places.MANIFEST}")]
+    names = dict.fromkeys([one.name for one in plan.notebooks] + sorted(place.parent.name for place in found))
+    known = {one.name: one for one in plan.notebooks}
+    areas = dict.fromkeys([*plan.areas, *sorted(place.name for place in found)])
+    notebooks = tuple(known.get(name) or NotebookPlan(name) for name in names)
+    return replace(plan, areas=tuple(areas), notebooks=notebooks)
 
 
 def with_language(plan: Plan, language: str | None) -> Plan:
@@ -178,6 +228,7 @@ def notebook_title(path: Path, language: str) -> str:
 
 
 def _notebook(name: str, given: Mapping[str, Any], limits: Mapping[str, Any], source: str) -> NotebookPlan:
+    name = _stem(name)
     place = f"{source} [notebooks.{name}]"
     _known(given, NOTEBOOK_KEYS, place)
     reads = given.get("reads", "area")

@@ -1,13 +1,19 @@
 """What a run says while it runs: a bar in a terminal, plain lines elsewhere, JSON lines when asked."""
 
 import json
+import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import IO
 
 from institute_lib.errors import ParameterError, nearest
+from institute_lib.runs import places
+
+logger = logging.getLogger(__name__)
 
 STYLES = ("auto", "bar", "lines", "json", "none")
 
@@ -17,9 +23,9 @@ class Event:
     """One moment of a run.
 
     Attributes:
-        what: "begin", "start", "done", "current", "failed", "retry", "lost" or "end".
+        what: "begin", "start", "done", "current", "failed", "not_reported", "no_register", "retry" or "end".
         job: such as "03_retention_drivers/320613"; empty for the run itself.
-        detail: the kind of error and its cell, for what failed.
+        detail: where, what and why, for what failed.
         ended, running, failed, total: numbers of jobs so far.
         seconds: since the run began; `left` the estimated rest, None while nothing can be said.
     """
@@ -52,6 +58,24 @@ def reporter(style: str | Reporter = "auto", stream: IO[str] | None = None) -> R
     if style == "auto":
         style = "bar" if stream.isatty() else "lines"
     return {"bar": Bar, "lines": Lines, "json": JsonLines, "none": lambda _stream: lambda _event: None}[style](stream)
+
+
+@contextmanager
+def logged(path: Path, report: Reporter) -> Iterator[Reporter]:
+    """Tell each event to somebody, and keep it as a line of a file."""
+    places.make_folder(path.parent)
+    with path.open("w", encoding="utf-8") as file:
+        places.share(path)
+        keep = Lines(file)
+
+        def both(event: Event) -> None:
+            report(event)
+            try:
+                keep(event)
+            except OSError as error:  # a full disk: the run itself says so
+                logger.warning("%s: the log could not be written: %s", path.name, error.strerror)
+
+        yield both
 
 
 class Lines:
@@ -95,7 +119,7 @@ class Bar:
             self.bar = tqdm(total=event.total, file=self.stream, unit="job", dynamic_ncols=True, leave=True)
         if self.bar is None:
             return
-        if event.what in ("failed", "retry", "lost"):
+        if event.what in ("failed", "retry"):
             self.bar.write(f"{event.what} {event.job} {event.detail}", file=self.stream)
         self.bar.n = event.ended
         self.bar.set_postfix_str(f"running {event.running}, failed {event.failed}", refresh=True)

@@ -1,7 +1,11 @@
 """A systemd timer and a cron line that run the last closed quarter; both fail visibly if any job fails."""
 
+import shlex
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from institute_lib import paths
 from institute_lib.errors import ParameterError
@@ -10,7 +14,8 @@ from institute_lib.errors import ParameterError
 # second, a district that reports late runs what it touches, and what failed is tried again.
 CALENDAR = "*-01,04,07,10-05..31 02:00:00"
 CRON = "0 2 5-31 1,4,7,10 *"
-COMMAND = "-m institute_lib run last --log lines"
+COMMAND = ("-m", "institute_lib", "run", "last", "--scheduled")
+NOTIFY_SECONDS = 60
 NAME = "institute-quarter"
 
 
@@ -19,9 +24,9 @@ def service() -> str:
     return (
         "[Unit]\nDescription=Quarterly run of the research workbench\n\n"
         "[Service]\nType=oneshot\n"
-        f"WorkingDirectory={_quoted(paths.root().resolve())}\n"
-        f'Environment="INSTITUTE_HOME={_quoted(paths.root().resolve())}"\n'
-        f'ExecStart="{_quoted(sys.executable)}" {COMMAND}\nNice=10\n'
+        f"WorkingDirectory={_escaped(paths.root())}\n"
+        f'Environment="INSTITUTE_HOME={_quoted(paths.root())}"\n'
+        f'ExecStart="{_quoted(sys.executable).replace("$", "$$")}" {" ".join(COMMAND)}\nNice=10\n'
     )
 
 
@@ -36,8 +41,8 @@ def timer() -> str:
 
 def cron() -> str:
     """The same as a line of a crontab, which mails what goes wrong."""
-    home, python = str(paths.root().resolve()), sys.executable
-    line = f"{CRON} cd '{home}' && INSTITUTE_HOME='{home}' '{python}' {COMMAND}"
+    home = shlex.quote(str(paths.root()))
+    line = f"{CRON} cd {home} && INSTITUTE_HOME={home} {shlex.join([sys.executable, *COMMAND])}"
     return line.replace("%", r"\%") + "\n"
 
 
@@ -67,5 +72,30 @@ def install(folder: Path) -> tuple[Path, Path]:
     return written
 
 
+def notify(plan: Mapping[str, Any], *, subject: str, text: str) -> str:
+    """Tell whom the plan names under [notify], by its `command` (the text on standard input) or by `mail`.
+
+    Returns:
+        Why nobody could be told; empty if all went well or nobody is named.
+    """
+    commands = [shlex.split(plan["command"])] if plan.get("command") else []
+    commands += [["mail", "-s", subject, plan["mail"]]] if plan.get("mail") else []
+    for command in commands:
+        try:
+            done = subprocess.run(
+                command, input=f"{subject}\n\n{text}\n", text=True, timeout=NOTIFY_SECONDS, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return f"{command[0]}: {error}"
+        if done.returncode:
+            return f"{command[0]}: status {done.returncode}"
+    return ""
+
+
+def _escaped(path: object) -> str:
+    """A path as systemd reads it without quotation marks: to the end of the line."""
+    return str(path).replace("%", "%%")
+
+
 def _quoted(path: object) -> str:
-    return str(path).replace("%", "%%").replace('"', '\\"')
+    return _escaped(path).replace("\\", "\\\\").replace('"', '\\"')

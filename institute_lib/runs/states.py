@@ -1,17 +1,24 @@
 """What is current, stale, failed or missing in a quarter, and why."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from institute_lib import areas as divisions
-from institute_lib import parameters, paths, tables
+from institute_lib import parameters, paths, tables, terms
 from institute_lib.errors import DataError
 from institute_lib.runs import contents, places
 from institute_lib.runs.fingerprints import changed, job_inputs
-from institute_lib.runs.plan import Job, Plan, load_plan, with_language
+from institute_lib.runs.plan import Job, Plan, load_plan, notebook_title, with_language
+from institute_lib.runs.tasks import Failure
+
+MOST_NAMED = 4
+
+
+ABSENT_STATES = ("not_reported", "no_register")  # nothing to mend in the notebook, and no failure
 
 
 @dataclass(frozen=True)
@@ -19,15 +26,50 @@ class JobStatus:
     """The state of one job.
 
     Attributes:
-        state: "current", "stale" (its inputs changed), "failed" or "missing".
-        why: what changed, or the kind of error and its cell.
+        state: "current", "stale" (its inputs changed), "failed", "missing" (not run yet), "not_reported" (its district
+            has not reported) or "no_register" (a register that it asks for is not there).
+        changes: of a stale job, what changed since: the kind of input, and the names of those that have names.
+        failure: why it ended without a brief.
         made: when the brief that is there was made.
     """
 
     job: Job
     state: str
-    why: str = ""
+    changes: Mapping[str, list[str]] = field(default_factory=dict)
+    failure: Failure | None = None
     made: str | None = None
+
+    @property
+    def why(self) -> str:
+        """What changed or went wrong, for programs: such as `tables: workers`."""
+        parts = [f"{kind}: {', '.join(names)}" if names else kind for kind, names in self.changes.items()]
+        return self.failure.kind if self.failure else "; ".join(parts)
+
+    def say(self, language: str = "zh") -> str:
+        """What changed or went wrong, for readers; empty for a job that is current or was not run yet."""
+        if self.failure:
+            kept = terms.text("cli.kept", language, made=self.made) if self.made else ""
+            return f"{self.failure.say(language)}{kept}"
+        comma = terms.text("runs.comma", language).join
+        parts = []
+        for kind, names in self.changes.items():
+            words = terms.text(f"runs.input_{kind}", language)
+            listed = comma(_named(kind, name, language) for name in names[:MOST_NAMED])
+            more = "…" if len(names) > MOST_NAMED else ""
+            parts.append(terms.text("runs.which", language, what=words, names=listed + more) if listed else words)
+        return terms.text("runs.stale_why", language, names=comma(parts)) if parts else ""
+
+
+def _named(kind: str, name: str, language: str) -> str:
+    if kind == "tables":
+        return terms.label(name, language, column="table")
+    if kind == "reports":
+        return terms.quarter(name, language)
+    if kind in ("results", "earlier"):
+        *quarter, notebook, area = name.split("/")
+        title = notebook_title(paths.notebooks() / f"{notebook}.ipynb", language)
+        return " ".join([*quarter, divisions.get(area).name(language), title])
+    return name
 
 
 def status(
@@ -60,19 +102,28 @@ def _check_quarter(quarter: str) -> None:
 def job_status(plan: Plan, job: Job, *, quarter: str, folder: Path) -> JobStatus:
     """The state of one job in a quarter's folder."""
     place = folder / job.notebook / job.area
-    failure, manifest = places.read_json(place / places.FAILURE), places.intact_manifest(place)
+    noted, manifest = places.read_json(place / places.FAILURE), places.intact_manifest(place)
     made = manifest.get("finished") if manifest else None
-    if failure:
-        cell = f" in cell [{failure['cell']}]" if failure.get("cell") else ""
-        return JobStatus(job, "failed", f"{failure.get('kind')}{cell}", made)
-    if not manifest:
+    before = (noted or manifest or {}).get("inputs")
+    if noted and not (noted.get("state") in ABSENT_STATES and before):
+        return JobStatus(job, "failed", failure=failure_from(noted), made=made)
+    if not noted and not manifest:
         return JobStatus(job, "missing")
     if not plan.notebook(job.notebook).path.is_file():
-        return JobStatus(job, "stale", "notebook", made)
-    before = manifest.get("inputs") or {}
+        return JobStatus(job, "stale", {"notebook": []}, made=made)
     inputs = job_inputs(plan, job, quarter=quarter, folder=folder, reads=before.get("reads", ()))
-    differences = changed(before, inputs)
-    return JobStatus(job, "stale" if differences else "current", "; ".join(differences), made)
+    if differences := changed(before, inputs):
+        return JobStatus(job, "stale", differences, made=made)
+    if noted:
+        return JobStatus(job, noted["state"], failure=failure_from(noted), made=made)
+    return JobStatus(job, "current", made=made)
+
+
+def failure_from(noted: Mapping[str, Any]) -> Failure:
+    """What a job's place says of its failure, whichever version wrote it."""
+    known = {one.name for one in fields(Failure)}
+    given = {name: value for name, value in noted.items() if name in known}
+    return Failure(**{"kind": "", "stage": "", **given})
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,14 @@ from typing import Any
 
 import pandas as pd
 
-from institute_lib import ROOMS, tables, terms
+from institute_lib import tables, terms
 from institute_lib.errors import DataError
 from institute_lib.results import Result
 from institute_lib.runs import fingerprints, places
 from institute_lib.runs.plan import Plan
 from institute_lib.runs.tasks import Outcome
+
+STATES = ("done", "current", "failed", "not_reported", "no_register")
 
 
 @dataclass(frozen=True)
@@ -49,34 +51,37 @@ class RunSummary(Result):
 
     @property
     def exit_status(self) -> int:
-        """0 if every job is done or current, else 1."""
+        """1 if a job failed, else 0: that a district has not reported is no failure."""
         return 1 if self.failed else 0
 
     def counts(self) -> dict[str, int]:
-        """Number of jobs by state."""
+        """Number of jobs by state, each of `STATES`."""
         states = [outcome.state for outcome in self.outcomes]
-        return {state: states.count(state) for state in ("done", "current", "failed")}
+        return {state: states.count(state) for state in STATES}
 
     def summary(self, language: str | None = None) -> str:
         """One sentence."""
         language = language or self.language
-        words = {name: terms.number(n, language) for name, n in self.counts().items()}
-        return terms.text(
+        counts = self.counts()
+        words = {name: terms.number(n, language) for name, n in counts.items()}
+        said = terms.text(
             "runs.summary",
             language,
             quarter=terms.quarter(self.quarter, language),
             seconds=terms.number(self.seconds, language, 1),
             **words,
         )
+        lacking = [terms.text(f"runs.n_{name}", language, n=words[name]) for name in STATES[3:] if counts[name]]
+        return "".join([said, *lacking])
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a job: notebook, area, state, seconds, cell_seconds, warm, attempts, kind, stage, cell."""
+        """One row a job: notebook, area, state, seconds, cell_seconds, warm, attempts, kind, stage, cell, sentence."""
         rows = [
             {
                 "notebook": o.job.notebook,
                 "area": o.job.area,
                 **{name: getattr(o, name) for name in ("state", "seconds", "cell_seconds", "warm", "attempts")},
-                **{name: getattr(o.failure, name, None) for name in ("kind", "stage", "cell")},
+                **{name: getattr(o.failure, name, None) for name in ("kind", "stage", "cell", "sentence")},
             }
             for o in self.outcomes
         ]
@@ -106,7 +111,7 @@ def provenance(plan: Plan, quarter: str) -> dict[str, Any]:
         "data": {name: found for name in tables.CONTRACTS if (found := _source_of(name, last_day))},
         "code": {
             "plan": places.file_hash(plan.path) if plan.path and plan.path.is_file() else None,
-            "library": fingerprints.library_hash(frozenset(ROOMS)),
+            "library": fingerprints.library_hash(),
             "versions": fingerprints.versions(),
         },
     }

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from institute_lib import terms
 from institute_lib.runs.plan import Job
 
 
@@ -33,13 +34,34 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a job failed: the kind of error and its cell, never the error's text, which could hold a person's data."""
+    """Why a job failed.
+
+    Attributes:
+        kind: the name of the error.
+        stage: "parameters", "notebook", "result", "brief", "write", "run" or "worker".
+        cell: the number of its cell, as JupyterLab shows it.
+        transient: whether the same job may well succeed when it is tried again.
+        sentence: what the error says, for whoever may see the institute's own pages; never an identity number, a phone
+            or a name of a register.
+        state: "failed"; or "not_reported" (the district has not reported) or "no_register" (a register that it asks
+            for is not there): nothing to mend in the notebook.
+    """
 
     kind: str
     stage: str
     cell: int | None = None
     cell_id: str | None = None
     transient: bool = False
+    sentence: str = ""
+    state: str = "failed"
+
+    def say(self, language: str = "zh") -> str:
+        """Where, what and why, in one line."""
+        where = terms.text("runs.cell", language, cell=self.cell) if self.cell else ""
+        words = f"kind_{self.kind}"
+        kind = terms.text(f"runs.{words}", language) if words in terms.catalogue("runs") else self.kind
+        said = f"{terms.text('runs.colon', language)}{self.sentence}" if self.sentence else ""
+        return f"{where}{kind}{said}"
 
 
 @dataclass(frozen=True)
@@ -47,7 +69,7 @@ class Outcome:
     """How a job ended.
 
     Attributes:
-        state: "done", "current" (unchanged, not run) or "failed".
+        state: "done", "current" (unchanged, not run), "failed", "not_reported" or "no_register".
         seconds: of the whole job; `cell_seconds` of the notebook's own computing.
         memory_bytes: the most that its kernel held for itself.
         kept: when the brief that is still there was made, and kept_run by which run, if the job failed and an earlier

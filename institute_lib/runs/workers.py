@@ -5,52 +5,23 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from typing import Protocol
+from typing import Any
 
 from institute_lib import kernels
 from institute_lib.errors import RunError
-from institute_lib.runs.jobs import run_job
-from institute_lib.runs.tasks import Outcome, Task
 
 logger = logging.getLogger(__name__)
 CONNECT_SECONDS = 20
 LOST_SECONDS = 60
 
 
-class Workers(Protocol):
-    """Something that executes tasks."""
-
-    @property
-    def slots(self) -> int:
-        """How many at once."""
-
-    @property
-    def local(self) -> bool:
-        """Whether they take this computer's memory."""
-
-    def submit(self, task: Task) -> "Future[Outcome]": ...
-
-    def renew(self) -> None:
-        """Start anew after a worker process was lost."""
-
-    def check(self) -> None:
-        """
-        Raises:
-            RunError: nobody is left to do the work.
-        """
-
-    def close(self, *, now: bool = False) -> None:
-        """End them; `now` without waiting for what they are doing."""
-
-
-def open_workers(*, workers: int | None, scheduler: str | None) -> Workers:
+def open_executor(*, workers: int | None, scheduler: str | None) -> "LocalExecutor | ClusterExecutor":
     """
     Raises:
-        RunError: the scheduler does not answer, or the extra `cluster` is not installed.
+        RunError: the scheduler does not answer or has another version, or the extra `cluster` is not installed.
     """
-    return ClusterWorkers(scheduler) if scheduler else LocalWorkers(workers or processors())
+    return ClusterExecutor(scheduler) if scheduler else LocalExecutor(workers or processors())
 
 
 def processors() -> int:
@@ -58,8 +29,13 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class LocalWorkers:
-    """Processes of this computer, forked from the same forkserver as their kernels."""
+class LocalExecutor(Executor):
+    """Processes of this computer, forked from the same forkserver as their kernels.
+
+    Attributes:
+        slots: how many jobs at once.
+        local: whether they take this computer's memory.
+    """
 
     local = True
 
@@ -67,25 +43,27 @@ class LocalWorkers:
         self.slots = slots
         self._pool = self._open()
 
-    def _open(self) -> Executor:
+    def _open(self) -> ProcessPoolExecutor:
         context = kernels.context() if kernels.available() else multiprocessing.get_context("spawn")
         return ProcessPoolExecutor(self.slots, mp_context=context, initializer=begin_worker)
 
-    def submit(self, task: Task) -> "Future[Outcome]":
-        return self._pool.submit(run_job, task)
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future:
+        return self._pool.submit(function, *args, **kwargs)
 
     def renew(self) -> None:
+        """Start anew after a process was lost, which breaks the standard library's pool."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._pool = self._open()
 
     def check(self) -> None:
-        """A process that was lost is renewed when its job comes back."""
+        """A process that was lost comes back as its job's outcome."""
 
-    def close(self, *, now: bool = False) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes; without `wait` at once, their kernels with them."""
         processes = list((getattr(self._pool, "_processes", None) or {}).values())
-        self._pool.shutdown(wait=not now, cancel_futures=True)
-        for process in processes if now else ():
-            process.kill()  # its kernel ends with it
+        self._pool.shutdown(wait=wait, cancel_futures=cancel_futures)
+        for process in () if wait else processes:
+            process.kill()
 
 
 def begin_worker() -> None:
@@ -97,9 +75,11 @@ def begin_worker() -> None:
     kernels.use_parents_forkserver()
 
 
-class ClusterWorkers:
-    """A Dask cluster whose workers see the same project folder. Its workers need
-    `distributed.worker.daemon: false` to fork kernels; without it they start cold ones, and say so."""
+class ClusterExecutor(Executor):
+    """A Dask cluster whose workers see the same project folder; Dask itself replaces lost workers.
+
+    Its workers need `distributed.worker.daemon: false` to fork kernels; without it they start cold ones, and say so.
+    """
 
     local = False
 
@@ -110,25 +90,53 @@ class ClusterWorkers:
             raise RunError("--scheduler needs the extra: pip install 'institute-lib[cluster]'") from error
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # another version may answer with anything
             raise RunError(f"scheduler {address!r} does not answer: {type(error).__name__}: {error}") from error
         self._address, self._seen = address, time.monotonic()
+        try:
+            self._check_versions()
+        except RunError:
+            self.shutdown()
+            raise
         self._pool = self._client.get_executor(pure=False, retries=0)
-        self._submit: Callable = self._pool.submit
+
+    def _check_versions(self) -> None:
+        """
+        Raises:
+            RunError: the scheduler has another Dask or another Python than this computer.
+        """
+        found = self._client.get_versions()
+        ours, theirs = found["client"], found["scheduler"] or {}
+        for name in ("python", "dask", "distributed"):
+            here, there = (one.get("packages", {}).get(name) for one in (ours, theirs))
+            if _minor(here) != _minor(there):
+                raise RunError(
+                    f"scheduler {self._address!r} has {name} {there}, this computer {here}; install the same "
+                    "versions (`make setup`) on both and start the scheduler anew"
+                )
 
     @property
     def slots(self) -> int:
         """The workers that there are now: they may come and go during a run."""
-        return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+        return max(1, len(self._workers()))
 
-    def submit(self, task: Task) -> "Future[Outcome]":
-        return self._submit(run_job, task)
+    def _workers(self) -> dict[str, Any]:
+        if self._client.status != "running":
+            return {}
+        return self._client.scheduler_info(n_workers=-1).get("workers", {})
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future:
+        return self._pool.submit(function, *args, **kwargs)
 
     def renew(self) -> None:
-        """The scheduler replaces lost workers itself."""
+        """Dask's own work."""
 
     def check(self) -> None:
-        if self._client.status == "running" and self._client.scheduler_info(n_workers=-1)["workers"]:
+        """
+        Raises:
+            RunError: nobody is left to do the work.
+        """
+        if self._workers():
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > LOST_SECONDS:
             raise RunError(
@@ -136,6 +144,10 @@ class ClusterWorkers:
                 "and run again: what was finished is kept"
             )
 
-    def close(self, *, now: bool = False) -> None:
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let go of the cluster; what was submitted and not fetched is cancelled by its scheduler."""
-        self._client.close()
+        self._client.close(timeout=5)
+
+
+def _minor(version: str | None) -> list[str]:
+    return str(version).split(".")[:2]

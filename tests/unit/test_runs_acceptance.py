@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from institute_lib.runs import places
-from institute_lib.runs.fingerprints import library_of, versions
+from institute_lib.runs.fingerprints import library_hash, versions
 from institute_lib.runs.jobs import accept, check_worker
 from institute_lib.runs.plan import Job
 from institute_lib.runs.tasks import JobError, Task
@@ -54,9 +54,24 @@ def test_an_error_that_the_notebook_went_on_from_is_still_an_error(tmp_path):
     assert kind_of_refusal(tmp_path) == "KeyError"
 
 
-def test_a_notebook_without_its_result_is_refused(tmp_path):
-    executed(tmp_path, ("a = 1", 1, []), result=None)
+def test_a_study_that_was_not_closed_is_refused(tmp_path):
+    executed(tmp_path, ("study = parameters.study(area=area)", 1, []), result=None)
     assert kind_of_refusal(tmp_path) == "NoResult"
+
+
+def test_a_notebook_without_a_study_is_done_without_a_result(tmp_path):
+    executed(tmp_path, ("a = 1", 1, []), result=None)
+    assert accept(task(tmp_path), tmp_path) is None
+
+
+def test_a_cell_that_is_skipped_or_expected_to_fail_by_its_tag_is_no_failure(tmp_path):
+    error = nbformat.v4.new_output("error", ename="KeyError", evalue="x", traceback=[])
+    executed(tmp_path, ("a", 1, [error]), ("b = 2", None, []))
+    given = nbformat.read(tmp_path / places.EXECUTED, as_version=4)
+    for cell, tag in zip(given.cells, ("raises-exception", "skip-execution"), strict=True):
+        cell.metadata["tags"] = [tag]
+    nbformat.write(given, tmp_path / places.EXECUTED)
+    assert accept(task(tmp_path), tmp_path) == RESULT
 
 
 @pytest.mark.parametrize("wrong", [{"area": "320612"}, {"quarter": "2025Q3"}, {"notebook": "02_second"}])
@@ -69,7 +84,7 @@ def test_a_worker_with_other_versions_or_another_computers_other_code_is_refused
     monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
     notebook = tmp_path / "n.ipynb"
     notebook.write_text('{"cells": []}', encoding="utf-8")
-    inputs = {"versions": versions(), "library": library_of(notebook)}
+    inputs = {"versions": versions(), "library": library_hash()}
     planned = replace(task(tmp_path), notebook=notebook, inputs=inputs, host="elsewhere")
     check_worker(planned)
     check_worker(replace(planned, inputs=inputs | {"library": "edited"}, host=socket.gethostname()))

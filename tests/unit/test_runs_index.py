@@ -50,9 +50,11 @@ def test_the_page_asks_for_nothing_and_runs_its_own_script_alone(folder):
 def test_a_failure_shows_its_kind_and_cell_and_keeps_the_link_to_the_last_good_brief(folder):
     job = Job("02_second", "320600")
     finish(folder, job, headline={"value": 0.125, "unit": "share"})
-    places.write_json(folder / job.notebook / job.area / places.FAILURE, {"kind": "ValueError", "cell": 7})
+    places.write_json(
+        folder / job.notebook / job.area / places.FAILURE, {"kind": "ValueError", "cell": 7, "sentence": "没有这一列"}
+    )
     text = page(folder)
-    assert "单元格 [7]：ValueError" in text
+    assert "单元格 [7]：ValueError：没有这一列" in text
     assert 'href="02_second/320600/brief.html"' in text
     assert "12.5%" in text
 

@@ -11,7 +11,7 @@ from institute_lib.runs.estimates import BYTES_PER_JOB, MARGIN, WORKER_BYTES, Es
 from institute_lib.runs.execution import Work
 from institute_lib.runs.plan import Job, NotebookPlan, Plan
 from institute_lib.runs.tasks import Failure, Outcome
-from institute_lib.runs.workers import ClusterWorkers
+from institute_lib.runs.workers import ClusterExecutor
 
 SHORT, LONG, READER = Job("01_short", "320613"), Job("02_long", "320613"), Job("06_reader", "320613")
 PLAN = Plan(("320613",), (NotebookPlan("01_short"), NotebookPlan("02_long"), NotebookPlan("06_reader", ("02_long",))))
@@ -26,7 +26,7 @@ class Listed:
     def __init__(self, slots: int):
         self.slots, self.tasks, self.most = slots, [], 0
 
-    def submit(self, task):
+    def submit(self, _function, task):
         self.tasks.append((task.job, Future()))
         open_now = [future for _, future in self.tasks if not future.done()]
         self.most = max(self.most, len(open_now))
@@ -44,7 +44,7 @@ class Listed:
 
     def check(self): ...
 
-    def close(self, *, now=False): ...
+    def shutdown(self, *, wait=True, cancel_futures=False): ...
 
 
 @pytest.fixture
@@ -57,13 +57,13 @@ def work(tmp_path, monkeypatch):
     for job, seconds, taken in ((SHORT, 1, 1 * GB), (LONG, 9, 3 * GB)):
         manifest = folder / job.notebook / job.area / places.MANIFEST
         places.write_json(manifest, {"seconds": seconds, "memory_bytes": taken})
-    return Work(PLAN, PLAN.jobs(), "2025Q4", folder, True, True, None, lambda _event: None)
+    return Work(PLAN, PLAN.jobs(), "2025Q4", folder, True, True, None, lambda _event: None, "run")
 
 
 def drive(work, monkeypatch, *, slots, free=100 * GB, failures=()):
     """Run it with listed workers, one job ending at a time."""
     listed, failing = Listed(slots), list(failures)
-    monkeypatch.setattr(execution, "open_workers", lambda **_given: listed)
+    monkeypatch.setattr(execution, "open_executor", lambda **_given: listed)
     monkeypatch.setattr(execution, "free_memory", lambda: free)
     collect = work._collect
 
@@ -97,8 +97,8 @@ def test_the_last_try_of_a_job_that_was_killed_has_the_computer_to_itself(work, 
     alone = []
     submit = Listed.submit
 
-    def noting(listed, task):
-        future = submit(listed, task)
+    def noting(listed, function, task):
+        future = submit(listed, function, task)
         running = [job for job, one in listed.tasks if not one.done()]
         alone.append((task.job, len(running)))
         return future
@@ -178,11 +178,12 @@ class Client:
 def test_a_cluster_that_is_gone_for_a_minute_is_given_up(monkeypatch):
     client, now = Client(), [0.0]
     monkeypatch.setattr(workers.time, "monotonic", lambda: now[0])
-    cluster = object.__new__(ClusterWorkers)
+    cluster = object.__new__(ClusterExecutor)
     cluster._client, cluster._address, cluster._seen = client, "tcp://host:8786", 0.0
     now[0] = 1000.0
     cluster.check()
     client.workers = {}
+    client.status = "connecting"
     now[0] += workers.LOST_SECONDS
     cluster.check()
     now[0] += 1

@@ -69,7 +69,7 @@ class ForkedProvisioner(LocalProvisioner):
                     forking.fork_kernel,
                     cmd[cmd.index(LAUNCHER) + 1 :],
                     cwd=str(kwargs.get("cwd") or Path.cwd()),
-                    env=kwargs.get("env", os.environ),
+                    env={**kwargs.get("env", os.environ), "JPY_PARENT_PID": str(os.getpid())},  # as the launcher does
                     private=self.private,
                 )
             except (OSError, EOFError, RuntimeError, AssertionError, RunError) as error:

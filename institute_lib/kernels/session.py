@@ -34,7 +34,7 @@ def _note_opened_files(root: Path) -> None:
         if event != "open" or not isinstance(given[0], str) or not isinstance(given[2], int) or given[2] & WRITING:
             return
         path = os.path.abspath(given[0])  # noqa: PTH100 – called at every opening of a file: a string will do
-        if path in noted or not path.startswith(top) or path.startswith(left_out):
+        if path in noted or not path.startswith(top) or path.startswith(left_out) or path.endswith(".ipynb"):
             return
         noted.add(path)
         if path.endswith(".pyc"):

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 if not Path({marker!r}).exists():
     Path({marker!r}).touch()
-    os.kill(multiprocessing.parent_process().pid, 9)
+    os.kill(int(os.environ["JPY_PARENT_PID"]), 9)
 """
 
 
@@ -31,7 +31,7 @@ def test_a_cluster_finishes_the_run_although_a_worker_is_killed(project, schedul
     runs.run(quarter="2025Q4", areas=["320612"], notebooks=["01_first"], progress="none")
     earlier = project.place("01_first", "320612")
     before = {path.name: path.read_bytes() for path in earlier.iterdir()}
-    kill = "import multiprocessing" + KILL_WORKER_ONCE.format(marker=str(tmp_path / "killed"))
+    kill = KILL_WORKER_ONCE.format(marker=str(tmp_path / "killed"))
     project.write_notebook("01_first", kill)
     summary = runs.run(
         quarter="2025Q4", areas=["320613"], notebooks=["01_first", "02_second"], scheduler=scheduler, progress="none"

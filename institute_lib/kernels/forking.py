@@ -106,7 +106,7 @@ def become_kernel(arguments: list[str], cwd: str, env: dict[str, str], private: 
     os.setsid()
     end_with_parent(remove=private)
     os.environ.clear()
-    os.environ.update(env)
+    os.environ.update({**preload.SET_BY_LIBRARIES, **env})
     os.chdir(cwd)
     sys.argv = [str(ipykernel_launcher.__file__), *arguments]
     sys.orig_argv = [sys.executable, "-m", "ipykernel_launcher", *arguments]

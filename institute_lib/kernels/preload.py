@@ -59,6 +59,7 @@ ROOMS = (
 
 
 MAIN_PROCESS = type(multiprocessing.current_process())  # in the forkserver: the class of a program's main process
+SET_BY_LIBRARIES: dict[str, str] = {}  # variables that libraries set in the environment while they are imported
 COLD_PATH: list[str] = []  # the module path of a fresh interpreter, without the folder of whoever asked for the fork
 
 
@@ -85,6 +86,7 @@ def walk_first_uses() -> None:
 
 def preload() -> None:
     """Import everything, then take what is there out of the garbage collector's sight (copy-on-write stays shared)."""
+    environment = dict(os.environ)
     steps = [find_cold_path]
     steps += [lambda name=name: import_module(name) for name in LIBRARIES]
     steps += [lambda name=name: import_module(f"institute_lib.{name}") for name in ROOMS]
@@ -93,6 +95,7 @@ def preload() -> None:
             step()
         except Exception as error:  # noqa: BLE001 – a kernel only starts slower without it; see the module's docstring
             sys.stderr.write(f"kernels: not preloaded: {type(error).__name__}: {error}\n")
+    SET_BY_LIBRARIES.update(dict(os.environ.items() - environment.items()))
     _leave_quietly()
     gc.collect()
     gc.freeze()

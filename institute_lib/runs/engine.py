@@ -42,15 +42,19 @@ class Client(PapermillNotebookClient):
         except CellTimeoutError as error:
             raise NotebookStopped("OutputLost" if "waiting for IOPub output" in str(error) else "CellTimeout") from None
         except DeadKernelError:
-            if self.output_size > MOST_OUTPUT:
-                raise NotebookStopped("TooMuchOutput") from None
+            self._check_output()
             raise
         finally:
             if "outputs" in cell:
                 cell.outputs = _joined(cell.outputs)
+        self._check_output()
         if injected:
             cell.execution_count = None
         return cell
+
+    def _check_output(self) -> None:
+        if self.output_size > MOST_OUTPUT:
+            raise NotebookStopped("TooMuchOutput") from None
 
     execute_cell = run_sync(async_execute_cell)
 

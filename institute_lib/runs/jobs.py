@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from institute_lib import areas, terms
-from institute_lib.errors import DataError
+from institute_lib.errors import DataError, InstituteError
 from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import JOB_VARIABLE, RESULTS_VARIABLE, headline_text
 from institute_lib.runs.fingerprints import fingerprint, library_hash, provenance, versions
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 START_SECONDS = 60
 LONGEST_SENTENCE = 300  # characters
+HAN = re.compile(r"[\u3400-\u9fff]{2,}")
 STUDY = re.compile(r"\b[Ss]tudy\(")  # a notebook that makes a study must close it
 _ONE_AT_A_TIME = threading.Lock()  # papermill changes things of its whole process: one job a process
 
@@ -212,10 +213,22 @@ def prepare(notebook: Path) -> dict[str, Any]:
 
 def sentence_of(error: str, language: str) -> str:
     """The first line of an error's words, or that they are withheld: an index page is read by many."""
-    from institute_lib.release.scanning import scan_text
-
     line = " ".join(str(error).strip().splitlines()[:1])[:LONGEST_SENTENCE]
-    return terms.text("runs.sentence_withheld", language) if line and scan_text(line, "error.txt") else line
+    return terms.text("runs.sentence_withheld", language) if line and _may_name_persons(line) else line
+
+
+def _may_name_persons(line: str) -> bool:
+    """Whether it holds an identity number, a phone or the like, or a name of the register."""
+    from institute_lib.registers import digests, personal
+
+    if personal.find(line):
+        return True
+    try:
+        known = digests.load()
+    except InstituteError:  # names that cannot be checked
+        return bool(HAN.search(line))
+    pieces = (run[at : at + size] for run in HAN.findall(line) for size in known.lengths for at in range(len(run)))
+    return any(known.is_name(piece) for piece in pieces)
 
 
 def _environment(task: Task, private: Path) -> dict[str, str]:

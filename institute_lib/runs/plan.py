@@ -218,7 +218,7 @@ def notebook_title(path: Path, language: str) -> str:
     """The notebook's own first heading in a language, with its number, else its name."""
     if not path.is_file():
         return path.stem
-    cells = json.loads(path.read_text(encoding="utf-8")).get("cells", [])
+    cells = json.loads(path.read_text(encoding="utf-8-sig")).get("cells", [])
     prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     headings = [part.strip() for line in re.findall(r"^# +(.+)$", prose, re.MULTILINE) for part in line.split(" / ")]
     fitting = [heading for heading in headings if bool(CHINESE.search(heading)) == (language == "zh")]

@@ -42,11 +42,12 @@ def new_notebook(title: str, *, name: str = "") -> Path:
     numbers = [int(stem[:2]) for stem in present if re.match(r"\d\d_", stem)]
     stem = f"{max(numbers, default=0) + 1:02d}_{name}"
     en = en or f"Question {stem[:2]}"
-    entry = _plan_with(plan.path, stem)
+    own = paths.own_plan() if plan.path == paths.plan() else plan.path
+    entry = _plan_with(own, stem)
     path = paths.notebooks() / f"{stem}.ipynb"
     fields = {"NOTEBOOK_NAME": stem, "NUMBER": stem[:2], "TITLE_ZH": zh, "TITLE_EN": en}
     places.write_whole(path, _filled(TEMPLATE.read_text(encoding="utf-8"), fields))
-    places.write_whole(plan.path, entry)
+    places.write_whole(own, entry)
     return path
 
 
@@ -66,7 +67,8 @@ def _titles(title: str) -> tuple[str, str]:
 
 def _plan_with(path: Path, stem: str) -> str:
     """The plan's text with one more notebook, its comments kept."""
-    text = path.read_text(encoding="utf-8").rstrip("\n") + f"\n\n[notebooks.{stem}]\n"
+    before = path.read_text(encoding="utf-8-sig") if path.is_file() else terms.text("runs.own_plan")
+    text = before.rstrip("\n") + f"\n\n[notebooks.{stem}]\n"
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -1,5 +1,6 @@
 import pytest
 
+from institute_lib import paths
 from institute_lib.errors import ParameterError
 from institute_lib.runs.plan import Job, load_plan
 
@@ -83,3 +84,43 @@ def test_the_plan_of_the_project_names_every_area_of_nantong():
 
     plan = load_plan(paths.PACKAGE.parent / "papermill_runs" / "quarterly.toml")
     assert set(plan.areas) == {"320600", *(district.code for district in areas.districts("320600"))}
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A project whose plan came with the workbench."""
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    paths.runs().mkdir()
+    paths.plan().write_text(PLAN, encoding="utf-8")
+
+
+def test_the_institutes_own_plan_changes_adds_and_leaves_out(shipped):
+    own = (
+        "\ufeffareas = ['崇川区']\nwithout = ['02_second']\n[notify]\nmail = 'a@b'\n"
+        "[notebooks.01_first]\ncell_seconds = 9\n[notebooks.07_own]\n"
+    )
+    text = PLAN.replace("[notebooks.01_first]", "[notebooks.02_second]\n[notebooks.01_first]")
+    paths.plan().write_text(text, encoding="utf-8-sig")
+    paths.own_plan().write_text(own, encoding="utf-8")
+    plan = load_plan()
+    assert plan.areas == ("320613",)
+    assert [one.name for one in plan.notebooks] == ["01_first", "06_last", "07_own"]
+    assert plan.notebook("01_first").cell_seconds == 9
+    assert plan.notify == {"mail": "a@b"}
+
+
+@pytest.mark.parametrize(
+    ("own", "named"),
+    [
+        ("without = ['01_frist']", "did you mean '01_first'"),
+        ("area = ['320613']", "unknown key 'area'"),
+        ("[notify]\nsms = '1'", "unknown key 'sms'"),
+        ("areas = ['江苏省']", "province"),
+        ("[notebooks.07_own]\n[notebooks.07_own]", "07_own"),
+        ("[notebooks.07_own]\n[notebooks.'07_own.ipynb']", "'07_own' is named twice"),
+    ],
+)
+def test_a_mistake_in_the_institutes_own_plan_is_refused_by_name(shipped, own, named):
+    paths.own_plan().write_text(own, encoding="utf-8")
+    with pytest.raises(ParameterError, match=named):
+        load_plan()

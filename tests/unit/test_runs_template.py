@@ -39,11 +39,13 @@ def test_a_new_notebook_has_its_sections_its_parameters_and_no_leftover_field(ho
     assert len({cell["id"] for cell in notebook.cells}) == len(notebook.cells)
 
 
-def test_it_stands_in_the_plan_whose_comments_are_kept(home):
-    before = paths.plan().read_text(encoding="utf-8")
+def test_it_stands_in_the_institutes_own_plan_whose_comments_are_kept(home):
+    before = paths.plan().read_bytes()
+    paths.own_plan().write_text("# ours\nareas = ['320613']\n", encoding="utf-8")
     runs.new_notebook("收入差距 / Income gap")
-    assert paths.plan().read_text(encoding="utf-8") == before + "\n[notebooks.07_income_gap]\n"
-    assert runs.load_plan().notebooks[-1].name == "07_income_gap"
+    assert paths.own_plan().read_text(encoding="utf-8") == "# ours\nareas = ['320613']\n\n[notebooks.07_income_gap]\n"
+    assert (runs.load_plan().notebooks[-1].name, runs.load_plan().areas) == ("07_income_gap", ("320613",))
+    assert paths.plan().read_bytes() == before
 
 
 def test_the_next_one_gets_the_next_number(home):

@@ -1,19 +1,185 @@
-"""The counting itself: rows into codes, checked on the way, parts into one, and codes into cells.
+"""Exits and exposures by cell: all that the likelihood of a discrete-time hazard needs.
 
-A part holds the rows of a DataFrame, or of a stretch of a Parquet file, with levels of its own. Parts are put together
-by the names of their levels, so that it does not matter where each was counted.
+Rows that agree in every driver (and cluster) become one cell with its number of rows and of events, counted by DuckDB
+on one whole-number key. A DataFrame is read as one Arrow table; Parquet files, larger than memory or spread over
+machines, a stretch at a time, each counted as it is read. Counts are sums, so that parts counted apart and put together
+by the names of their levels, in the order of the files, give the very same cells.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError, Fault, nearest
-from institute_lib.retention.drivers import as_levels, is_number, level_name, level_order
-from institute_lib.retention.grouping import counts_type, group, narrow, repay
-from institute_lib.retention.spells import require_columns
+from institute_lib import terms
+from institute_lib.errors import DataError, Fault, ParameterError, nearest
+from institute_lib.results import Result
+from institute_lib.retention.drivers import Drivers, Formula, level_name, ordered_levels, parse
+from institute_lib.retention.spells import plain, require_columns
+
+if TYPE_CHECKING:
+    import distributed
+    import pyarrow as pa
+
+STRETCH = 1 << 21  # rows read from a file before they are counted
+NAMED = 20  # faults of a kind named by row in each stretch
+SAMPLE = 1 << 16
+SMALL = 1 << 16  # below it, starting DuckDB takes longer than counting
+WHOLE = 2**62
+CLUSTER = "\0cluster"  # the cluster's place beside the drivers
+Place = tuple[str, Sequence[Any]]
+Source = pd.DataFrame | str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One driver as it stands in the cells: its levels (text) or its distinct values (numbers), in order."""
+
+    name: str
+    kind: str  # "factor" | "number"
+    levels: np.ndarray
+
+
+@dataclass(frozen=True)
+class CellCounts(Result):
+    """Cells: for each, a code per driver, the cluster, rows and events. `to_frame` shows them in words.
+
+    Codes and numbers are held in the smallest types that they fit; convert before multiplying them. With fractional
+    weights rows and events are fractional too, and `n_records` is how many rows were read.
+    """
+
+    event: str
+    formula: Formula
+    variables: dict[str, Variable]
+    codes: dict[str, np.ndarray] = field(repr=False)
+    rows: np.ndarray = field(repr=False)
+    events: np.ndarray = field(repr=False)
+    cluster: str | None = None
+    cluster_codes: np.ndarray | None = field(default=None, repr=False)
+    cluster_names: tuple[str, ...] = field(default=(), repr=False)
+    warnings: tuple[str, ...] = ()
+    n_records: int = 0
+
+    @property
+    def fractional(self) -> bool:
+        return self.rows.dtype.kind == "f"
+
+    @property
+    def n_rows(self) -> int:
+        return self.n_records if self.fractional else int(self.rows.sum(dtype=np.int64))
+
+    @property
+    def n_events(self) -> int:
+        return round(float(self.events.sum(dtype=float))) if self.fractional else int(self.events.sum(dtype=np.int64))
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_clusters(self) -> int | None:
+        return len(self.cluster_names) if self.cluster else None
+
+    def summary(self, language: str = "zh") -> str:
+        """How many rows and events became how many cells."""
+        shown = {"rows": self.n_rows, "events": self.n_events, "cells": self.n_cells}
+        counted = {name: terms.count(n, language) for name, n in shown.items()}
+        return terms.text("retention.cells", language, **counted)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a cell: the drivers, the cluster, rows, events."""
+        frame = pd.DataFrame({name: self.variables[name].levels[codes] for name, codes in self.codes.items()})
+        if self.cluster:
+            name = self.cluster if self.cluster not in frame else f"cluster {self.cluster}"
+            frame[name] = np.asarray(self.cluster_names, dtype=object)[self.cluster_codes]
+        kind = np.float64 if self.fractional else np.int64
+        return frame.assign(rows=self.rows.astype(kind), events=self.events.astype(kind))
+
+
+def cells(
+    source: Source,
+    *,
+    event: str,
+    drivers: Drivers,
+    cluster: str | None = None,
+    weights: str | None = None,
+    scheduler: "str | distributed.Client | None" = None,
+) -> CellCounts:
+    """Count rows and events by the levels of the drivers (and by cluster).
+
+    Parameters:
+        source: rows as a DataFrame, or a Parquet path, glob or list of them, which may be larger than memory.
+        event: 0/1 or truth-value column.
+        drivers: names and terms, as `institute_lib.retention.drivers` explains.
+        cluster: column of clusters; cells are then counted within clusters.
+        weights: column with the number of rows that each row stands for, whole (frequencies) or not (survey weights).
+        scheduler: address of a Dask scheduler (or a Client): each file is counted on the cluster. Parquet only, on
+            paths that the workers can read. The counts are added up in the order of the file names.
+
+    Returns:
+        CellCounts, in the order of the drivers' levels.
+
+    Raises:
+        ParameterError: unknown column, no such file, or a scheduler without the package `distributed`.
+        DataError: missing or undeclared values, an event that is not 0/1, missing cluster ids, with rows and counts.
+    """
+    return count(
+        source, event=event, drivers=drivers, cluster=cluster, weights=weights, scheduler=scheduler, always=True
+    )
+
+
+def count(
+    source: Source,
+    *,
+    event: str,
+    drivers: Drivers,
+    cluster: str | None,
+    weights: str | None,
+    scheduler: "str | distributed.Client | None" = None,
+    always: bool,
+) -> CellCounts:
+    """As `cells`; unless `always`, rows that hardly ever agree stay rows, since grouping them would save nothing."""
+    if isinstance(source, pd.DataFrame):
+        if scheduler is not None:
+            raise ParameterError("cells: scheduler= counts Parquet files; write the DataFrame with to_parquet first")
+        frame = plain(source)
+        request = Request(event, parse(drivers, frame.columns), cluster, weights)
+        part = encode_frame(frame, request)
+    else:
+        import pyarrow.parquet as pq
+
+        paths = parquet_files(source)
+        request = Request(event, parse(drivers, pq.read_schema(paths[0]).names), cluster, weights)
+        with _client(scheduler) as client:
+            part = _count_files(paths, request, client)
+    return _as_counts(_grouped(part, always=always), request)
+
+
+def codes_of(frame: pd.DataFrame, *, event: str, formula: Formula, cluster: str | None) -> CellCounts:
+    """A frame's rows, each its own cell, in codes: for models that need every row's time."""
+    request = Request(event, formula, cluster, None)
+    return _as_counts(encode_frame(frame, request), request)
+
+
+def covered(counts: CellCounts, formula: Formula, *, event: str, cluster: str | None) -> None:
+    """Refuse counts that do not hold what a model asks for.
+
+    Raises:
+        ParameterError: other event, a driver or a cluster that was not counted.
+    """
+    if counts.event != event:
+        raise ParameterError(f"the cells count {counts.event!r}, not {event!r}: count them again with event={event!r}")
+    for driver in formula.drivers:
+        if driver not in counts.codes:
+            raise ParameterError(f"driver {driver!r} was not counted: {nearest(driver, counts.codes)}")
+    if cluster and counts.cluster != cluster:
+        raise ParameterError(
+            f"the cells are counted with cluster={counts.cluster!r}: count them again with cluster={cluster!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -21,135 +187,340 @@ class Request:
     """What to count."""
 
     event: str
-    drivers: tuple[str, ...]
-    declared: dict[str, tuple[str, ...]]
-    by_level: frozenset[str]
+    formula: Formula
     cluster: str | None
     weights: str | None
 
     @property
     def columns(self) -> list[str]:
         """All columns used, each once."""
-        return list(dict.fromkeys([self.event, *self.drivers, *(c for c in (self.cluster, self.weights) if c)]))
+        named = [self.event, *self.formula.drivers, *(c for c in (self.cluster, self.weights) if c)]
+        return list(dict.fromkeys(named))
 
 
 @dataclass(frozen=True)
 class Part:
-    """Codes of each driver (and of the cluster) with what they mean; rows None: one row each, not grouped.
+    """Rows or cells as codes, by driver and CLUSTER; rows None: one row each, not grouped.
 
     levels: those that occur, text for factors, floats for numbers. order: of factors that are categories, all their
-    levels in the category's order.
+    levels in the category's order. records: how many rows were read.
     """
 
     codes: dict[str, np.ndarray]
     levels: dict[str, np.ndarray]
+    order: dict[str, tuple[str, ...]]
+    rows: np.ndarray | None
     events: np.ndarray
-    rows: np.ndarray | None = None
-    cluster_codes: np.ndarray | None = None
-    cluster_names: np.ndarray | None = None
-    order: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    records: int
+    notes: tuple[str, ...] = ()
+
+    def take(self, places: np.ndarray) -> "Part":
+        """The rows at these places."""
+        codes = {name: column[places] for name, column in self.codes.items()}
+        rows = None if self.rows is None else self.rows[places]
+        return replace(self, codes=codes, rows=rows, events=self.events[places])
 
     @property
-    def size(self) -> int:
-        return len(self.events)
-
-    def columns(self) -> tuple[list[np.ndarray], list[int]]:
-        """All codes with the number of their levels, the cluster last."""
-        codes, sizes = list(self.codes.values()), [len(self.levels[name]) for name in self.codes]
-        if self.cluster_codes is None:
-            return codes, sizes
-        return [*codes, self.cluster_codes], [*sizes, len(self.cluster_names)]
+    def sizes(self) -> list[int]:
+        return [len(self.levels[name]) for name in self.codes]
 
 
-def encode(frame: pd.DataFrame, request: Request) -> Part:
+class Faults:
+    """What is wrong with the rows read: how often, by column and rule, and the first of each kind by row."""
+
+    def __init__(self) -> None:
+        self.named: list[Fault] = []
+        self.found: dict[tuple[str, str], int] = {}
+        self.missing: dict[str, int] = {}
+        self.total = 0
+
+    def note(self, values: Any, wrong: np.ndarray, rule: str, remedy: str = "", *, column: str, place: Place) -> None:
+        """Rows of one column that break a rule; `place`: the table's name and the labels of its rows."""
+        rows = np.flatnonzero(wrong)
+        if not len(rows):
+            return
+        self.found[column, rule] = self.found.get((column, rule), 0) + len(rows)
+        for row in rows[:NAMED]:
+            self.named.append(Fault(place[0], place[1][row], column, values[int(row)].as_py(), rule, remedy))
+
+    def add(self, other: "Faults") -> None:
+        self.named += other.named
+        self.total += other.total
+        for mine, theirs in ((self.found, other.found), (self.missing, other.missing)):
+            for key, n in theirs.items():
+                mine[key] = mine.get(key, 0) + n
+
+    def refuse(self, drivers: Iterable[str]) -> None:
+        """Raise what was found wrong: first how often, then row by row."""
+        for driver in drivers:
+            if self.total and self.missing.get(driver, 0) == self.total:
+                raise DataError(f"driver {driver!r} is missing in all {self.total} rows; leave it out")
+        refuse_faults(self.named, total=self.total, found=self.found)
+
+
+def refuse_faults(faults: Sequence[Fault], *, total: int, found: Mapping[tuple[str, str], int] | None = None) -> None:
+    """Raise what was found wrong: first how often, by column and rule, then row by row.
+
+    Raises:
+        DataError: if there is anything. `found` gives the numbers where `faults` holds only the first of them.
+    """
+    if found is None:
+        found = pd.Series([(one.column, one.rule) for one in faults], dtype=object).value_counts(sort=False).to_dict()
+    if found:
+        said = "; ".join(f"{column!r}: {rule} ({n} of {total} rows)" for (column, rule), n in found.items())
+        raise DataError(f"data cannot be fitted: {said}", tuple(faults))
+
+
+def encode_frame(frame: pd.DataFrame, request: Request) -> Part:
     """Check a DataFrame and give every driver and cluster its codes.
 
     Raises:
         ParameterError: unknown column. DataError: no rows, or faults by row.
     """
+    import pyarrow as pa
+
     require_columns(frame, request.columns, table="data")
     if frame.empty:
         raise DataError("data: no rows; nothing to fit")
-    check_frame(frame, request)
-    codes, levels, order = {}, {}, {}
-    for name in request.drivers:
-        values = frame[name]
-        if is_number(values) and name not in request.by_level:
-            found, uniques = pd.factorize(values.to_numpy(dtype=float), sort=True)
-            levels[name] = np.asarray(uniques, float)
-        else:
-            found, names = as_levels(values)
-            levels[name] = np.asarray(names, dtype=object)
-            if isinstance(values.dtype, pd.CategoricalDtype):
-                order[name] = tuple(map(level_name, values.cat.categories))
-        codes[name] = narrow(found, len(levels[name]))
-    weights = frame[request.weights].to_numpy(dtype=np.int64) if request.weights else None
-    events = frame[request.event].to_numpy(dtype=np.int8)
-    cluster, uniques = pd.factorize(frame[request.cluster]) if request.cluster else (None, None)
-    if cluster is not None:
-        cluster, uniques = narrow(cluster, len(uniques)), np.asarray([str(one) for one in uniques], dtype=object)
-    part = Part(codes, levels, events, weights, cluster, uniques, order)
-    return _in_order(weighted(part, request), request)
+    table = pa.table({name: _arrow(frame[name]) for name in request.columns})
+    faults = Faults()
+    _check(table, request, faults, ("data", frame.index))
+    faults.refuse(request.formula.drivers)
+    categories = {name for name in request.columns if isinstance(frame[name].dtype, pd.CategoricalDtype)}
+    return _in_order(_encode(table, request, categories), request)
 
 
-def weighted(part: Part, request: Request) -> Part:
-    """Events as often as the rows count, and rows that count for nothing left aside with a note."""
-    if part.rows is None:
-        return part
-    present = part.rows > 0
-    if present.all():
-        return replace(part, events=part.events * part.rows)
-    if not present.any():
-        raise DataError(f"all {part.size} rows have {request.weights!r} 0; nothing to fit")
-    note = f"{part.size - int(present.sum())} rows have {request.weights!r} 0 and count for nothing"
-    kept = take(part, np.flatnonzero(present))
-    return replace(kept, events=kept.events * kept.rows, warnings=(*part.warnings, note))
+def _arrow(values: pd.Series) -> "pa.Array":
+    """A pandas column as Arrow; what Arrow has no type for by the names of its levels."""
+    import pyarrow as pa
+
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes = values.cat.codes.to_numpy()
+        names = pa.array([level_name(one) for one in values.cat.categories], pa.string())
+        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0 if (codes < 0).any() else None), names)
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "integer":
+        return pa.array(values.astype(float), from_pandas=True)  # too large for 64 bits, or with gaps
+    if isinstance(values.dtype, (pd.PeriodDtype, pd.IntervalDtype)):
+        values = values.astype(object)
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # kinds mixed in one column
+        return pa.array([None if pd.isna(one) else level_name(one) for one in values], pa.string())
 
 
-def take(part: Part, places: np.ndarray) -> Part:
-    """The rows of a part at these places."""
-    return replace(
-        part,
-        codes={name: codes[places] for name, codes in part.codes.items()},
-        events=part.events[places],
-        rows=None if part.rows is None else part.rows[places],
-        cluster_codes=None if part.cluster_codes is None else part.cluster_codes[places],
-    )
-
-
-def merge(parts: Sequence[Part], request: Request) -> Part:
-    """Put parts together, in their order, under one set of levels.
+def parquet_files(source: str | Path | Sequence[str | Path]) -> list[str]:
+    """The Parquet files of a path, a folder, a glob or a list, in order of name.
 
     Raises:
-        DataError: an undeclared level, or a column that is a number in one part and a text in another.
+        ParameterError: none is there.
     """
+    import glob
+
+    sources = [source] if isinstance(source, (str, Path)) else list(source)
+    found: list[str] = []
+    for one in sources:
+        path = Path(one)
+        found += sorted(map(str, path.glob("*.parquet"))) if path.is_dir() else sorted(glob.glob(str(one)))  # noqa: PTH207
+    if not found:
+        raise ParameterError(f"cells: no Parquet file at {', '.join(map(str, sources))}; give a path or a glob")
+    return found
+
+
+def _client(scheduler: "str | distributed.Client | None") -> "AbstractContextManager[distributed.Client | None]":
+    """The cluster to count on, closed afterwards if it was opened here."""
+    if not isinstance(scheduler, str):
+        return nullcontext(scheduler)
+    try:
+        from distributed import Client
+    except ImportError as missing:
+        raise ParameterError(
+            "cells: scheduler= needs the package `distributed`; install it with pip install 'institute-lib[cluster]'"
+        ) from missing
+    return Client(scheduler)
+
+
+def _count_files(paths: list[str], request: Request, client: "distributed.Client | None") -> Part:
+    """Read and count Parquet files here, or each file on a cluster; put together in order of file."""
+    if client is None:
+        scans = [scan_file(path, request) for path in paths]
+    else:
+        scans = client.gather([client.submit(scan_file, path, request, pure=False) for path in paths])
+    faults = Faults()
+    for _, found in scans:
+        faults.add(found)
+    if not faults.total:
+        raise DataError(f"no rows in {', '.join(paths)}; nothing to fit")
+    faults.refuse(request.formula.drivers)
+    return _merge([part for parts, _ in scans for part in parts if len(part.events)], request)
+
+
+def scan_file(path: str, request: Request) -> tuple[list[Part], Faults]:
+    """Read one file in stretches, check and count each; its rows are freed once they are counted."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema, parts, faults = pq.read_schema(path), [], Faults()
+    for column in request.columns:
+        if column not in schema.names:
+            raise ParameterError(f"{path} has no column {column!r}: {nearest(column, schema.names)}")
+    kinds = {name: schema.field(name).type for name in request.columns}
+    texts = [name for name, kind in kinds.items() if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
+    categories = {name for name, kind in kinds.items() if pa.types.is_dictionary(kind)}
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        for table in _stretches(file, request.columns):
+            labels = range(faults.total, faults.total + len(table))
+            _check(table, request, faults, (Path(path).name, labels))
+            if not faults.found:
+                parts.append(_grouped(_encode(table, request, categories), always=False))
+    return parts, faults
+
+
+def _stretches(file: Any, columns: list[str]) -> "Iterator[pa.Table]":
+    import pyarrow as pa
+
+    held: list = []
+    for batch in file.iter_batches(batch_size=max(STRETCH // 8, 1), columns=columns):
+        held.append(batch)
+        if sum(map(len, held)) >= STRETCH:
+            yield pa.Table.from_batches(held)
+            held = []
+    if held:
+        yield pa.Table.from_batches(held)
+
+
+def _check(table: "pa.Table", request: Request, faults: Faults, place: Place) -> None:
+    """Count what is missing, infinite, undeclared or impossible, and name the first rows of each kind."""
+    formula = request.formula
+    faults.total += len(table)
+
+    def note(column: str, wrong: np.ndarray, rule: str, remedy: str = "") -> None:
+        faults.note(table[column], wrong, rule, remedy, column=column, place=place)
+
+    events = _numbers(table[request.event])
+    note(request.event, ~((events == 0) | (events == 1)), "the event is 0 or 1")
+    for driver in formula.drivers:
+        column = table[driver]
+        number = _is_number(column.type) and driver not in formula.by_level
+        values = _numbers(column) if number else None
+        gone = np.isnan(values) if number else _nulls(column)
+        faults.missing[driver] = faults.missing.get(driver, 0) + int(gone.sum())
+        note(driver, gone, "a driver is missing", "give it a level 'unknown', or leave it out")
+        if number:
+            note(driver, np.isinf(values), "a number must be finite")
+        if driver in formula.declared:
+            codes, names = _dictionary(column)
+            strange = [at for at in np.unique(codes[codes >= 0]) if names[at] not in formula.declared[driver]]
+            if strange:
+                rule = f"unknown level {names[strange[0]]!r}: {nearest(names[strange[0]], formula.declared[driver])}"
+                note(driver, np.isin(codes, strange), rule, "correct it, or declare it")
+    if request.cluster:
+        gone = _nulls(table[request.cluster])
+        note(request.cluster, gone, "a cluster id is missing", "give each such row a cluster, or drop it")
+    if request.weights:
+        weights = _numbers(table[request.weights])
+        wrong = ~((weights >= 0) & np.isfinite(weights))
+        note(request.weights, wrong, "a weight is a number of rows from 0 up", "correct it, or leave weights out")
+
+
+def _encode(table: "pa.Table", request: Request, categories: set[str]) -> Part:
+    """A checked stretch as codes; rows that count for nothing are left aside with a note."""
+    codes, levels, order = {}, {}, {}
+    for driver in request.formula.drivers:
+        column = table[driver]
+        if _is_number(column.type) and driver not in request.formula.by_level:
+            found, values = pd.factorize(_numbers(column) + 0.0)
+            codes[driver], levels[driver] = narrow(found, len(values)), np.asarray(values, float)
+            continue
+        codes[driver], levels[driver], every = _levels(column)
+        if driver in categories:
+            order[driver] = tuple(every)
+    if request.cluster:
+        codes[CLUSTER], levels[CLUSTER], _ = _levels(table[request.cluster])
+    events = _numbers(table[request.event]).astype(np.int8)
+    part = Part(codes, levels, order, None, events, len(table))
+    if not request.weights:
+        return part
+    weights = _numbers(table[request.weights])
+    weights = weights if (weights % 1).any() else weights.astype(np.int64)
+    present = weights > 0
+    part = replace(part, rows=weights, events=part.events * weights)
+    if present.all():
+        return part
+    if not present.any():
+        raise DataError(f"all {len(table)} rows have {request.weights!r} 0; nothing to fit")
+    note = f"{len(table) - int(present.sum())} rows have {request.weights!r} 0 and count for nothing"
+    return replace(part.take(np.flatnonzero(present)), notes=(note,), records=int(present.sum()))
+
+
+def _levels(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Codes and names of the levels that occur, and all names of the column's dictionary, in its order."""
+    codes, names = _dictionary(column)
+    every = list(dict.fromkeys(names))
+    occurring = np.bincount(codes, minlength=len(names)) > 0
+    levels = list(dict.fromkeys(name for name, there in zip(names, occurring, strict=True) if there))
+    levels.sort(key={name: at for at, name in enumerate(every)}.get)
+    index = {name: at for at, name in enumerate(levels)}
+    place = narrow(np.array([index.get(name, 0) for name in names]), len(levels))
+    return place[codes], np.array(levels, dtype=object), every
+
+
+def _dictionary(column: "pa.ChunkedArray") -> tuple[np.ndarray, list[str]]:
+    """Codes (−1 where missing) into a list of names, in which a name may stand twice or for no row."""
+    import pyarrow as pa
+
+    found = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    whole = found.unify_dictionaries().combine_chunks()
+    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return codes, [level_name(value) for value in whole.dictionary.to_pylist()]
+
+
+def _numbers(column: "pa.ChunkedArray") -> np.ndarray:
+    """Values as floats, NaN where missing; what is no number is NaN too."""
+    import pyarrow as pa
+
+    if pa.types.is_boolean(column.type):
+        column = column.cast("int8")
+    if not _is_number(column.type):
+        return np.full(len(column), np.nan)
+    return column.cast("float64", safe=False).to_numpy()
+
+
+def _nulls(column: "pa.ChunkedArray") -> np.ndarray:
+    import pyarrow as pa
+
+    if column.null_count or pa.types.is_floating(column.type):
+        return column.is_null(nan_is_null=True).to_numpy()
+    return np.zeros(len(column), bool)
+
+
+def _is_number(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _merge(parts: Sequence[Part], request: Request) -> Part:
+    """Put parts together, in their order, under one set of levels."""
     if len(parts) == 1:
         return _in_order(parts[0], request)
     codes, levels = {}, {}
-    for name in request.drivers:
+    for name in parts[0].codes:
         levels[name], places = _common(name, [part.levels[name] for part in parts])
         pieces = [narrow(place, len(levels[name]))[part.codes[name]] for place, part in zip(places, parts, strict=True)]
         codes[name] = np.concatenate(pieces)
-    cluster = names = None
-    if request.cluster:
-        names, places = _common(request.cluster, [part.cluster_names for part in parts])
-        pieces = [narrow(p, len(names))[part.cluster_codes] for p, part in zip(places, parts, strict=True)]
-        cluster = np.concatenate(pieces)
-    some = any(part.rows is not None for part in parts)
-    rows = np.concatenate([_rows(part) for part in parts]) if some else None
-    events = np.concatenate([part.events for part in parts])
+    rows = None
+    if any(part.rows is not None for part in parts):
+        ones = (np.ones(len(part.events), np.int32) if part.rows is None else part.rows for part in parts)
+        rows = np.concatenate(list(ones))
     order = {
         name: tuple(dict.fromkeys(level for part in parts for level in part.order[name]))
-        for name in request.drivers
+        for name in codes
         if all(name in part.order for part in parts)
     }
-    notes = tuple(dict.fromkeys(note for part in parts for note in part.warnings))
-    return _in_order(Part(codes, levels, events, rows, cluster, names, order, notes), request)
-
-
-def _rows(part: Part) -> np.ndarray:
-    return np.ones(part.size, dtype=np.int32) if part.rows is None else part.rows
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    events, records = np.concatenate([part.events for part in parts]), sum(part.records for part in parts)
+    return _in_order(Part(codes, levels, order, rows, events, records, notes), request)
 
 
 def _common(name: str, levels: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -165,107 +536,104 @@ def _common(name: str, levels: Sequence[np.ndarray]) -> tuple[np.ndarray, list[n
 
 
 def _in_order(part: Part, request: Request) -> Part:
-    """Levels that occur, in the order declared, or of their category, or of their names; numbers by size."""
-    codes, levels, notes = dict(part.codes), dict(part.levels), list(part.warnings)
+    """Levels that occur, in the order declared, or of their category, contract or values."""
+    codes, levels, notes = dict(part.codes), dict(part.levels), list(part.notes)
     for name, found in part.levels.items():
+        if name == CLUSTER:
+            continue
         if found.dtype.kind == "f":
             order = np.argsort(found, kind="stable")
         else:
-            names = list(found)
-            if name in request.declared:
-                wanted, more = declared_levels(name, names, request)
-                notes += more
-            else:
-                wanted = [level for level in part.order.get(name, ()) if level in names] or level_order(names)
-            order = np.array([names.index(level) for level in wanted])
+            names, declared = list(found), request.formula.declared.get(name, ())
+            notes += [f"driver {name!r}: level {level!r} does not occur" for level in declared if level not in names]
+            given = [level for level in declared or part.order.get(name, ()) if level in names]
+            order = np.array([names.index(level) for level in given or ordered_levels(name, names)])
         if np.any(order != np.arange(len(order))):
             place = np.empty(len(order), dtype=np.min_scalar_type(len(order) - 1))
             place[order] = np.arange(len(order))
             codes[name], levels[name] = place[codes[name]], found[order]
-    return replace(part, codes=codes, levels=levels, warnings=tuple(notes))
+    return replace(part, codes=codes, levels=levels, notes=tuple(notes))
 
 
-def counted(part: Part, *, always: bool) -> Part:
-    """The part grouped into cells; `always`, or only where that saves work. The order is that of the codes."""
-    columns, sizes = part.columns()
-    if not always and not repay(columns, sizes):
+def _as_counts(part: Part, request: Request) -> CellCounts:
+    drivers = {name: column for name, column in part.codes.items() if name != CLUSTER}
+    kinds = {name: "number" if part.levels[name].dtype.kind == "f" else "factor" for name in drivers}
+    return CellCounts(
+        event=request.event,
+        formula=request.formula,
+        variables={name: Variable(name, kinds[name], part.levels[name]) for name in drivers},
+        codes=drivers,
+        rows=np.ones(len(part.events), dtype=np.int8) if part.rows is None else part.rows,
+        events=part.events,
+        cluster=request.cluster,
+        cluster_codes=part.codes.get(CLUSTER),
+        cluster_names=tuple(part.levels[CLUSTER]) if request.cluster else (),
+        warnings=part.notes,
+        n_records=part.records,
+    )
+
+
+def _grouped(part: Part, *, always: bool) -> Part:
+    """The part as cells; `always`, or only where that saves work. The order is that of the codes."""
+    columns = list(part.codes.values())
+    if not always and not repay(columns, part.sizes):
         return part
-    cells = group(columns, sizes, part.rows, part.events)
-    kind = counts_type(int(cells.rows.max()))
-    return replace(take(part, cells.first), rows=cells.rows.astype(kind), events=cells.events.astype(kind))
+    key = packed_key(columns, part.sizes)
+    if len(key) <= SMALL:
+        _, first, cell = np.unique(key, return_index=True, return_inverse=True)
+        rows, events = (np.bincount(cell, weights=one, minlength=len(first)) for one in (part.rows, part.events))
+    else:
+        first, rows, events = _with_duckdb(key, part.rows, part.events)
+    if part.events.dtype.kind != "f":
+        kind = np.int32 if rows.max() < 2**31 else np.int64
+        rows, events = np.rint(rows).astype(kind), np.rint(events).astype(kind)
+    return replace(part.take(first), rows=rows, events=events)
 
 
-def declared_levels(name: str, found: list[str], request: Request) -> tuple[list[str], list[str]]:
-    """The declared levels that occur, in their order, and a note on those that do not."""
-    declared = request.declared[name]
-    unknown = [level for level in found if level not in declared]
-    if unknown:
-        raise DataError(f"driver {name!r} holds an unknown level {unknown[0]!r}: {nearest(unknown[0], declared)}")
-    absent = [level for level in declared if level not in found]
-    notes = [f"driver {name!r}: level {level!r} does not occur" for level in absent]
-    return [level for level in declared if level in found], notes
+def _with_duckdb(key: np.ndarray, rows: np.ndarray | None, events: np.ndarray) -> tuple[np.ndarray, ...]:
+    """First place, rows and events of each key, on all processors, and beyond memory if need be."""
+    import duckdb
+    import pyarrow as pa
+
+    table = {"key": key, "place": np.arange(len(key)), "events": events} | ({} if rows is None else {"rows": rows})
+    counted, kind = "count(*)" if rows is None else "sum(rows)", "DOUBLE" if events.dtype.kind == "f" else "BIGINT"
+    query = (
+        f"SELECT min(place) AS place, CAST({counted} AS {kind}) AS rows, CAST(sum(events) AS {kind}) AS events "
+        "FROM source GROUP BY key ORDER BY key"
+    )
+    with duckdb.connect() as connection:
+        connection.register("source", pa.table(table))
+        found = connection.execute(query).fetchnumpy()
+    return tuple(np.asarray(found[name]) for name in ("place", "rows", "events"))
 
 
-def check_frame(frame: pd.DataFrame, request: Request) -> None:
-    """Every missing, impossible or undeclared value of the columns used, named by row.
+def narrow(codes: np.ndarray, size: int) -> np.ndarray:
+    """Codes below `size` in the smallest unsigned type that holds them."""
+    return np.asarray(codes).astype(np.min_scalar_type(max(size - 1, 0)), copy=False)
 
-    Raises:
-        DataError: with one fault a row and column.
+
+def packed_key(columns: Sequence[np.ndarray], sizes: Sequence[int]) -> np.ndarray:
+    """One whole number for each combination of codes, in the order of the combinations."""
+    key, space = np.zeros(len(columns[0]), dtype=np.int64), 1
+    for codes, size in zip(columns, sizes, strict=True):
+        if space * size > WHOLE:
+            uniques, key = np.unique(key, return_inverse=True)
+            space = len(uniques)
+        key *= size
+        key += codes
+        space *= size
+    return key
+
+
+def repay(columns: Sequence[np.ndarray], sizes: Sequence[int]) -> bool:
+    """Whether grouping at least halves the rows, judged by how often two rows of a sample agree.
+
+    Among m rows drawn from K equally likely cells about m²/2K pairs agree; unequal cells agree more often.
     """
-    checks = []
-    for driver in request.drivers:
-        values = frame[driver]
-        missing = values.isna()
-        if missing.all():
-            raise DataError(f"driver {driver!r} is missing in all {len(frame)} rows; leave it out")
-        checks.append((driver, missing, "a driver is missing", "give it a level 'unknown', or leave it out"))
-        if driver in request.declared:
-            checks.append((driver, *_undeclared(values, request.declared[driver])))
-        if is_number(values) and driver not in request.by_level:
-            infinite = np.isinf(values.to_numpy(dtype=float, na_value=np.nan))
-            checks.append((driver, infinite, "a number must be finite", ""))
-    if request.cluster:
-        rule = "a cluster id is missing"
-        checks.append(
-            (request.cluster, frame[request.cluster].isna(), rule, "give each such row a cluster, or drop it")
-        )
-    if request.weights:
-        weight = pd.to_numeric(frame[request.weights], errors="coerce")
-        whole = (weight >= 0) & (weight % 1 == 0)
-        checks.append((request.weights, ~whole, "a weight is a whole number of rows", "round it, or leave weights out"))
-    faults = event_faults(frame, request.event)
-    refuse_faults([*faults, *(fault for check in checks for fault in _faults(frame, *check))], total=len(frame))
-
-
-def event_faults(frame: pd.DataFrame, event: str) -> list[Fault]:
-    """The rows whose event is not 0 or 1."""
-    return _faults(frame, event, ~frame[event].isin([0, 1]), "the event is 0 or 1", "")
-
-
-def _undeclared(values: pd.Series, declared: Sequence[str]) -> tuple[np.ndarray, str, str]:
-    """Where a level was not declared, and what to say of it."""
-    codes, names = as_levels(values)
-    strange = [at for at, level in enumerate(names) if level not in declared]
-    wrong = np.isin(codes, strange)
-    first = f"unknown level {names[strange[0]]!r}: {nearest(names[strange[0]], declared)}" if strange else ""
-    return wrong, first, "correct it, or declare it"
-
-
-def _faults(frame: pd.DataFrame, column: str, wrong: np.ndarray, rule: str, remedy: str) -> list[Fault]:
-    bad = frame.loc[np.asarray(wrong, dtype=bool), column]
-    return [Fault("data", row, column, None if pd.isna(value) else value, rule, remedy) for row, value in bad.items()]
-
-
-def refuse_faults(faults: Sequence[Fault], *, total: int, found: dict[tuple[str, str], int] | None = None) -> None:
-    """Raise what was found wrong: first how often, by column and rule, then row by row.
-
-    Raises:
-        DataError: if there is anything. `found` gives the numbers where `faults` holds only the first of them.
-    """
-    if found is None:
-        found = {}
-        for fault in faults:
-            found[fault.column, fault.rule] = found.get((fault.column, fault.rule), 0) + 1
-    if found:
-        said = "; ".join(f"{column!r}: {rule} ({n} of {total} rows)" for (column, rule), n in found.items())
-        raise DataError(f"data cannot be fitted: {said}", tuple(faults))
+    n = len(columns[0])
+    if n <= SAMPLE:
+        return True
+    some = slice(None, None, n // SAMPLE)
+    key = packed_key([codes[some] for codes in columns], sizes)
+    pairs = len(key) - len(np.unique(key))
+    return pairs > 0 and len(key) ** 2 / (2 * pairs) < n / 2

@@ -1,4 +1,4 @@
-"""Which drivers are nearly decided by others, so that a model can hardly tell them apart."""
+"""Which drivers are nearly decided by others, and at which level each is set: person, station, town, district, city."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.errors import ParameterError
 from institute_lib.results import Result
 from institute_lib.retention.drivers import driver_word
 from institute_lib.retention.spells import require_columns
@@ -14,6 +15,11 @@ from institute_lib.retention.spells import require_columns
 NEARLY = 0.9
 WORTH = 0.02
 TOGETHER = 3
+PLACES = ("city", "district", "town", "station")  # the widest first
+PERSONS = ("worker_id", "person", "worker")
+TIMES = ("quarter", "year", "period")
+SAMPLE = 200_000
+SHARED = 0.1
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,51 @@ def dependence(
     for driver in drivers:
         chosen, share = _deciders(driver, codes)
         rows.append((driver, chosen, share, share >= threshold))
-    table = pd.DataFrame(rows, columns=["driver", "decided_by", "share", "nearly"])
-    return Dependence(table, threshold, len(data))
+    return Dependence(pd.DataFrame(rows, columns=["driver", "decided_by", "share", "nearly"]), threshold, len(data))
+
+
+def assignment(data: pd.DataFrame, *, drivers: Sequence[str], person: str | None = None) -> pd.DataFrame:
+    """The level at which each driver is set: the widest place that, with the quarter, decides a tenth of it or more.
+
+    A subsidy that some districts pay from some quarter on, to those with a certificate, differs between their persons,
+    but is set by district: what the persons of a district share beside it moves with it. Errors cluster at that level
+    (Abadie, Athey, Imbens and Wooldridge 2023, Quarterly Journal of Economics 138, 1–35).
+
+    Parameters:
+        data: person-quarters with those of worker_id, station, town, district, city and quarter that there are.
+        drivers: columns, by level. person: the narrowest unit, where it is not worker_id.
+
+    Returns:
+        driver, level (a column of places, else the person), units (how many of them there are), share (of the driver's
+        variation that the level and the quarter decide and the quarter alone does not; Goodman and Kruskal's tau).
+        `.attrs["person"]`: the narrowest column.
+
+    Raises:
+        ParameterError: unknown column, or nothing that could be a unit.
+    """
+    require_columns(data, list(drivers), table="data")
+    person = person or next((name for name in (*PERSONS, *reversed(PLACES)) if name in data), None)
+    if person is None:
+        raise ParameterError(f"assignment: the rows hold none of {', '.join((*PERSONS, *reversed(PLACES)))}")
+    persons = data[person].nunique()
+    units = {name: data[name].nunique() for name in PLACES if name in data and name not in (person, *drivers)}
+    sample = data.iloc[:: max(1, len(data) // SAMPLE)]
+    time = next((pd.factorize(sample[name])[0] + 1 for name in TIMES if name in sample), np.zeros(len(sample), int))
+    keys = {}
+    for place, n in units.items():
+        if 1 < n < persons:
+            code = pd.factorize(sample[place])[0] + 1
+            _, keys[place] = np.unique(code * (time.max() + 1) + time, return_inverse=True)
+    rows = []
+    for driver in drivers:
+        own = pd.factorize(sample[driver])[0] + 1
+        by_time = _tau(own, time)
+        shares = ((place, _tau(own, key) - by_time) for place, key in keys.items())
+        level, share = next((one for one in shares if one[1] >= SHARED), (person, 1.0))
+        rows.append((driver, level, units.get(level, persons), share))
+    table = pd.DataFrame(rows, columns=["driver", "level", "units", "share"])
+    table.attrs["person"] = person
+    return table
 
 
 def _deciders(driver: str, codes: dict[str, np.ndarray]) -> tuple[tuple[str, ...], float]:

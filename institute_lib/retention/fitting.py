@@ -1,23 +1,504 @@
-"""Iteratively reweighted least squares on cells, checks before it, and its errors, clustered or not."""
+"""Maximum likelihood on cells, by a design matrix that is never built.
 
+The columns of a model fall into blocks of drivers that share terms. A cell's row of the design is a row of each block's
+small table, so that X'WX needs only cross-tabulations of the weights by pairs of block codes, and one pass over the
+cells gives the likelihood, its gradient and the information. Cells pass in stretches that fit a processor's cache, in a
+fixed number of strands, so that sums do not depend on the number of processors. A block with too many combinations (a
+number with very many values) keeps its own rows, one a cell: `codes` is None.
+
+Fitting centres and scales the columns first: a year and its square are then told apart, and wide numbers lose nothing.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import combinations, pairwise, product
 
 import numpy as np
-import pandas as pd
 
-from institute_lib.errors import EstimationError
-from institute_lib.retention.blocks import Design, Sums
-from institute_lib.retention.cells import CellCounts
-from institute_lib.retention.design import say
-from institute_lib.retention.drivers import Formula
-from institute_lib.retention.links import Cloglog, Logit
+from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.retention.counting import CellCounts, Variable, packed_key, repay
+from institute_lib.retention.drivers import Formula, Term
 
-STEPS = 60
-HALVINGS = 30
-TOLERANCE = 1e-10
+INTERCEPT = "intercept"
+STRETCH = 1 << 19
+STRANDS = 4
+BINS = 1 << 22  # cross-tabulations up to this size are counted densely
+PACKED = 1024  # combinations of a block at most
+FEW = 32
+STEPS, HALVINGS = 80, 30
+TOLERANCE = 1e-10  # no cell's predictor moves by more: a maximum
 ROUNDING = 1e-7
-MANY_CELLS = 1 << 20
-SHARE = 16
+FLAT, MOVING = 1e-9, 0.05  # the likelihood gains less, relatively, while predictors move by more: there is none
+MANY_CELLS, SHARE = 1 << 20, 16
+COLLINEAR = 1e-9
+FEW_CLUSTERS = 40  # under it, errors by leaving out one cluster at a time
+
+Values = tuple[float, np.ndarray | None, np.ndarray | None]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Drivers that stand together: `table` has a row a combination of levels (or a cell), a column a coefficient."""
+
+    drivers: tuple[str, ...]
+    terms: tuple[Term, ...]
+    columns: np.ndarray
+    grid: dict[str, np.ndarray]
+    codes: np.ndarray | None
+    table: np.ndarray
+
+    def add(self, values: np.ndarray) -> np.ndarray:
+        """Sum cell values by row of the table."""
+        if self.codes is None:
+            return np.asarray(values, float)
+        total = np.zeros(len(self.table))
+        for part in stretches(0, len(values)):
+            total += np.bincount(self.codes[part], weights=values[part], minlength=len(total))
+        return total
+
+    def spread(self, by_row: np.ndarray) -> np.ndarray:
+        """Give each cell the value of its row of the table."""
+        return by_row if self.codes is None else by_row[self.codes]
+
+    def take(self, cells: np.ndarray | slice) -> "Block":
+        """Some cells alone."""
+        if self.codes is not None:
+            return replace(self, codes=self.codes[cells])
+        return replace(self, grid={k: v[cells] for k, v in self.grid.items()}, table=self.table[cells])
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Over all cells: Σ value, X'r and X' diag(w) X."""
+
+    value: float
+    score: np.ndarray
+    information: np.ndarray
+
+
+@dataclass(frozen=True)
+class Design:
+    """Blocks over the cells, and what each column stands for: (term, level)."""
+
+    variables: Mapping[str, Variable]
+    blocks: tuple[Block, ...]
+    labels: tuple[tuple[str, str], ...]
+    n_cells: int
+
+    @property
+    def width(self) -> int:
+        return len(self.labels)
+
+    def take(self, cells: np.ndarray | slice) -> "Design":
+        """The design of some cells."""
+        n_cells = len(range(*cells.indices(self.n_cells))) if isinstance(cells, slice) else len(cells)
+        return replace(self, blocks=tuple(block.take(cells) for block in self.blocks), n_cells=n_cells)
+
+    def predictor(self, beta: np.ndarray) -> np.ndarray:
+        """X β, one value a cell."""
+        total = np.zeros(self.n_cells)
+        for block in self.blocks:
+            total += block.spread(block.table @ beta[block.columns])
+        return total
+
+    def reach(self, step: np.ndarray) -> float:
+        """The most that a step can move any cell's predictor."""
+        return float(sum(np.abs(block.table @ step[block.columns]).max() for block in self.blocks))
+
+    def moves(self, step: np.ndarray) -> np.ndarray:
+        """By coefficient, how far a step spreads the cells' predictors."""
+        found = np.zeros(self.width)
+        for block in self.blocks:
+            found[block.columns] = np.ptp(block.table * step[block.columns], axis=0)
+        return found
+
+    def standardised(self, rows: np.ndarray, *, centre: bool = True) -> tuple["Design", np.ndarray]:
+        """The design with columns of mean 0 and variance 1 over the rows, and A with β = A β of such columns."""
+        total, back, blocks = rows.sum(dtype=float), np.eye(self.width), []
+        for block in self.blocks:
+            weight = block.add(rows) / total
+            mean = weight @ block.table
+            spread = np.sqrt(weight @ (block.table - mean) ** 2)
+            fixed = (block.columns == 0) | (spread == 0)
+            scale = np.where(fixed, 1.0, spread)
+            mean = np.where(fixed | (not centre), 0.0, mean)
+            back[block.columns, block.columns] = 1 / scale
+            back[0, block.columns] -= mean / scale
+            blocks.append(replace(block, table=(block.table - mean) / scale))
+        return replace(self, blocks=tuple(blocks)), back
+
+    def sweep(self, beta: np.ndarray, function: Callable[[np.ndarray, slice], Values]) -> Sums:
+        """One pass over the cells.
+
+        `function` gets the predictor of a stretch of cells and where it stands, and returns a number, residuals r and
+        weights w of these cells (None where not wanted).
+        """
+        by_row = [block.table @ beta[block.columns] for block in self.blocks]
+        bounds = np.linspace(0, self.n_cells, STRANDS + 1).astype(int) if self.n_cells > STRETCH else (0, self.n_cells)
+
+        def work(strand: tuple[int, int]) -> _Tables:
+            tables = _Tables(self.blocks)
+            for part in stretches(*strand):
+                tables.count(part, by_row, function)
+            return tables
+
+        if len(bounds) == 2:
+            return self._total([work(bounds)])
+        with ThreadPoolExecutor(min(STRANDS, os.cpu_count() or 1)) as pool:
+            return self._total(list(pool.map(work, pairwise(bounds))))
+
+    def _total(self, tables: "list[_Tables]") -> Sums:
+        """Tables into the gradient and the information, by way of each block's few rows."""
+        score, information = np.zeros(self.width), np.zeros((self.width, self.width))
+        folded = [np.eye(len(block.columns)) if block.codes is None else block.table.T for block in self.blocks]
+        for i, block in enumerate(self.blocks):
+            score[block.columns] = folded[i] @ sum(one.residuals[i] for one in tables)
+            own = sum(one.own[i] for one in tables)
+            own = own if block.codes is None else (folded[i] * own) @ block.table
+            information[np.ix_(block.columns, block.columns)] = own
+        for i, j in combinations(range(len(self.blocks)), 2):
+            cross = folded[i] @ sum(one.cross[i, j] for one in tables) @ folded[j].T
+            information[np.ix_(self.blocks[i].columns, self.blocks[j].columns)] = cross
+            information[np.ix_(self.blocks[j].columns, self.blocks[i].columns)] = cross.T
+        return Sums(sum(one.value for one in tables), score, information)
+
+    def scores(self, values: np.ndarray) -> np.ndarray:
+        """X' v."""
+        result = np.zeros(self.width)
+        for block in self.blocks:
+            result[block.columns] = block.table.T @ block.add(values)
+        return result
+
+    def information(self, weights: np.ndarray) -> np.ndarray:
+        """X' diag(w) X."""
+        return self.sweep(np.zeros(self.width), lambda _, part: (0.0, None, weights[part].astype(float))).information
+
+    def cluster_scores(
+        self, residuals: np.ndarray, cells: np.ndarray | None, clusters: np.ndarray, count: int
+    ) -> np.ndarray:
+        """Scores summed by cluster (count × width); the arrays have one entry a cell within a cluster."""
+        from scipy.sparse import csr_array
+
+        result = np.zeros((count, self.width))
+        for block in self.blocks:
+            size = len(block.table)
+            if block.codes is not None and count * size <= BINS:
+                by_row = np.zeros(count * size)
+                for part in stretches(0, len(residuals)):
+                    place = clusters[part].astype(np.intp) * size
+                    place += block.codes[part] if cells is None else block.codes[cells[part]]
+                    by_row += np.bincount(place, weights=residuals[part], minlength=len(by_row))
+                result[:, block.columns] = by_row.reshape(count, size) @ block.table
+                continue
+            where = np.arange(self.n_cells) if cells is None else cells
+            where = where if block.codes is None else block.codes[where]
+            result[:, block.columns] = csr_array((residuals, (clusters, where)), (count, size)) @ block.table
+        return result
+
+    def leverage(self, covariance: np.ndarray) -> np.ndarray:
+        """x' V x for each cell."""
+        total = np.zeros(self.n_cells)
+        for i, left in enumerate(self.blocks):
+            for j, right in enumerate(self.blocks[: i + 1]):
+                between = covariance[np.ix_(left.columns, right.columns)]
+                if left.codes is not None and right.codes is not None:
+                    found = (left.table @ between @ right.table.T)[left.codes, right.codes]
+                else:
+                    found = np.einsum("ij,ij->i", left.spread(left.table @ between), right.spread(right.table))
+                total += (1 if i == j else 2) * found
+        return total
+
+
+def stretches(first: int, last: int) -> Iterator[slice]:
+    """Cells first … last in slices that fit a cache."""
+    for begin in range(first, last, STRETCH):
+        yield slice(begin, min(begin + STRETCH, last))
+
+
+class _Tables:
+    """What one strand has counted: by row of each coded block, by pair of them, and by column where rows are own."""
+
+    def __init__(self, blocks: tuple[Block, ...]) -> None:
+        self.blocks, self.value = blocks, 0.0
+        shape = [len(block.columns) if block.codes is None else len(block.table) for block in blocks]
+        self.residuals = [np.zeros(n) for n in shape]
+        self.own = [np.zeros((n, n) if b.codes is None else n) for n, b in zip(shape, blocks, strict=True)]
+        self.cross = {(i, j): np.zeros((shape[i], shape[j])) for i, j in combinations(range(len(blocks)), 2)}
+
+    def count(self, part: slice, by_row: list[np.ndarray], function: Callable[[np.ndarray, slice], Values]) -> None:
+        """Add a stretch of cells."""
+        codes = [None if block.codes is None else block.codes[part].astype(np.intp) for block in self.blocks]
+        eta = np.zeros(part.stop - part.start)
+        for code, values in zip(codes, by_row, strict=True):
+            eta += values[part] if code is None else values.take(code)
+        value, residuals, weights = function(eta, part)
+        self.value += value
+        tables = [block.table[part] if code is None else None for block, code in zip(self.blocks, codes, strict=True)]
+        for i, (code, table) in enumerate(zip(codes, tables, strict=True)):
+            if residuals is not None:
+                own = np.bincount(code, residuals, len(self.residuals[i])) if table is None else table.T @ residuals
+                self.residuals[i] += own
+            if weights is not None:
+                own = (
+                    np.bincount(code, weights, len(self.own[i]))
+                    if table is None
+                    else table.T @ (weights[:, None] * table)
+                )
+                self.own[i] += own
+        if weights is not None:
+            for i, j in self.cross:
+                self.cross[i, j] += _crossed(
+                    (codes[i], tables[i]), (codes[j], tables[j]), weights, self.cross[i, j].shape
+                )
+
+
+Rows = tuple[np.ndarray | None, np.ndarray | None]  # of a stretch, by one block: codes, or its own rows of the table
+
+
+def _crossed(left: Rows, right: Rows, weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Weights cross-tabulated by two blocks, each by its codes or by its own columns."""
+    if left[1] is None and right[1] is None:
+        return np.bincount(left[0] * shape[1] + right[0], weights, shape[0] * shape[1]).reshape(shape)
+    if right[1] is None:
+        return _crossed(right, left, weights, shape[::-1]).T
+    if left[1] is None:
+        return np.array([np.bincount(left[0], weights * column, shape[0]) for column in right[1].T]).T
+    return left[1].T @ (weights[:, None] * right[1])
+
+
+def design_of(formula: Formula, counts: CellCounts, codes: Mapping[str, np.ndarray] | None = None) -> Design:
+    """Lay the terms of a formula out over cells (over those of `codes`, where given).
+
+    Raises:
+        DataError: a driver that takes one value only.
+    """
+    codes = counts.codes if codes is None else codes
+    variables = {name: counts.variables[name] for name in formula.drivers}
+    for name, variable in variables.items():
+        if len(variable.levels) == 1:
+            held = str(variable.levels[0])
+            raise DataError(f"driver {name!r} is constant: all {counts.n_rows} rows hold {held!r}; leave it out")
+    return build(formula, variables, codes)
+
+
+def build(formula: Formula, variables: Mapping[str, Variable], codes: Mapping[str, np.ndarray]) -> Design:
+    """The design of cells with one code a driver; `variables` say what the codes stand for."""
+    n_cells = len(next(iter(codes.values())))
+    labels, owner = [(INTERCEPT, "")], {}
+    for term in formula.terms:
+        levels = [[str(v) for v in variables[n].levels[1:]] for n in term.drivers if variables[n].kind == "factor"]
+        names = [":".join(level) for level in product(*levels)]
+        owner[term] = np.arange(len(labels), len(labels) + len(names))
+        labels += [(term.name, level) for level in names]
+    blocks = []
+    for number, names in enumerate(_packed(formula, variables, min(PACKED, max(FEW, math.isqrt(n_cells))))):
+        members = tuple(term for term in formula.terms if set(term.drivers) <= set(names))
+        columns = np.concatenate([np.arange(1 if number == 0 else 0), *(owner[term] for term in members)]).astype(int)
+        sizes = [len(variables[name].levels) for name in names]
+        grid, joint = {name: codes[name] for name in names}, None
+        if np.prod(sizes, dtype=float) <= PACKED:
+            grid = dict(zip(names, np.indices(sizes).reshape(len(sizes), -1), strict=True))
+            joint = _joint([codes[name] for name in names], sizes)
+        table = evaluate(members, variables, grid)
+        if number == 0:
+            table = np.column_stack([np.ones(len(table)), table])
+        blocks.append(Block(tuple(names), members, columns, grid, joint, table))
+    return Design(variables, tuple(blocks), tuple(labels), n_cells)
+
+
+def _joint(columns: list[np.ndarray], sizes: list[int]) -> np.ndarray:
+    """Codes of combinations, worked out in the smallest type that holds them."""
+    joint = np.zeros(len(columns[0]), dtype=np.min_scalar_type(int(np.prod(sizes))))
+    for codes, size in zip(columns, sizes, strict=True):
+        np.multiply(joint, joint.dtype.type(size), out=joint)
+        np.add(joint, codes, out=joint, casting="unsafe")
+    return joint
+
+
+def evaluate(
+    members: tuple[Term, ...],
+    variables: Mapping[str, Variable],
+    grid: Mapping[str, np.ndarray],
+    *,
+    derivative: str | None = None,
+) -> np.ndarray:
+    """The columns of terms at combinations of codes, or their derivatives with respect to one number."""
+    size = len(next(iter(grid.values())))
+    columns = []
+    for term in members:
+        base = np.zeros(size) if derivative and derivative not in term.drivers else np.ones(size)
+        factors = []
+        for name, power in term.atoms:
+            variable, code = variables[name], grid[name]
+            if variable.kind == "factor":
+                factors.append([code == level for level in range(1, len(variable.levels))])
+            elif name == derivative:
+                base = base * power * variable.levels[code] ** (power - 1)
+            else:
+                base = base * variable.levels[code] ** power
+        for chosen in product(*factors):
+            columns.append(np.prod([base, *chosen], axis=0))
+    return np.column_stack(columns) if columns else np.zeros((size, 0))
+
+
+def _packed(formula: Formula, variables: Mapping[str, Variable], limit: int) -> list[list[str]]:
+    """Drivers that share a term, directly or through others; then put together while combinations stay few."""
+
+    def size(group: Sequence[str]) -> float:
+        return float(np.prod([len(variables[name].levels) for name in group], dtype=float))
+
+    groups: list[list[str]] = []
+    for term in formula.terms:
+        touching = [group for group in groups if set(group) & set(term.drivers)]
+        merged = list(dict.fromkeys([*(name for group in touching for name in group), *term.drivers]))
+        groups = [group for group in groups if group not in touching] + [merged]
+    packed: list[list[str]] = []
+    for group in sorted(groups, key=size, reverse=True):
+        home = next((other for other in packed if size(other) * size(group) <= limit), None)
+        if home is None:
+            packed.append(list(group))
+        else:
+            home.extend(group)
+    return packed
+
+
+def collapse(
+    counts: CellCounts, drivers: tuple[str, ...]
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
+    """Cells of the named drivers alone: codes, rows, events, and the new cell of each old one (None: its own).
+
+    Where that would merge hardly any, cells stay as they are.
+    """
+    import pandas as pd
+
+    columns, sizes = [counts.codes[name] for name in drivers], [len(counts.variables[name].levels) for name in drivers]
+    same = not counts.cluster and set(drivers) == set(counts.codes)
+    if same or not repay(columns, sizes):
+        return dict(zip(drivers, columns, strict=True)), counts.rows, counts.events, None
+    cell, uniques = pd.factorize(packed_key(columns, sizes))
+    first = np.zeros(len(uniques), dtype=np.int64)
+    first[cell[::-1]] = np.arange(counts.n_cells)[::-1]
+    rows, events = (np.bincount(cell, weights=one, minlength=len(uniques)) for one in (counts.rows, counts.events))
+    return {name: codes[first] for name, codes in zip(drivers, columns, strict=True)}, rows, events, cell
+
+
+def require_full_rank(design: Design, rows: np.ndarray) -> None:
+    """Refuse collinear drivers before fitting, naming the column and what decides it.
+
+    Raises:
+        EstimationError: the first column that the columns before it determine.
+    """
+    gram = design.standardised(rows)[0].information(rows) / rows.sum(dtype=float)
+    kept: list[int] = []
+    for column in range(design.width):
+        target = gram[kept, column]
+        weights = np.linalg.solve(gram[np.ix_(kept, kept)], target) if kept else np.zeros(0)
+        if gram[column, column] - target @ weights > COLLINEAR:
+            kept.append(column)
+            continue
+        deciding = [say(design.labels[k]) for k, w in zip(kept, weights, strict=True) if abs(w) > 1e-6]
+        others = [name for name in deciding if name != INTERCEPT] or deciding
+        raise EstimationError(
+            f"collinear drivers: {say(design.labels[column])} is decided by {', '.join(others) or 'nothing: it is 0'}; "
+            "leave one of them out"
+        )
+
+
+def say(label: tuple[str, str]) -> str:
+    """A column in words: certificate = 'senior', or caseload."""
+    term, level = label
+    return f"{term} = {level!r}" if level else term
+
+
+@dataclass(frozen=True)
+class Logit:
+    """h = 1 / (1 + exp(−η)). All functions take one value a cell."""
+
+    def start(self, share: float) -> float:
+        return float(np.log(share / (1 - share)))
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        from scipy.special import expit
+
+        return expit(eta)
+
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        """Derivative of the mean by η."""
+        decay = np.exp(-np.abs(eta))
+        return decay / (1 + decay) ** 2
+
+    def curve(self, eta: np.ndarray) -> np.ndarray:
+        """Second derivative of the mean."""
+        return self.slope(eta) * (1 - 2 * self.mean(eta))
+
+    def evaluate(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """The log-likelihood, its derivative by η, and minus its expected second derivative, from one exponential."""
+        decay = np.exp(-np.abs(eta))
+        larger = 1 / (1 + decay)
+        mean = np.where(eta >= 0, larger, decay * larger)
+        value = float(np.sum(events * eta - rows * (np.maximum(eta, 0) + np.log1p(decay))))
+        return value, events - rows * mean, rows * (decay * larger * larger)
+
+    def observed(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> np.ndarray:
+        """Minus the second derivative; for the logit it does not depend on the events."""
+        del events
+        return rows * self.slope(eta)
+
+
+@dataclass(frozen=True)
+class Cloglog:
+    """h = 1 − exp(−exp(η)), as `Logit`."""
+
+    def start(self, share: float) -> float:
+        return float(np.log(-np.log1p(-share)))
+
+    def mean(self, eta: np.ndarray) -> np.ndarray:
+        return -np.expm1(-self._rate(eta))
+
+    def slope(self, eta: np.ndarray) -> np.ndarray:
+        rate = self._rate(eta)
+        return rate * np.exp(-rate)
+
+    def curve(self, eta: np.ndarray) -> np.ndarray:
+        return self.slope(eta) * (1 - self._rate(eta))
+
+    def evaluate(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        rate = self._rate(eta)
+        relative = self._relative(rate)
+        gone = np.where(events > 0, events * np.log(np.maximum(-np.expm1(-rate), 1e-300)), 0.0)
+        stayed = (rows - events) * rate
+        return float(np.sum(gone - stayed)), events * relative - stayed, rows * rate * relative
+
+    def observed(self, eta: np.ndarray, rows: np.ndarray, events: np.ndarray) -> np.ndarray:
+        rate = self._rate(eta)
+        relative = self._relative(rate)
+        return (rows - events) * rate - events * relative * (1 - rate - relative)
+
+    @staticmethod
+    def _rate(eta: np.ndarray) -> np.ndarray:
+        return np.exp(np.minimum(eta, 300.0))
+
+    @staticmethod
+    def _relative(rate: np.ndarray) -> np.ndarray:
+        """slope / mean, 1 as the rate goes to 0."""
+        return np.where(rate > 1e-300, rate / np.expm1(np.clip(rate, 1e-300, 700.0)), 1.0)
+
+
+LINKS = {"logit": Logit(), "cloglog": Cloglog()}
+
+
+def link_named(name: str) -> Logit | Cloglog:
+    """The link of that name.
+
+    Raises:
+        ParameterError: another name.
+    """
+    if name not in LINKS:
+        raise ParameterError(f"link={name!r}: {nearest(name, LINKS)}")
+    return LINKS[name]
 
 
 @dataclass(frozen=True)
@@ -32,109 +513,91 @@ class Problem:
 
     def evaluate(self, beta: np.ndarray) -> Sums:
         """The (penalised) log-likelihood, its gradient, and the expected information."""
-
-        def function(eta: np.ndarray, part: slice) -> tuple[float, np.ndarray, np.ndarray]:
-            return self.link.evaluate(eta, self.rows[part], self.events[part])
-
-        sums = self.design.sweep(beta, function)
+        link = self.link
+        sums = self.design.sweep(beta, lambda eta, part: link.evaluate(eta, self.rows[part], self.events[part]))
         if not self.firth:
             return sums
         eta = self.design.predictor(beta)
         sign, logarithm = np.linalg.slogdet(sums.information)
         value = sums.value + 0.5 * logarithm if sign > 0 else -np.inf
-        hat = self.link.expected(eta, self.rows) * self.design.leverage(invert(sums.information))
-        bias = self.design.scores(hat * (0.5 - self.link.mean(eta)))
+        hat = self.rows * link.slope(eta) * self.design.leverage(invert(sums.information))
+        bias = self.design.scores(hat * (0.5 - link.mean(eta)))
         return Sums(value, sums.score + bias, sums.information)
 
-    def every(self, step: int) -> "Problem":
-        """The problem of each `step`-th cell."""
-        return replace(
-            self, design=self.design.every(step), rows=self.rows[::step], events=self.events[::step], firth=False
-        )
+    def take(self, cells: np.ndarray | slice) -> "Problem":
+        """The problem of some cells."""
+        return replace(self, design=self.design.take(cells), rows=self.rows[cells], events=self.events[cells])
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Estimates on cells: β, the log-likelihood, and the expected information there."""
+    """Estimates on cells: β, the log-likelihood, and the covariance by the expected information.
+
+    `standard`: the problem in columns of mean 0 and variance 1; `inner`: its estimates, `information` there;
+    `back` @ inner = beta.
+    """
 
     beta: np.ndarray
     log_likelihood: float
-    information: np.ndarray
+    covariance: np.ndarray
     iterations: int
+    standard: Problem
+    inner: np.ndarray
+    information: np.ndarray
+    back: np.ndarray
+
+    def on(self, problem: Problem) -> "Fit":
+        """The same estimates on other cells of the same rows."""
+        design, back = problem.design.standardised(problem.rows)
+        return replace(self, standard=replace(problem, design=design), back=back)
 
 
-def require_events(rows: float, events: float, event: str) -> None:
-    """Refuse data in which nobody, or everybody, leaves.
-
-    Raises:
-        EstimationError: saying which.
-    """
-    if events == 0:
-        raise EstimationError(f"no exits: {event!r} is 0 in all {rows:.0f} rows; there is no hazard to explain")
-    if events == rows:
-        raise EstimationError(f"only exits: {event!r} is 1 in all {rows:.0f} rows; nobody is seen to stay")
-
-
-def require_no_separation(levels: pd.DataFrame, counts: CellCounts, formula: Formula, *, stayers: bool = True) -> None:
-    """Refuse levels at which nobody leaves or (if `stayers`) nobody stays, and numbers that split the two.
-
-    Parameters:
-        levels: term, level, rows, events of every level, as `level_sizes` gives.
+def fit_cells(problem: Problem) -> Fit:
+    """Maximise the (penalised) likelihood by scoring, in standardised columns, halving steps that do not climb.
 
     Raises:
-        EstimationError: every such level with its column, rows and events, and what to do.
+        EstimationError: no finite maximum, naming the columns that run off, or no convergence.
     """
-    found = []
-    factors = {t.name for t in formula.terms if all(counts.variables[name].kind == "factor" for name in t.drivers)}
-    for row in levels[levels["term"].isin(factors) & (levels["rows"] > 0)].itertuples():
-        if row.events == 0 or (stayers and row.events == row.rows):
-            who = "nobody leaves" if row.events == 0 else "nobody stays"
-            found.append(f"{say((row.term, row.level))}: {who} ({row.events} of {row.rows} rows)")
-    for name in formula.drivers if stayers else ():
-        if counts.variables[name].kind == "number" and _splits(counts, name):
-            found.append(f"{name}: one value splits leavers from stayers")
-    if found:
-        offer = ", or pass penalty='firth'" if stayers else ""
-        raise EstimationError(
-            f"quasi-separation, no finite estimate exists: {'; '.join(found)}; "
-            f"merge such a level with a neighbour, leave the driver out{offer}"
-        )
+    design, back = problem.design.standardised(problem.rows)
+    standard = replace(problem, design=design)
+    inner, here, iterations = climb(standard, _start(standard))
+    value = here.value - np.linalg.slogdet(back)[1] if problem.firth else here.value  # of the penalty in raw columns
+    covariance = back @ invert(here.information) @ back.T
+    return Fit(back @ inner, value, covariance, iterations, standard, inner, here.information, back)
 
 
-def _splits(counts: CellCounts, name: str) -> bool:
-    code = counts.codes[name]
-    gone, stayed = code[counts.events > 0], code[counts.rows > counts.events]
-    return bool(gone.min() >= stayed.max() or stayed.min() >= gone.max())
-
-
-def fit_cells(problem: Problem, *, tolerance: float = TOLERANCE) -> Fit:
-    """Maximise the (penalised) likelihood by scoring, halving steps that do not climb.
+def climb(
+    problem: Problem, beta: np.ndarray, *, tolerance: float = TOLERANCE, fixed: int | None = None
+) -> tuple[np.ndarray, Sums, int]:
+    """Newton's method from `beta`, one coefficient held if `fixed`: the maximum, the sums there, the steps it took.
 
     Done when no cell's predictor would move by `tolerance` any more, or when steps already small stop shrinking, which
-    is rounding.
-
-    Raises:
-        EstimationError: no convergence, or estimates that run off, naming the columns.
+    is rounding. Where the likelihood has stopped rising and predictors still move, estimates run off: separation.
     """
-    design = problem.design
-    beta = _start(problem)
-    here = problem.evaluate(beta)
-    before = np.inf
+    free = np.array([at for at in range(len(beta)) if at != fixed])
+    here, before = problem.evaluate(beta), np.inf
     for iteration in range(1, STEPS + 1):
-        step = _solve(here.information, here.score)
-        move = design.reach(step)
+        step = np.zeros(len(beta))
+        step[free] = _solve(here.information[np.ix_(free, free)], here.score[free])
+        move = problem.design.reach(step)
         if move < tolerance or (move < ROUNDING and move > before / 2):
-            return Fit(beta, here.value, here.information, iteration)
+            return beta, here, iteration
         before = move
         for _ in range(HALVINGS):
             trial = problem.evaluate(beta + step)
             if trial.value >= here.value - 1e-10 * abs(here.value):
                 break
             step = step / 2
+        still = move > MOVING and abs(trial.value - here.value) < FLAT * (1 + abs(here.value) * 1e-6)
+        if still and not problem.firth:
+            moves = problem.design.moves(step)
+            wild = [say(label) for label, one in zip(problem.design.labels, moves, strict=True) if one > MOVING / 2]
+            raise EstimationError(
+                f"quasi-separation, no finite estimate exists: {', '.join(wild)} runs off to infinity, because some "
+                "combination of drivers holds only stayers or only leavers; "
+                "merge levels, leave one out, or pass penalty='firth'"
+            )
         beta, here = beta + step, trial
-        if not problem.firth and iteration > 12:
-            _require_bounded(design, beta)
-    _require_bounded(design, beta)
     raise EstimationError(
         f"the likelihood did not converge in {STEPS} steps; leave out drivers that say nearly the same"
     )
@@ -143,14 +606,14 @@ def fit_cells(problem: Problem, *, tolerance: float = TOLERANCE) -> Fit:
 def _start(problem: Problem) -> np.ndarray:
     """Where to begin: for very many cells the estimates of a share of them, which saves passes over all."""
     beta = np.zeros(problem.design.width)
-    beta[0] = problem.link.start(float(problem.events.sum() / problem.rows.sum()))
+    beta[0] = problem.link.start(float(problem.events.sum(dtype=float) / problem.rows.sum(dtype=float)))
     if problem.design.n_cells < MANY_CELLS:
         return beta
-    share = problem.every(SHARE)
+    share = replace(problem.take(slice(None, None, SHARE)), firth=False)
     if not 0 < share.events.sum() < share.rows.sum():
         return beta
     try:
-        return fit_cells(share, tolerance=1e-3).beta
+        return climb(share, beta, tolerance=1e-3)[0]
     except EstimationError:  # a level too rare for the share says nothing about all cells
         return beta
 
@@ -163,20 +626,6 @@ def _solve(information: np.ndarray, score: np.ndarray) -> np.ndarray:
         raise EstimationError(
             "the likelihood is flat in some direction: drivers nearly decide each other; leave one out"
         ) from singular
-
-
-def _require_bounded(design: Design, beta: np.ndarray) -> None:
-    """Estimates that run off betray separation by a combination of drivers."""
-    moves = np.zeros(design.width)
-    for block in design.blocks:
-        moves[block.columns] = np.ptp(block.table * beta[block.columns], axis=0)
-    wild = [say(label) for label, move in zip(design.labels, moves, strict=True) if move > 15]
-    if wild:
-        raise EstimationError(
-            f"quasi-separation, no finite estimate exists: {', '.join(wild)} runs off to infinity, because some "
-            "combination of drivers holds only stayers or only leavers; "
-            "merge levels, leave one out, or pass penalty='firth'"
-        )
 
 
 def invert(matrix: np.ndarray) -> np.ndarray:
@@ -195,42 +644,95 @@ def invert(matrix: np.ndarray) -> np.ndarray:
     return (inverse + inverse.T) / 2
 
 
-def covariance(fit: Fit) -> np.ndarray:
-    """The inverse of the expected information."""
-    return invert(fit.information)
+def profile(problem: Problem, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Limits of 95 % profile penalised-likelihood intervals, and likelihood-ratio p, one a coefficient.
+
+    Source: Heinze and Schemper (2002), Statistics in Medicine 21, 2409–2419, as R's logistf.
+    """
+    from scipy.stats import chi2
+
+    design, back = problem.design.standardised(problem.rows, centre=False)
+    standard, scale = replace(problem, design=design), np.diag(back)
+    best, errors = fit.beta / scale, np.sqrt(np.diag(fit.covariance)) / scale
+    top, target = standard.evaluate(best).value, np.sqrt(chi2.ppf(0.95, 1))
+
+    def held(start: np.ndarray, at: int, value: float) -> tuple[float, np.ndarray]:
+        """The root of the deviance with one coefficient held, and where it is reached."""
+        beta = start.copy()
+        beta[at] = value
+        beta, here, _ = climb(standard, beta, tolerance=1e-8, fixed=at)
+        return np.sqrt(2 * max(top - here.value, 0.0)), beta
+
+    def limit(at: int, step: float) -> float:
+        """Where the root, which is nearly straight, reaches the target: by secants from the estimate."""
+        (before, root_before), value, beta = (best[at], 0.0), best[at] + target * step, best
+        for _ in range(STEPS):
+            root, beta = held(beta, at, value)
+            if abs(root - target) < 1e-7:
+                return value * scale[at]
+            length, slope = abs(value - best[at]), (root - root_before) / (value - before)
+            before, root_before = value, root
+            value += np.clip((target - root) / slope if slope else np.inf, -4 * length, 4 * length)
+            if (value - best[at]) * step <= 0:  # beyond the estimate: back to half the way
+                value = best[at] + np.sign(step) * length / 2
+        return float("nan")
+
+    limits = np.array([[limit(at, sign * errors[at]) for sign in (-1, 1)] for at in range(len(best))])
+    deviance = np.array([held(best, at, 0.0)[0] ** 2 for at in range(len(best))])
+    return limits[:, 0], limits[:, 1], chi2.sf(deviance, 1)
 
 
 def clustered_covariance(problem: Problem, fit: Fit, counts: CellCounts, cell: np.ndarray | None) -> np.ndarray:
     """The sandwich with scores summed by cluster, and rows (not cells) in its small-sample factor.
 
     V = G/(G−1) · (N−1)/(N−K) · H⁻¹ (Σ s s') H⁻¹ with the observed information H (Liang and Zeger 1986; the factor is
-    Stata's and statsmodels').
+    Stata's and statsmodels'). With fewer than 40 clusters the estimate is worked out anew without each of them, and
+    V = (G−1)/G · Σ (β₋g − β)(β₋g − β)', by one step (MacKinnon, Nielsen and Webb 2023, Journal of Econometrics 232,
+    CV3); a coefficient that rests on one cluster alone gets no error (NaN).
 
     Parameters:
         counts: cells by cluster. cell: the problem's cell of each of them (None: the same).
     """
     groups = counts.n_clusters
     require_clusters(groups, counts.cluster)
-    design, link = problem.design, problem.link
+    standard, link, design = fit.standard, problem.link, fit.standard.design
 
     def curvature(eta: np.ndarray, part: slice) -> tuple[float, None, np.ndarray]:
-        return 0.0, None, link.observed(eta, problem.rows[part], problem.events[part])
+        return 0.0, None, link.observed(eta, standard.rows[part], standard.events[part])
 
-    same = isinstance(link, Logit)
-    bread = invert(fit.information if same else design.sweep(fit.beta, curvature).information)
-    eta = design.predictor(fit.beta)
-    residual = link.residual(eta if cell is None else eta[cell], counts.rows, counts.events)
+    information = fit.information if isinstance(link, Logit) else design.sweep(fit.inner, curvature).information
+    bread = invert(information)
+    eta = design.predictor(fit.inner)
+    eta = eta if cell is None else eta[cell]
+    residual = np.concatenate(
+        [link.evaluate(eta[part], counts.rows[part], counts.events[part])[1] for part in stretches(0, len(eta))]
+    )
     scores = design.cluster_scores(residual, cell, counts.cluster_codes, groups)
     total = counts.n_rows
     factor = groups / (groups - 1) * (total - 1) / (total - design.width)
     errors = factor * bread @ (scores.T @ scores) @ bread
-    empty = np.diag(errors) < 1e-12 * np.diag(bread)
+    raw = fit.back @ errors @ fit.back.T
+    empty = np.diag(raw) < 1e-12 * np.diag(fit.covariance)
     if empty.any():
         raise EstimationError(
             f"clustered errors by {counts.cluster!r} are zero for {say(design.labels[int(np.argmax(empty))])}: the "
             "drivers give each cluster a coefficient of its own; cluster by something wider, or leave that driver out"
         )
-    return errors
+    if groups >= FEW_CLUSTERS:
+        return raw
+    shifts, lost = np.zeros((groups, design.width)), np.zeros(design.width, bool)
+    places = np.arange(design.n_cells) if cell is None else cell
+    weights = link.observed(eta, counts.rows, counts.events)
+    for group in range(groups):
+        own = counts.cluster_codes == group
+        rest = information - design.take(places[own]).information(weights[own])
+        inverse = np.linalg.pinv(rest, rcond=1e-10, hermitian=True)
+        known = fit.back @ inverse @ rest  # a coefficient is known without the group if its row comes back whole
+        lost |= np.abs(known - fit.back).max(axis=1) > 1e-6 * np.abs(fit.back).max(axis=1)
+        shifts[group] = inverse @ scores[group]
+    raw = (groups - 1) / groups * fit.back @ shifts.T @ shifts @ fit.back.T
+    raw[lost] = raw[:, lost] = np.nan
+    return raw
 
 
 def require_clusters(groups: int, cluster: str) -> None:

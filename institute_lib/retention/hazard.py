@@ -1,47 +1,42 @@
 """The discrete-time hazard: what goes with leaving in a quarter, exact on cells. Association, not cause."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.results import Result
-from institute_lib.retention.blocks import Design
-from institute_lib.retention.cells import CellCounts, Variable, count, covered, require_variation
-from institute_lib.retention.design import INTERCEPT, build, collapse, evaluate, require_full_rank
-from institute_lib.retention.drivers import Drivers, as_levels, parse
+from institute_lib.retention.counting import CellCounts, Source, Variable, count, covered
+from institute_lib.retention.dependence import assignment
+from institute_lib.retention.drivers import FEW_EVENTS, Drivers, Formula, as_levels, driver_label, level_label, parse
 from institute_lib.retention.effects import average_marginal_effects
 from institute_lib.retention.fitting import (
+    FEW_CLUSTERS,
+    INTERCEPT,
+    Design,
     Fit,
     Problem,
     clustered_covariance,
-    covariance,
+    collapse,
+    design_of,
+    evaluate,
     fit_cells,
-    require_events,
-    require_no_separation,
+    link_named,
+    profile,
+    require_full_rank,
+    say,
 )
-from institute_lib.retention.intervals import estimate_columns, holm
-from institute_lib.retention.links import link_named
-from institute_lib.retention.spells import require_columns
-from institute_lib.tables import contracts
+from institute_lib.retention.intervals import LEVEL, estimate_columns, holm
+from institute_lib.retention.spells import plain, require_columns
 
-CATEGORIES = {
-    "kind": contracts.KINDS,
-    "field": contracts.FIELDS,
-    "gender": contracts.GENDERS,
-    "education": contracts.EDUCATIONS,
-    "contract": contracts.EMPLOYMENT_CONTRACTS,
-    "certificate": contracts.CERTIFICATES,
-    "level": contracts.STATION_LEVELS,
-}
-UNKNOWN = ("unknown",)  # how `band` names a missing value
-FEW_CLUSTERS = 30
-FEW_EVENTS = 10
+__all__ = ["HazardModel", "driver_label", "hazard", "level_label"]
+
+ASSIGNMENT = "assignment"
+BASELINE = ("tenure", "quarter", "year", "season")  # what these begin a driver's name is the clock, not a finding
 
 
 @dataclass(frozen=True)
@@ -50,9 +45,11 @@ class HazardModel(Result):
 
     coefficients: term, level, estimate (log odds ratio, or log hazard ratio with cloglog), se, ci_low, ci_high,
         p_value, ratio, ratio_low, ratio_high, p_adjusted (Holm, over all but the intercept), rows, events (of the
-        level; of all rows for a number). The reference levels stand in `levels`.
+        level; of all rows for a number); with clusters, clustered_by and clusters. The reference levels stand in
+        `levels`. With penalty="firth" and no cluster, profile intervals and likelihood-ratio p.
     levels: term, level, rows, events, reference. Every factor's cell sizes.
     marginal_effects: term, level, estimate (change in the hazard), se, ci_low, ci_high, p_value.
+    covariance: by the narrowest clusters; `covariances`: by the name of each clustering column that is used.
     """
 
     coefficients: pd.DataFrame
@@ -70,11 +67,17 @@ class HazardModel(Result):
     problem: Problem = field(repr=False)
     fit: Fit = field(repr=False)
     warnings: tuple[str, ...] = ()
+    clustered_by: Mapping[str, str] = field(default_factory=dict)
+    covariances: Mapping[str, tuple[np.ndarray, float]] = field(default_factory=dict, repr=False)
 
     @cached_property
     def marginal_effects(self) -> pd.DataFrame:
         """Average marginal effects, computed when first asked for."""
-        return average_marginal_effects(self.problem, self.fit, self.covariance)
+        return average_marginal_effects(self)
+
+    def errors_for(self, driver: str) -> tuple[np.ndarray, float]:
+        """The covariance, clustered at the level at which a driver is set, and its degrees of freedom."""
+        return self.covariances.get(self.clustered_by.get(driver, ""), (self.covariance, np.inf))
 
     def predict(self, data: pd.DataFrame) -> np.ndarray:
         """The hazard of each row.
@@ -83,6 +86,7 @@ class HazardModel(Result):
             DataError: a level that the model has not seen. ParameterError: a column is missing.
         """
         design = self.problem.design
+        data = plain(data)
         require_columns(data, list(design.variables), table="data")
         read = {name: _read(data[name], variable) for name, variable in design.variables.items()}
         variables = {name: variable for name, (variable, _) in read.items()}
@@ -101,8 +105,7 @@ class HazardModel(Result):
             language,
             rows=terms.count(self.n_rows, language),
             events=terms.count(self.n_events, language),
-            **clearest_in_words(self.coefficients, language),
-            kind=terms.text(f"retention.ratio_{self.link}", language),
+            finding=clearest_in_words(self.coefficients, language, self.link),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -111,24 +114,28 @@ class HazardModel(Result):
 
 
 def hazard(
-    data: pd.DataFrame | CellCounts | str | Path | Sequence[str | Path],
+    data: Source | CellCounts,
     *,
     event: str,
     drivers: Drivers,
     weights: str | None = None,
     link: str = "logit",
-    cluster: str | None = None,
+    cluster: str | Mapping[str, str] | None = None,
     penalty: str | None = None,
 ) -> HazardModel:
     """Fit the probability of leaving in a quarter, given that one was employed on its first day.
 
     Parameters:
         data: person-quarters (a DataFrame, or Parquet path or glob), or the CellCounts of `cells`.
-        event: 0/1 column. drivers: names and terms (see `institute_lib.retention.drivers`); numbers enter linearly,
-            texts, categories and truth values by level against the first. Include tenure as the baseline.
-        weights: column with the whole number of rows that each row stands for (frequency weights).
+        event: 0/1 column; one of `exit_columns` for one way out alone, the others then being censored.
+        drivers: names and terms (see `institute_lib.retention.drivers`); numbers enter linearly, texts, categories and
+            truth values by level against the first. Include tenure and the calendar as the baseline.
+        weights: column with the number of rows that each row stands for: frequencies, or fractions as survey weights
+            (the estimates are then the weighted ones, and rows counted, not weights, in small-sample factors).
         link: "logit" (ratios are odds ratios) or "cloglog" (ratios are hazard ratios, those of Cox for grouped time).
-        cluster: column whose rows hang together; errors are then robust to that, with rows in the small-sample factor.
+        cluster: column whose rows hang together; errors are then robust to that. "assignment": each driver's errors
+            cluster at the level at which it is set (`assignment`); or a mapping from driver to column. With under 40
+            clusters errors leave one out at a time; tests and intervals are Student's with as many clusters less one.
         penalty: None, or "firth" for Firth's penalised likelihood (logit), finite under separation. With a cluster the
             sandwich is the likelihood's at the penalised estimate; where nobody leaves or stays in a level it knows
             nothing of that level, and the result warns.
@@ -141,109 +148,229 @@ def hazard(
         EstimationError: no exits, levels at which nobody leaves or stays, collinear drivers, one cluster.
 
     Source: Singer and Willett (2003), chapters 11–12; Prentice and Gloeckler (1978) for cloglog; Liang and Zeger (1986)
-    for clusters; Firth (1993), Heinze and Schemper (2002) for the penalty.
+    for clusters, Abadie and others (2023) for their level; Firth (1993), Heinze and Schemper (2002) for the penalty.
     """
     chosen = link_named(link)
-    _check_penalty(penalty, link=link)
-    formula = parse(drivers)
-    counts = (
-        data
-        if isinstance(data, CellCounts)
-        else count(data, event=event, formula=formula, cluster=cluster, weights=weights, always=False)
-    )
+    if penalty not in (None, "firth"):
+        raise ParameterError(f"penalty={penalty!r}: {nearest(str(penalty), ['firth'])}, or None")
+    if penalty and link != "logit":
+        raise ParameterError(f"penalty='firth' works with link='logit', not {link!r}")
+    if isinstance(data, pd.DataFrame):
+        data = plain(data)
+    base, wider, notes = _clusters(data, cluster, drivers)
     if isinstance(data, CellCounts):
         if weights is not None:
             raise ParameterError("hazard: cells already hold their rows; give weights= to `cells`")
-        covered(counts, formula, event=event, cluster=cluster)
-    require_events(counts.n_rows, counts.n_events, event)
-    require_variation(counts, formula.drivers)
-    codes, rows, events, cell = collapse(counts, formula.drivers)
-    design = build(formula, {name: counts.variables[name] for name in formula.drivers}, codes)
-    levels = level_sizes(design, rows, events)
+        counts, formula = data, parse(drivers, data.codes)
+        covered(counts, formula, event=event, cluster=base)
+    else:
+        counts = count(data, event=event, drivers=drivers, cluster=base, weights=weights, always=False)
+        formula = counts.formula
+    _require_events(counts, event)
+    problem, cell = _problem(counts, formula, chosen, firth=penalty == "firth")
+    levels = level_sizes(problem.design, problem.rows, problem.events)
     if penalty is None:
         require_no_separation(levels, counts, formula)
-    require_full_rank(design, rows)
-    problem = Problem(design, rows, events, chosen, firth=penalty == "firth")
+    require_full_rank(problem.design, problem.rows)
     fit = fit_cells(problem)
-    errors = clustered_covariance(problem, fit, counts, cell) if cluster else covariance(fit)
+    errors = {}
+    if base:
+        errors[base] = (clustered_covariance(problem, fit, counts, cell), counts.n_clusters - 1)
+    for level in dict.fromkeys(wider.values()):
+        if level not in errors:
+            again = count(data, event=event, drivers=drivers, cluster=level, weights=weights, always=False)
+            its, its_cell = _problem(again, formula, chosen, firth=penalty == "firth")
+            errors[level] = (clustered_covariance(its, fit.on(its), again, its_cell), again.n_clusters - 1)
+    clustered_by = {name: wider.get(name, base) for name in formula.drivers} if base else {}
+    covariance = errors[base][0] if base else fit.covariance
+    totals = (counts.n_rows, counts.n_events)
+    table = coefficient_table(
+        problem.design.labels, fit.beta, covariance, levels, totals=totals, errors=errors, clustered_by=clustered_by
+    )
+    if penalty and not base:
+        table = _with_profiles(table, problem, fit)
     return HazardModel(
-        coefficients=coefficient_table(design.labels, fit.beta, errors, levels, (counts.n_rows, counts.n_events)),
+        coefficients=table,
         levels=levels,
-        covariance=errors,
+        covariance=covariance,
         event=event,
         link=link,
-        cluster=cluster,
+        cluster=base,
         penalty=penalty,
         n_rows=counts.n_rows,
         n_events=counts.n_events,
-        n_clusters=counts.n_clusters if cluster else None,
+        n_clusters=counts.n_clusters if base else None,
         log_likelihood=fit.log_likelihood,
         iterations=fit.iterations,
         problem=problem,
         fit=fit,
-        warnings=(*counts.warnings, *_thin(levels, counts, cluster)),
+        warnings=(*counts.warnings, *notes, *_thin(levels, table, base)),
+        clustered_by=clustered_by,
+        covariances=errors,
     )
 
 
-def clearest_in_words(coefficients: pd.DataFrame, language: str) -> dict[str, str]:
-    """Driver, ratio and interval (low, high) of the coefficient with the smallest p-value.
+def _clusters(
+    data: Source | CellCounts, cluster: str | Mapping[str, str] | None, drivers: Drivers
+) -> tuple[str | None, dict[str, str], list[str]]:
+    """The narrowest clusters, driver → wider ones, and what to say of them."""
+    if cluster is None or not isinstance(data, pd.DataFrame):
+        if isinstance(cluster, Mapping) or cluster == ASSIGNMENT:
+            raise ParameterError("hazard: cluster by driver needs the rows as a DataFrame; name one column")
+        return cluster, {}, []
+    names = [name for name in parse(drivers, data.columns).drivers if name in data]
+    if isinstance(cluster, Mapping):
+        levels = list(dict.fromkeys(cluster.values()))
+        require_columns(data, levels, table="data")
+        base = max(levels, key=lambda level: data[level].nunique())
+        return base, {name: level for name, level in cluster.items() if level != base}, []
+    if cluster != ASSIGNMENT or cluster in data:
+        require_columns(data, [cluster], table="data")
+        found = assignment(data, drivers=names, person=cluster)
+        wide = found[(found["level"] != cluster) & (found["level"].isin(["city", "district"]) | (found["share"] > 0.5))]
+        notes = [
+            f"{row.driver} is set by {row.level} ({row.units} of them), wider than {cluster!r}: its errors are too "
+            "small; pass cluster='assignment', or leave its p-value out"
+            for row in wide.itertuples()
+        ]
+        return cluster, {}, notes
+    found = assignment(data, drivers=names)
+    base = found.attrs["person"]
+    wider = found[found["level"] != base]
+    return base, dict(zip(wider["driver"], wider["level"], strict=True)), []
 
-    The baseline (intercept and tenure) stands aside unless there is no other.
+
+def _problem(counts: CellCounts, formula: Formula, link: object, *, firth: bool) -> tuple[Problem, np.ndarray | None]:
+    codes, rows, events, cell = collapse(counts, formula.drivers)
+    return Problem(design_of(formula, counts, codes), rows, events, link, firth=firth), cell
+
+
+def _require_events(counts: CellCounts, event: str) -> None:
+    """Refuse data in which nobody, or everybody, leaves."""
+    events, rows = counts.events.sum(dtype=float), counts.rows.sum(dtype=float)
+    if events == 0:
+        raise EstimationError(f"no exits: {event!r} is 0 in all {counts.n_rows} rows; there is no hazard to explain")
+    if events == rows:
+        raise EstimationError(f"only exits: {event!r} is 1 in all {counts.n_rows} rows; nobody is seen to stay")
+
+
+def require_no_separation(levels: pd.DataFrame, counts: CellCounts, formula: Formula, *, stayers: bool = True) -> None:
+    """Refuse levels at which nobody leaves or (if `stayers`) nobody stays, and numbers that split the two.
+
+    Parameters:
+        levels: term, level, rows, events of every level, as `level_sizes` gives.
+
+    Raises:
+        EstimationError: every such level with its column, rows and events, and what to do.
     """
-    baseline = coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith("tenure")
+    found = []
+    factors = {t.name for t in formula.terms if all(counts.variables[name].kind == "factor" for name in t.drivers)}
+    for row in levels[levels["term"].isin(factors) & (levels["rows"] > 0)].itertuples():
+        if row.events == 0 or (stayers and row.events == row.rows):
+            who = "nobody leaves" if row.events == 0 else "nobody stays"
+            found.append(f"{say((row.term, row.level))}: {who} ({row.events:g} of {row.rows:g} rows)")
+    for name in formula.drivers if stayers else ():
+        if counts.variables[name].kind == "number":
+            code = counts.codes[name]
+            gone, stayed = code[counts.events > 0], code[counts.rows > counts.events]
+            if gone.min() >= stayed.max() or stayed.min() >= gone.max():
+                found.append(f"{name}: one value splits leavers from stayers")
+    if found:
+        offer = ", or pass penalty='firth'" if stayers else ""
+        raise EstimationError(
+            f"quasi-separation, no finite estimate exists: {'; '.join(found)}; "
+            f"merge such a level with a neighbour (merge_thin), leave the driver out{offer}"
+        )
+
+
+def clearest_in_words(coefficients: pd.DataFrame, language: str, link: str) -> str:
+    """The driver with the smallest p-value, its ratio, and the interval adjusted for having been picked.
+
+    The baseline (intercept, tenure, calendar) stands aside unless there is no other. The interval is Bonferroni's over
+    the coefficients among which it is the clearest; where it holds 1, no association is said to be clear.
+    """
+    baseline = coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith(BASELINE)
     drivers = coefficients[~baseline] if not baseline.all() else coefficients
+    number = len(drivers)
     clearest = drivers.sort_values("p_value", kind="stable").iloc[0]
-    figures = {"ratio": "ratio", "low": "ratio_low", "high": "ratio_high"}
-    return {
-        "driver": driver_label(clearest["term"], clearest["level"], language),
-        **{name: terms.number(float(clearest[column]), language, 2) for name, column in figures.items()},
-    }
+    low, high = picked_interval(clearest, number)
+    clear = low > 0 or high < 0
+    ratio = {"ratio": float(clearest["estimate"]), "low": low, "high": high}
+    return terms.text(
+        f"retention.finding_{'clear' if clear else 'none'}",
+        language,
+        driver=driver_label(clearest["term"], clearest["level"], language),
+        kind=terms.text(f"retention.ratio_{link}", language),
+        number=terms.count(number, language),
+        **{name: terms.number(float(np.exp(np.clip(value, -700, 700))), language, 2) for name, value in ratio.items()},
+    )
 
 
-def driver_label(term: str, level: str, language: str) -> str:
-    """A coefficient in the reader's words: drivers as far as the catalogue knows them, levels as `level_label` says."""
-    known, drivers = terms.catalogue("labels"), term.split(":")
-    name = " × ".join(terms.label(part, language) if part in known else part for part in drivers)
-    if not level:
-        return name
-    parts = level.split(":")
-    if len(parts) != len(drivers):  # a level whose own name holds a colon
-        return terms.text("charts.level", language, term=name, level=level)
-    shown = " × ".join(level_label(*pair, language) for pair in zip(drivers, parts, strict=True))
-    return terms.text("charts.level", language, term=name, level=shown)
+def picked_interval(row: pd.Series, number: int) -> tuple[float, float]:
+    """The interval of one coefficient picked among `number`: as wide as its own, to the level 1 − 0.05/number."""
+    from scipy.special import ndtri, stdtrit
 
-
-def level_label(driver: str, level: str, language: str) -> str:
-    """A level in the reader's words where it is one of the registers' own; any other is the user's, and stays."""
-    if level.lower() in ("true", "false"):
-        return terms.text("disclosure.yes" if level.lower() == "true" else "disclosure.no", language)
-    own = CATEGORIES.get(driver, UNKNOWN if driver.endswith("_band") else ())
-    return terms.label(level, language) if level in own else level
+    df = row.get("clusters", np.nan) - 1
+    quantiles = [
+        stdtrit(df, tail) if np.isfinite(df) else ndtri(tail)
+        for tail in (1 - (1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2 / number)
+    ]
+    stretch = quantiles[1] / quantiles[0]
+    low, high = ((row[side] - row["estimate"]) * stretch for side in ("ci_low", "ci_high"))
+    return float(row["estimate"] + low), float(row["estimate"] + high)
 
 
 def coefficient_table(
     labels: Sequence[tuple[str, str]],
     beta: np.ndarray,
-    errors: np.ndarray,
+    covariance: np.ndarray,
     levels: pd.DataFrame,
+    *,
     totals: tuple[float, float],
+    errors: Mapping[str, tuple[np.ndarray, float]] | None = None,
+    clustered_by: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
-    """Estimates with intervals, ratios, adjusted p-values and cell sizes, one row a coefficient."""
+    """Estimates with intervals, ratios, adjusted p-values and cell sizes, one row a coefficient.
+
+    errors: covariance and degrees of freedom by clustering column; clustered_by: driver → such a column.
+    """
     table = pd.DataFrame(labels, columns=["term", "level"])
-    table = pd.concat([table, estimate_columns(beta, np.sqrt(np.diag(errors)))], axis=1)
+    se, df, by = np.sqrt(np.diag(covariance)), np.full(len(beta), np.inf), None
+    if errors:
+        base = next(iter(errors))
+        by = [_widest([clustered_by.get(_bare(part), base) for part in term.split(":")], errors) for term, _ in labels]
+        se = np.array([np.sqrt(errors[level][0][at, at]) for at, level in enumerate(by)])
+        df = np.array([errors[level][1] for level in by], float)
+    table = pd.concat([table, estimate_columns(beta, se, df)], axis=1)
     with np.errstate(over="ignore"):
         table = table.assign(ratio=np.exp(beta), ratio_low=np.exp(table["ci_low"]), ratio_high=np.exp(table["ci_high"]))
     table["p_adjusted"] = holm(table["p_value"].where(table["term"] != INTERCEPT).to_numpy())
     sizes = levels.set_index(["term", "level"])[["rows", "events"]]
     matched = sizes.reindex(pd.MultiIndex.from_frame(table[["term", "level"]])).reset_index(drop=True)
-    matched["rows"] = matched["rows"].fillna(totals[0]).astype(int)
-    matched["events"] = matched["events"].fillna(totals[1]).astype(int)
-    return pd.concat([table, matched], axis=1)
+    for name, total in zip(("rows", "events"), totals, strict=True):
+        matched[name] = matched[name].fillna(total).round().astype(int)
+    table = pd.concat([table, matched], axis=1)
+    return table if by is None else table.assign(clustered_by=by, clusters=(df + 1).astype(int))
+
+
+def _widest(levels: Sequence[str], errors: Mapping[str, tuple[np.ndarray, float]]) -> str:
+    return min(levels, key=lambda level: errors[level][1])
+
+
+def _bare(part: str) -> str:
+    return part.split("**", maxsplit=1)[0]
+
+
+def _with_profiles(table: pd.DataFrame, problem: Problem, fit: Fit) -> pd.DataFrame:
+    low, high, p_value = profile(problem, fit)
+    with np.errstate(over="ignore"):
+        table = table.assign(ci_low=low, ci_high=high, p_value=p_value, ratio_low=np.exp(low), ratio_high=np.exp(high))
+    return table.assign(p_adjusted=holm(table["p_value"].where(table["term"] != INTERCEPT).to_numpy()))
 
 
 def level_sizes(design: Design, rows: np.ndarray, events: np.ndarray) -> pd.DataFrame:
     """term, level, rows, events, reference for every level of every factor, and every combination that interacts."""
-    found = []
+    found, whole = [], rows.dtype.kind != "f" or not (rows % 1).any()
     for block in design.blocks:
         block_rows, block_events = block.add(rows), block.add(events)
         for term in block.terms:
@@ -252,41 +379,43 @@ def level_sizes(design: Design, rows: np.ndarray, events: np.ndarray) -> pd.Data
                 continue
             sizes = [len(design.variables[name].levels) for name in names]
             code = np.ravel_multi_index([block.grid[name] for name in names], sizes)
-            n = np.bincount(code, weights=block_rows, minlength=int(np.prod(sizes)))
-            d = np.bincount(code, weights=block_events, minlength=int(np.prod(sizes)))
-            for place in range(int(np.prod(sizes))):
-                at = np.unravel_index(place, sizes)
+            n, d = (np.bincount(code, weights=one, minlength=int(np.prod(sizes))) for one in (block_rows, block_events))
+            for place, at in enumerate(np.ndindex(*sizes)):
                 level = ":".join(str(design.variables[name].levels[i]) for name, i in zip(names, at, strict=True))
-                found.append((term.name, level, int(n[place]), int(d[place]), 0 in at))
-    return pd.DataFrame(found, columns=["term", "level", "rows", "events", "reference"])
+                found.append((term.name, level, n[place], d[place], 0 in at))
+    table = pd.DataFrame(found, columns=["term", "level", "rows", "events", "reference"])
+    return table.astype({"rows": int, "events": int}) if whole else table
 
 
-def _thin(levels: pd.DataFrame, counts: CellCounts, cluster: str | None) -> list[str]:
+def _thin(levels: pd.DataFrame, table: pd.DataFrame, cluster: str | None) -> list[str]:
     notes = [
-        f"{row.term} = {row.level!r} rests on {row.events} events in {row.rows} rows"
+        f"{row.term} = {row.level!r} rests on {row.events:g} events in {row.rows:g} rows"
         for row in levels.itertuples()
         if row.rows > 0 and row.events < FEW_EVENTS
     ]
-    separated = [
-        f"{row.term} = {row.level!r}"
-        for row in levels[levels["rows"] > 0].itertuples()
-        if row.events in (0, row.rows) and not row.reference
-    ]
-    if cluster and separated:
+    if not cluster:
+        return notes
+    occupied = levels[(levels["rows"] > 0) & ~levels["reference"].astype(bool)]
+    separated = occupied[(occupied["events"] == 0) | (occupied["events"] == occupied["rows"])]
+    if len(separated):
+        named = ", ".join(f"{row.term} = {row.level!r}" for row in separated.itertuples())
         notes.append(
-            f"nobody leaves, or nobody stays: {', '.join(separated)}; errors clustered by {cluster!r} are far too "
+            f"nobody leaves, or nobody stays: {named}; errors clustered by {cluster!r} are far too "
             "small there, since nothing varies within it: judge such a level by the fit without cluster"
         )
-    if cluster and counts.n_clusters < FEW_CLUSTERS:
-        notes.append(f"only {counts.n_clusters} clusters by {cluster!r}: clustered errors are then often too small")
+    few = table[table["clusters"] < FEW_CLUSTERS].drop_duplicates("clustered_by")
+    notes += [
+        f"only {row.clusters} clusters by {row.clustered_by!r}: errors leave out one at a time, and intervals are "
+        f"Student's with {row.clusters - 1} degrees of freedom"
+        for row in few.itertuples()
+    ]
+    lost = table[table["se"].isna()]
+    notes += [
+        f"{say((row.term, row.level))} rests on one of the {row.clusters} clusters by {row.clustered_by!r} alone: no "
+        "error can be given; compare it with others of its kind, or take it as a description"
+        for row in lost.itertuples()
+    ]
     return notes
-
-
-def _check_penalty(penalty: str | None, *, link: str) -> None:
-    if penalty not in (None, "firth"):
-        raise ParameterError(f"penalty={penalty!r}: {nearest(str(penalty), ['firth'])}, or None")
-    if penalty and link != "logit":
-        raise ParameterError(f"penalty='firth' works with link='logit', not {link!r}")
 
 
 def _read(values: pd.Series, variable: Variable) -> tuple[Variable, np.ndarray]:

@@ -67,9 +67,13 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def estimate_columns(estimate: np.ndarray, se: np.ndarray) -> pd.DataFrame:
-    """estimate, se, ci_low, ci_high, p_value by the normal distribution."""
-    z = normal_quantile()
+def estimate_columns(estimate: np.ndarray, se: np.ndarray, df: np.ndarray | float = np.inf) -> pd.DataFrame:
+    """estimate, se, ci_low, ci_high, p_value by Student's t with `df` degrees of freedom, the normal if infinite."""
+    from scipy.special import stdtr, stdtrit
+
+    df = np.broadcast_to(np.asarray(df, float), np.shape(estimate))
+    few = np.where(np.isfinite(df), df, 1.0)
+    z = np.where(np.isfinite(df), stdtrit(few, 0.5 + LEVEL / 2), normal_quantile())
     with np.errstate(invalid="ignore", divide="ignore"):
         statistic = estimate / se
     return pd.DataFrame(
@@ -78,6 +82,6 @@ def estimate_columns(estimate: np.ndarray, se: np.ndarray) -> pd.DataFrame:
             "se": se,
             "ci_low": estimate - z * se,
             "ci_high": estimate + z * se,
-            "p_value": two_sided_p(statistic),
+            "p_value": np.where(np.isfinite(df), 2 * stdtr(few, -np.abs(statistic)), two_sided_p(statistic)),
         }
     )

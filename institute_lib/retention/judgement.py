@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError
+from institute_lib.errors import DataError, EstimationError
 from institute_lib.results import Result
-from institute_lib.retention.counting import event_faults, refuse_faults
-from institute_lib.retention.drivers import as_levels, is_number, usable_drivers
+from institute_lib.retention.counting import refuse_faults
+from institute_lib.retention.drivers import JOINED, as_levels, is_number, level_name, merge_thin, usable_drivers
 from institute_lib.retention.hazard import HazardModel, hazard
 from institute_lib.retention.intervals import wilson
-from institute_lib.retention.spells import require_columns
+from institute_lib.retention.spells import faults_where, plain, require_columns
 
 BINS = 10
 LEAVERS_A_BIN = 20
@@ -22,7 +22,8 @@ LEAVERS_A_BIN = 20
 @dataclass(frozen=True)
 class Judgement(Result):
     """auc: the chance that a leaver was given a higher hazard than a stayer. intercept and slope: of the recalibration
-    logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated. brier: mean squared error.
+    logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated, missing where no finite line fits. brier:
+    mean squared error.
     `calibration`: bin, rows, expected, observed, ci_low, ci_high by tenths of predicted hazard, or
     fewer groups where a tenth would hold under 20 leavers (Wilson's intervals).
     """
@@ -68,13 +69,16 @@ def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
 
     Source: Steyerberg, Clinical Prediction Models (2019), chapter 15.
     """
+    data = plain(data)
     require_columns(data, [model.event], table="data")
-    refuse_faults(event_faults(data, model.event), total=len(data))
+    wrong = ~data[model.event].isin([0, 1])
+    refuse_faults(faults_where(data, wrong, model.event, "the event is 0 or 1", table="data"), total=len(data))
     y = data[model.event].to_numpy(dtype=float)
     if len(y) == 0 or y.min() == y.max():
         raise DataError(f"the {len(y)} rows hold no leavers or no stayers; judge the model on more quarters")
     p = model.predict(data)
     intercept, slope = _recalibrate(p, y)
+    unfit = "no finite line calibrates these hazards: leavers and stayers are told apart without overlap, or nearly so"
     return Judgement(
         auc=_auc(p, y),
         intercept=intercept,
@@ -85,6 +89,7 @@ def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
         calibration=_calibration(p, y),
         n_rows=len(y),
         n_events=int(y.sum()),
+        warnings=() if np.isfinite(slope) else (unfit,),
     )
 
 
@@ -107,14 +112,24 @@ def out_of_time(
         raise DataError(f"judging on the last {last} quarters needs earlier ones; the rows hold {len(quarters)} in all")
     late = data[quarter].isin(quarters[-last:])
     train, test = data[~late], data[late]
+    train, merged = merge_thin(train, event=event, drivers=drivers, least=1, language="en")
+    test = test.assign(**{name: _joined(test[name], train[name]) for name in merged})
     kept, reasons = usable_drivers(train, event=event, drivers=drivers, language="en")
     new = {name: set(as_levels(test[name])[1]) - set(as_levels(train[name])[1]) for name in kept}
     new = {name: levels for name, levels in new.items() if levels and not is_number(train[name])}
+    if not set(kept) - set(new):
+        raise DataError("the earlier quarters can speak about none of the drivers; judge the model on more quarters")
     model = hazard(train, event=event, drivers=[name for name in kept if name not in new])
     notes = [
         f"{name} is left out: {sorted(levels)[0]!r} first occurs in the last quarters" for name, levels in new.items()
     ]
-    return replace(judge(model, test), warnings=(*reasons.values(), *notes))
+    return replace(judge(model, test), warnings=(*merged.values(), *reasons.values(), *notes))
+
+
+def _joined(values: pd.Series, merged: pd.Series) -> pd.Series:
+    """Later rows under the levels that earlier ones were merged into."""
+    place = {part: title for title in merged.cat.categories for part in title.split(JOINED)}
+    return values.map(lambda level: place.get(level_name(level), level_name(level))).astype("str")
 
 
 def _auc(p: np.ndarray, y: np.ndarray) -> float:
@@ -126,20 +141,17 @@ def _auc(p: np.ndarray, y: np.ndarray) -> float:
 
 
 def _recalibrate(p: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """Newton's method on two coefficients."""
-    from scipy.special import expit, logit
+    """Intercept and slope of the events on the logit of the predictions; missing where the fit runs off."""
+    from scipy.special import logit
 
-    x = np.column_stack([np.ones(len(p)), logit(np.clip(p, 1e-12, 1 - 1e-12))])
-    if np.ptp(x[:, 1]) < 1e-9:
-        return float(logit(y.mean()) - x[0, 1]), 1.0
-    beta = np.array([0.0, 1.0])
-    for _ in range(30):
-        mean = expit(x @ beta)
-        step = np.linalg.solve(x.T @ ((mean * (1 - mean))[:, None] * x), x.T @ (y - mean))
-        beta = beta + step
-        if np.max(np.abs(step)) < 1e-10:
-            break
-    return float(beta[0]), float(beta[1])
+    x = logit(np.clip(p, 1e-12, 1 - 1e-12))
+    if np.ptp(x) < 1e-9:
+        return float(logit(y.mean()) - x[0]), 1.0
+    try:
+        line = hazard(pd.DataFrame({"x": x, "y": y}), event="y", drivers=["x"])
+    except EstimationError:
+        return float("nan"), float("nan")
+    return float(line.fit.beta[0]), float(line.fit.beta[1])
 
 
 def _calibration(p: np.ndarray, y: np.ndarray) -> pd.DataFrame:

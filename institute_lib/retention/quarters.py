@@ -10,10 +10,13 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import DataError, Fault, ParameterError
+from institute_lib.retention.drivers import UNKNOWN, ordered_levels
 from institute_lib.retention.spells import (
     check_spells,
+    faults_where,
     first_day_after,
     observation,
+    plain,
     quarter_of,
     require_columns,
     truncation_warnings,
@@ -22,7 +25,7 @@ from institute_lib.retention.spells import (
 TENURE_EDGES = (4, 8, 12, 20, 40)
 TENURE_BANDS = ("under_1", "1_to_2", "2_to_3", "3_to_5", "5_to_10", "10_and_over")
 LASTING = ("kind", "employer", "town", "birth_year", "gender", "education", "contract", "field")
-KEYS = ("worker_id", "district", "station", "quarter", "tenure_quarters", "tenure_band")
+SEASONS = ("Q1", "Q2", "Q3", "Q4")
 
 
 def person_quarters(
@@ -38,9 +41,10 @@ def person_quarters(
             they have (left truncation); their earlier quarters are not rows. None: everyone is seen from entry.
 
     Returns:
-        worker_id, district, station, quarter ("2024Q4"), tenure_quarters (whole quarters completed by the first day),
-        tenure_band (ordered category, years), the lasting attributes of the spell that `workers` holds, age,
-        the drivers of `changes`, left (0/1), leave_reason (missing where left is 0).
+        worker_id, district, station, quarter ("2024Q4"), year, season ("Q4"; both for the baseline), tenure_quarters
+        (whole quarters completed by the first day), tenure_band (ordered category, years), the lasting attributes of
+        the spell that `workers` holds, age, the drivers of `changes`, left (0/1), leave_reason (missing where left is
+        0).
         `.attrs["warnings"]` says what the rows leave out, such as spells within a single quarter.
 
     Raises:
@@ -48,7 +52,7 @@ def person_quarters(
 
     Source: Singer and Willett, Applied Longitudinal Data Analysis (2003), section 10.5 (the person-period data set).
     """
-    last = quarter_of(until, name="until")
+    last, workers = quarter_of(until, name="until"), plain(workers)
     check_spells(workers, closes=first_day_after(last))
     opens = quarter_of(since, name="since") if since else None
     rows = _expand(workers, last=last, opens=opens)
@@ -57,7 +61,7 @@ def person_quarters(
     if unseen:
         notes.append(f"{unseen} spells hold no first day of an observed quarter and give no rows")
     if changes is not None:
-        rows, missing = _join_changes(rows, changes)
+        rows, missing = _join_changes(rows, plain(changes))
         if missing:
             notes.append(f"{missing} worker-quarters come before the worker's first row in the changes table")
     rows = rows.drop(columns=["spell", "start"])
@@ -90,6 +94,9 @@ def _expand(workers: pd.DataFrame, *, last: pd.Period, opens: pd.Period | None) 
         if column in rows:
             frame[column] = rows[column]
     frame["quarter"] = periods.astype(str).astype("str").take(place)
+    years = np.unique(number // 4)
+    frame["year"] = pd.Categorical.from_codes(number // 4 - years.min(), [*range(years.min(), years.max() + 1)], True)
+    frame["season"] = pd.Categorical.from_codes(number % 4, SEASONS)
     frame["tenure_quarters"] = tenure
     bands = np.searchsorted(TENURE_EDGES, frame["tenure_quarters"], side="right")
     frame["tenure_band"] = pd.Categorical.from_codes(bands, TENURE_BANDS, ordered=True)
@@ -164,6 +171,7 @@ def tenure_spells(
     Raises:
         DataError: spells that cannot be, all rows at once.
     """
+    workers = plain(workers)
     seen = observation(workers, until=until, since=since)
     base = (
         workers.loc[seen.index]
@@ -172,6 +180,7 @@ def tenure_spells(
     )
     if changes is None:
         return base.drop(columns=["entered"]).reset_index(drop=True)
+    changes = plain(changes)
     require_columns(changes, ["worker_id", "date"], table="worker_changes")
     drivers = [column for column in changes if column not in ("worker_id", "date")]
     cuts = base[["worker_id", "spell", "entered", "entry", "exit"]].merge(
@@ -209,14 +218,37 @@ def band(frame: pd.DataFrame, **edges: tuple[float, ...]) -> pd.DataFrame:
     ['<30', '30-40', 'unknown']
     """
     require_columns(frame, list(edges), table="frame")
-    banded = frame.copy()
+    banded = plain(frame).copy()
     for column, cuts in edges.items():
         if not cuts or any(later <= earlier for earlier, later in pairwise(cuts)):
             raise ParameterError(f"band: the cuts of {column!r} must rise; got {tuple(cuts)}")
         names = [f"<{cuts[0]:g}", *(f"{a:g}-{b:g}" for a, b in pairwise(cuts)), f"≥{cuts[-1]:g}"]
-        values = frame[column].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        values = banded[column].astype("Float64").to_numpy(dtype=float, na_value=np.nan)
         missing = np.isnan(values)
         codes = np.where(missing, len(names), np.searchsorted(cuts, values, side="right"))
         levels = [*names, "unknown"] if missing.any() else names
         banded[f"{column}_band"] = pd.Categorical.from_codes(codes, levels, ordered=True)
     return banded
+
+
+def exit_columns(rows: pd.DataFrame, *, event: str = "left", reason: str = "leave_reason") -> pd.DataFrame:
+    """Person-quarters with one 0/1 column for each way out, named by its reason: events of cause-specific hazards.
+
+    `hazard(exit_columns(rows), event="left_field", drivers=…)` explains leaving the field; who retires, is promoted
+    away or moves to another district is then at risk up to that quarter and censored in it (Prentice and others 1978,
+    Biometrics 34, 541–554). The columns' names stand in `.attrs["exits"]`, in the contract's order.
+
+    Raises:
+        ParameterError: unknown column. DataError: a leaver without a reason, all rows at once.
+    """
+    require_columns(rows, [event, reason], table="rows")
+    gone = rows[event].to_numpy(float) == 1
+    unnamed = gone & rows[reason].isna().to_numpy()
+    if unnamed.any():
+        faults = faults_where(rows, unnamed, reason, "a leaver needs a reason", "use 'unknown'", table="rows")
+        raise DataError(f"rows: {len(faults)} leavers have no reason", tuple(faults))
+    names = ordered_levels(reason, rows.loc[gone, reason].unique())
+    taken = {name: f"exit_{name}" if name == UNKNOWN else name for name in names}
+    found = rows.assign(**{taken[name]: (gone & (rows[reason] == name)).astype(int) for name in names})
+    found.attrs = rows.attrs | {"exits": tuple(taken.values())}
+    return found

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from institute_lib.errors import DataError, Fault
+from institute_lib.errors import DataError
 from institute_lib.retention.intervals import exact_rate, wilson
 from institute_lib.retention.spells import (
     check_spells,
+    faults_where,
     first_day_after,
+    plain,
     quarter_of,
     refuse_missing,
     require_columns,
@@ -46,7 +48,7 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
         ParameterError: unknown quarter or column.
     """
     last = quarter_of(quarter, name="quarter")
-    by = [by] if isinstance(by, str) else list(by)
+    by, workers = [by] if isinstance(by, str) else list(by), plain(workers)
     require_columns(workers, by, table="workers")
     check_spells(workers)
     refuse_missing(workers, by, table="workers")
@@ -155,7 +157,7 @@ def vacancies(stations: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("dis
 
     Source: vacancies / (vacancies + filled posts), the job vacancy rate of Eurostat (Regulation (EC) 453/2008).
     """
-    by = [by] if isinstance(by, str) else list(by)
+    by, stations = [by] if isinstance(by, str) else list(by), plain(stations)
     require_columns(stations, [*by, "opened", "closed", "posts", "posts_filled"], table="stations")
     require_dates(stations, ["opened", "closed"], table="stations")
     refuse_missing(stations, by, table="stations")
@@ -189,9 +191,9 @@ def _check_posts(stations: pd.DataFrame) -> None:
         ),
     }
     faults = tuple(
-        Fault("stations", row, column, stations.at[row, column], rule, "correct the register")
+        fault
         for column, (wrong, rule) in rules.items()
-        for row in stations.index[wrong]
+        for fault in faults_where(stations, wrong, column, rule, "correct the register", table="stations")
     )
     if faults:
         raise DataError(f"stations: {len(faults)} faults in {len(stations)} open stations", faults)

@@ -11,6 +11,7 @@ import pandas as pd
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
 
 YEAR_IN_DAYS = 365.25
+CALENDAR = "Asia/Shanghai"
 
 
 def quarter_of(value: str | pd.Period, *, name: str) -> pd.Period:
@@ -41,10 +42,18 @@ def require_columns(frame: pd.DataFrame, columns: list[str], *, table: str) -> N
             raise ParameterError(f"{table} has no column {column!r}: {nearest(column, frame.columns)}")
 
 
-def faults_where(frame: pd.DataFrame, wrong: pd.Series | np.ndarray, column: str, rule: str, remedy: str = "") -> list:
+def faults_where(
+    frame: pd.DataFrame,
+    wrong: pd.Series | np.ndarray,
+    column: str,
+    rule: str,
+    remedy: str = "",
+    *,
+    table: str = "workers",
+) -> list[Fault]:
     """One fault for each row where `wrong` holds."""
     rows = frame.loc[np.asarray(wrong, dtype=bool), column]
-    return [Fault("workers", row, column, value, rule, remedy) for row, value in rows.items()]
+    return [Fault(table, row, column, None if pd.isna(value) else value, rule, remedy) for row, value in rows.items()]
 
 
 def refuse_missing(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -> None:
@@ -62,6 +71,24 @@ def refuse_missing(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -
         found = {fault.column: sum(one.column == fault.column for one in faults) for fault in faults}
         said = "; ".join(f"column {column!r} is missing in {n} rows" for column, n in found.items())
         raise DataError(f"{table}: {said}", tuple(faults))
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same rows as databases and workbooks should have given them: days of China's calendar, and plain numbers.
+
+    A time with a zone becomes its day in China; a Decimal becomes a float.
+    """
+    changed = {}
+    for name in frame.columns[frame.dtypes.map(lambda kind: not isinstance(kind, np.dtype) or kind.kind == "O")]:
+        values = frame[name]
+        kind = values.dtype
+        if isinstance(kind, pd.DatetimeTZDtype):
+            changed[name] = values.dt.tz_convert(CALENDAR).dt.tz_localize(None).dt.normalize()
+        elif isinstance(kind, pd.ArrowDtype) and "decimal" in str(kind):
+            changed[name] = values.astype("float64")
+        elif kind.kind == "O" and pd.api.types.infer_dtype(values, skipna=True) == "decimal":
+            changed[name] = values.astype(float)
+    return frame.assign(**changed) if changed else frame
 
 
 def require_dates(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -> None:
@@ -90,6 +117,7 @@ def check_spells(workers: pd.DataFrame, *, closes: pd.Timestamp | None = None) -
     Raises:
         DataError: entry missing, exit not after entry, overlapping spells of one person, entry after the close.
     """
+    workers = plain(workers)
     require_columns(workers, ["worker_id", "entered", "left"], table="workers")
     if workers.empty:
         raise DataError("workers: no rows; nothing to analyse")
@@ -145,7 +173,7 @@ def observation(workers: pd.DataFrame, *, until: str, since: str | None) -> pd.D
     Raises:
         DataError: as `check_spells`.
     """
-    closes = first_day_after(quarter_of(until, name="until"))
+    closes, workers = first_day_after(quarter_of(until, name="until")), plain(workers)
     check_spells(workers, closes=closes)
     opens = quarter_of(since, name="since").start_time if since else workers["entered"].min()
     begin = workers["entered"].clip(lower=opens)

@@ -207,7 +207,7 @@ def test_cox_with_ties_agrees_with_statsmodels_once_entries_are_put_after_exits(
 
 
 def test_cox_score_residuals_with_ties_are_those_of_the_textbook_loop(spells):
-    from institute_lib.retention.partial_likelihood import RiskSets
+    from institute_lib.retention.cox import RiskSets
 
     tied = spells.head(80).assign(entry=lambda f: np.floor(f["entry"] * 3), exit=lambda f: np.floor(f["exit"] * 3) + 1)
     entry, exit, gone = tied["entry"].to_numpy(), tied["exit"].to_numpy(), tied["gone"].to_numpy(bool)
@@ -244,7 +244,7 @@ def test_kaplan_meier_with_late_entry_agrees_with_lifelines(spells):
 def test_cumulative_incidence_agrees_with_lifelines_where_nothing_is_tied(spells):
     from lifelines import AalenJohansenFitter
 
-    from institute_lib.retention.incidence import aalen_johansen
+    from institute_lib.retention.survival import aalen_johansen
 
     cause = pd.Series(np.where(spells["gone"] == 0, None, np.where(spells["k"] == "p", "one", "two")))
     codes = cause.map({"one": 1, "two": 2}).fillna(0).astype(int)
@@ -257,8 +257,7 @@ def test_cumulative_incidence_agrees_with_lifelines_where_nothing_is_tied(spells
 
 
 def test_reasons_and_staying_add_up_to_one(spells):
-    from institute_lib.retention.incidence import aalen_johansen
-    from institute_lib.retention.survival import kaplan_meier
+    from institute_lib.retention.survival import aalen_johansen, kaplan_meier
 
     tied = spells.assign(exit=np.ceil(spells["exit"] * 5), entry=0.0)
     cause = pd.Series(np.where(tied["gone"] == 0, None, np.where(tied["k"] == "p", "one", "two")))

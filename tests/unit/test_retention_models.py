@@ -360,7 +360,7 @@ def test_an_undeclared_level_is_named_by_row(rows, tmp_path, source):
 
 
 def test_files_read_in_stretches_give_the_estimates_of_the_frame(rows, tmp_path, monkeypatch):
-    from institute_lib.retention import parquet
+    from institute_lib.retention import counting
 
     data = rows.assign(
         band=pd.Categorical(
@@ -371,7 +371,7 @@ def test_files_read_in_stretches_give_the_estimates_of_the_frame(rows, tmp_path,
     )
     for part in range(2):
         data.iloc[part::2].to_parquet(tmp_path / f"{part}.parquet", row_group_size=700)
-    monkeypatch.setattr(parquet, "STRETCH", 1600)
+    monkeypatch.setattr(counting, "STRETCH", 1600)
     options = {"event": "left", "drivers": ["band", "age", "caseload"], "cluster": "station", "weights": "times"}
     files, frame = retention.hazard(tmp_path, **options), retention.hazard(data, **options)
     assert files.levels["level"].tolist() == ["under", "mid", "over"], "a category keeps its order"
@@ -380,12 +380,12 @@ def test_files_read_in_stretches_give_the_estimates_of_the_frame(rows, tmp_path,
 
 
 def test_many_cells_are_fitted_as_few_are(rows, monkeypatch):
-    from institute_lib.retention import blocks, fitting, grouping
+    from institute_lib.retention import counting, fitting
 
     data = rows.assign(age=np.random.default_rng(4).integers(0, 900, len(rows)).astype(float))
     drivers = [*DRIVERS, "age", "certificate:age"]
     plain = retention.hazard(data, event="left", drivers=drivers, cluster="station")
-    for module, name, value in ((blocks, "STRETCH", 999), (fitting, "MANY_CELLS", 1000), (grouping, "SAMPLE", 500)):
+    for module, name, value in ((fitting, "STRETCH", 999), (fitting, "MANY_CELLS", 1000), (counting, "SAMPLE", 500)):
         monkeypatch.setattr(module, name, value)
     many = retention.hazard(data, event="left", drivers=drivers, cluster="station")
     columns = ["estimate", "se"]
@@ -514,12 +514,12 @@ def test_cox_says_itself(rows):
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_duckdb_counts_the_cells_that_numpy_counts(rows, monkeypatch, weighted):
-    from institute_lib.retention import grouping
+    from institute_lib.retention import counting
 
     data = rows.assign(times=1 + np.arange(len(rows)) % 3)
     options = {"event": "left", "drivers": DRIVERS, "cluster": "station", "weights": "times" if weighted else None}
     few = retention.cells(data, **options).to_frame()
-    monkeypatch.setattr(grouping, "SMALL", 10)
+    monkeypatch.setattr(counting, "SMALL", 10)
     pd.testing.assert_frame_equal(retention.cells(data, **options).to_frame(), few)
 
 

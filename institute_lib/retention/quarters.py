@@ -53,6 +53,7 @@ def person_quarters(
     Source: Singer and Willett, Applied Longitudinal Data Analysis (2003), section 10.5 (the person-period data set).
     """
     last, workers = quarter_of(until, name="until"), plain(workers)
+    since = _drivers_known(since, until, changes)
     check_spells(workers, closes=first_day_after(last))
     opens = quarter_of(since, name="since") if since else None
     rows = _expand(workers, last=last, opens=opens)
@@ -69,6 +70,12 @@ def person_quarters(
     rows = rows[[column for column in rows if column not in ends] + ends]
     rows.attrs["warnings"] = tuple(notes)
     return rows
+
+
+def _drivers_known(since: str | None, until: str, changes: pd.DataFrame | None) -> str | None:
+    """The quarter in which observation opens: own registers know nobody's drivers before their first states."""
+    known = None if changes is None else changes.attrs.get("since")
+    return max(since or known, known) if known and known <= until else since
 
 
 def _expand(workers: pd.DataFrame, *, last: pd.Period, opens: pd.Period | None) -> pd.DataFrame:
@@ -171,7 +178,7 @@ def tenure_spells(
     Raises:
         DataError: spells that cannot be, all rows at once.
     """
-    workers = plain(workers)
+    workers, since = plain(workers), _drivers_known(since, until, changes)
     seen = observation(workers, until=until, since=since)
     base = (
         workers.loc[seen.index]

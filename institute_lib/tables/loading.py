@@ -77,12 +77,11 @@ def _locate(name: str, as_of: str, known: str | None, root: Path | None) -> Loca
     if name not in CONTRACTS:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
     if own.there(name, known=known, root=root):
-        cells = journal.in_force(own.DERIVED.get(name, name), journal.entries(root), known)
-        days = [day for of_district in journal.state_days(cells, as_of).values() for day in of_district]
-        is_state = own.DERIVED.get(name, name) in journal.STATES
-        return Location(
-            journal.folder(root) / journal.JOURNAL, "register", max(days, default=None) if is_state else None
-        )
+        source, days = own.DERIVED.get(name, name), []
+        if source in journal.STATES:
+            cells = journal.in_force(source, journal.entries(root), known)
+            days = [day for of_district in journal.state_days(cells, as_of).values() for day in of_district]
+        return Location(journal.folder(root) / journal.JOURNAL, "register", max(days, default=None))
     ledger = paths.reference() / f"{name}.csv"
     demo = (Path(root) / "data" / "demo" if root else paths.demo()) / f"{name}.parquet"
     if demo.is_file() and not own.kept(root, known):

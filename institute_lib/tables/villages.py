@@ -56,6 +56,14 @@ def estimate(districts: list[str], facts: pd.DataFrame | None = None) -> pd.Data
     )
 
 
+def with_points(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows with a `district` and an illustrative place each: points spread evenly over the district."""
+    frame = frame.copy()
+    for district, rows in frame.groupby("district"):
+        frame.loc[rows.index, ["x", "y"]] = _points(areas.host(str(district)), len(rows))
+    return frame
+
+
 def _published(facts: pd.DataFrame | None) -> dict[str, float]:
     """The newest published figure of each town."""
     if facts is None or facts.empty:
@@ -76,16 +84,16 @@ def _allocate(weight: pd.Series, total: float) -> np.ndarray:
 
 @cache
 def _points(district: str, count: int) -> np.ndarray:
-    """So many points on a regular grid inside a district, ordered in strips from west to east."""
+    """So many points inside a district, spread evenly but not in line, ordered in strips from west to east."""
     import shapely
 
     shape = areas.boundaries(district)["geometry"].union_all()
     low_x, low_y, high_x, high_y = shape.bounds
-    step = np.sqrt(shape.area / count)
+    step, draw = np.sqrt(shape.area / count), np.random.default_rng(int(district))
     while True:
-        across = np.arange(low_x + step / 2, high_x, step)
-        up = np.arange(low_y + step / 2, high_y, step)
+        across, up = np.arange(low_x + step / 2, high_x, step), np.arange(low_y + step / 2, high_y, step)
         grid = np.array([(x, y) for at, x in enumerate(across) for y in (up if at % 2 == 0 else up[::-1])])
+        grid += draw.uniform(-0.35, 0.35, grid.shape) * step
         inside = grid[shapely.contains_xy(shape, grid[:, 0], grid[:, 1])]
         if len(inside) >= count:
             return inside[np.linspace(0, len(inside) - 1, count).round().astype(int)].round(6)

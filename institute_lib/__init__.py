@@ -29,6 +29,7 @@ ROOMS = (
     "kernels",
     "runs",
     "release",
+    "study",
     "lab",
     "cli",
 )
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         retention,
         runs,
         sharing,
+        study,
         tables,
         talent,
         terms,

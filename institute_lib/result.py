@@ -197,7 +197,10 @@ class Result:
         chart: how it is drawn, one of `charts.KINDS`, or "table".
         look: options of the drawing.
         notes: lines for the section on methods: texts of the catalogues or plain words.
-        sentence: what it finds in words, of its protected view and a language.
+        sentence: what it finds, of its protected view and a language: texts of the catalogues with their figures.
+        events: of a model by term and level, the column with the events behind a row. Terms of which one level has
+            fewer than ten persons or events are not shown.
+        residual: of a model, the persons (or clusters) less the parameters; under ten nothing is shown.
 
     Raises:
         ParameterError: a key or a column of a measure is not in the frame, or two rows have one key.
@@ -213,7 +216,9 @@ class Result:
     chart: str = "table"
     look: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    sentence: Callable[[Any, str], Any] | None = None
+    sentence: Callable[[Any, str], Sequence[tuple[str, Mapping[str, Any]]]] | None = None
+    events: str = ""
+    residual: int | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keys", (self.keys,) if isinstance(self.keys, str) else tuple(self.keys))
@@ -231,7 +236,7 @@ class Result:
 
     def _columns(self) -> list[str]:
         """Every column that the frame must hold; points are computed from shares, and need none."""
-        wanted = [self.persons] if self.persons else []
+        wanted = [one for one in (self.persons, self.events) if one]
         for one in self.measures:
             wanted += [] if one.unit == "points" else [one.name]
             wanted += [*one.of, *(name for name in (one.employers, one.largest) if name)]

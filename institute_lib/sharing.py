@@ -89,7 +89,7 @@ def noted(path: Path) -> tuple[Read, ...]:
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
     found = [json.loads(line) for line in lines]
     lists = ("districts", "absent")
-    return tuple(sorted({Read(**one | {name: tuple(one[name]) for name in lists}) for one in found}))
+    return tuple(sorted({Read(**one | {name: tuple(one.get(name, ())) for name in lists}) for one in found}))
 
 
 def once_a_run(function: Function) -> Function:

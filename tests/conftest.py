@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 
 from institute_lib import areas as divisions
-from institute_lib import demo, tables
+from institute_lib import demo, sharing, tables
 from institute_lib.errors import RunError
 from institute_lib.runs import places
 
@@ -160,6 +160,12 @@ class Run:
 def parsed(path: Path) -> bs4.BeautifulSoup:
     """An HTML file without its inline scripts; the figures' JSON stays."""
     return bs4.BeautifulSoup(SCRIPT.sub("", path.read_text(encoding="utf-8")), "html.parser")
+
+
+@pytest.fixture(autouse=True)
+def _a_job_that_has_read_nothing():
+    """A process is a job and remembers what it has read; each test is one of its own."""
+    sharing.forget_reads()
 
 
 @pytest.fixture(scope="session")

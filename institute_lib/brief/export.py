@@ -36,6 +36,7 @@ def export(
     language: str = "zh",
     provenance: Mapping[str, str] | None = None,
     shared: str | None = None,
+    demo: bool = False,
 ) -> Path:
     """Write the brief of an executed notebook: prose, charts and tables that passed disclosure control, nothing else.
 
@@ -47,6 +48,7 @@ def export(
         path: where the HTML file goes; its folder is made.
         language: the language in which the notebook was run.
         provenance: further rows for the end of the brief: what, and its hash or version.
+        demo: whether anything that the job read was a demo, as the run has recorded it; the brief then says so.
         shared: address of a shared `plotly.min.js` relative to the brief (see `write_plotly`); by default plotly is
             inside the file.
 
@@ -60,6 +62,8 @@ def export(
     own = (content.opening or {}).get("language", language)
     if own != language:
         raise ParameterError(f"brief.export: language {language!r}: the notebook was run in {own!r}; allowed: {own}")
+    if demo and content.opening:
+        content.opening = {**content.opening, "demo": True}
     html = _render(content, notebook, language, dict(provenance or {}), shared)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,19 +1,24 @@
 """Reading an executed notebook for its brief: what carries a type of ours, and the prose. Nothing else survives."""
 
+import ast
 import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
 
+from institute_lib import terms
 from institute_lib.brief.blocks import METHODS, OPENING, PREFIX, SOURCES
 from institute_lib.charts import CHART_MIME
+from institute_lib.disclosure.numbers import unknown_number, values_of
 from institute_lib.disclosure.types import TABLE_MIME
-from institute_lib.errors import RunError
+from institute_lib.errors import DisclosureError, RunError
 
 DIVIDER = re.compile(r"^\s*<!--\s*en\s*-->\s*$", re.MULTILINE)
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 HEADING = re.compile(r"<(/?)h([1-6])>")
-HIDDEN_TAGS = {"lab", "parameters"}
+HIDDEN_TAGS = {"lab", "parameters", "question"}
+LONGEST_LEVEL = 12  # characters of a level of a driver; longer texts are prose
+RULES = {5.0, 10.0}  # the threshold and the base of rounding, which lines on methods name
 FOLD_TAGS = {"methods", "limits"}
 PROSE_TAGS = {
     "p",
@@ -83,8 +88,80 @@ def read(notebook: Any, language: str) -> Content:
                 if output.output_type == "error":
                     raise RunError(f"cell {number} of the notebook failed ({output.ename}); a brief needs all of them")
                 _take(content, output.get("data", {}), language)
+    if content.opening and not content.opening["title"]:
+        content.opening = {**content.opening, **_title_and_question(notebook, language)}
+    if content.opening and content.opening.get("personal"):
+        _check_numbers(notebook, content, language)
     content.body = _ordered_headings(content.body)
     return content
+
+
+def _title_and_question(notebook: Any, language: str) -> dict[str, str]:
+    """The notebook's own heading (`# 03 留任因素 / Retention drivers`), and its cell tagged `question`."""
+    title = question = ""
+    for cell in (one for one in notebook.cells if one.cell_type == "markdown"):
+        heading = re.match(r"#\s+(?:\d+\s+)?(.+)", cell.source.strip())
+        if heading and not title:
+            parts = heading[1].split(" / ")
+            title = parts[0 if language == "zh" else -1].strip()
+        if "question" in cell.metadata.get("tags", ()):
+            words = _in_language(cell.source, set(), language).strip()
+            question = re.sub(r"^\*\*[^*]+\*\*\s*[：:]\s*", "", words)
+    return {"title": title, "question": question}
+
+
+def _check_numbers(notebook: Any, content: Content, language: str) -> None:
+    """Refuse a number in prose that no shown figure, parameter or constant of the code gave.
+
+    Raises:
+        DisclosureError: naming the cell as JupyterLab counts it, and the number.
+    """
+    shown = [text for kind, block in content.body if kind != "prose" for text in _words_of(kind, block)]
+    given = values_of([*shown, *content.opening["findings"], content.opening["as_of"]])
+    for cell in (one for one in notebook.cells if one.cell_type == "code"):
+        given |= _constants(cell.source)
+    for number, cell in enumerate(notebook.cells, start=1):
+        tags = set(cell.metadata.get("tags", ()))
+        if cell.cell_type == "markdown" and not tags & HIDDEN_TAGS:
+            _refuse_unknown(_in_language(cell.source, tags, language), given, "result.in_cell", cell=number)
+    for paragraph in (text for cell in notebook.cells for text in _method_paragraphs(cell)):
+        _refuse_unknown(paragraph, given | RULES, "result.in_methods")
+
+
+def _words_of(kind: str, block: dict[str, Any]) -> list[str]:
+    """What a reader reads as figures of a chart or table; not its notes, whose numbers are those of the rules."""
+    table = block["table"] if kind == "chart" else block
+    words = [block["title"], block["alt"]] if kind == "chart" else [block["caption"]]
+    return [*words, *(column["label"] for column in table["columns"]), *(cell for row in table["rows"] for cell in row)]
+
+
+def _method_paragraphs(cell: Any) -> list[str]:
+    outputs = cell.get("outputs", ()) if cell.cell_type == "code" else ()
+    return [text for one in outputs for text in one.get("data", {}).get(METHODS, {}).get("paragraphs", ())]
+
+
+def _refuse_unknown(text: str, given: set[float], place: str, **where: object) -> None:
+    if number := unknown_number(text, given):
+
+        def named(language: str) -> str:
+            return terms.text(place, language, **where)
+
+        raise terms.error(DisclosureError, "result.number_in_words", place=named, number=number)
+
+
+def _constants(source: str) -> set[float]:
+    """The numbers that stand in a cell's code: what an author states, such as the limits of bands."""
+    try:
+        nodes = ast.walk(ast.parse(source))
+    except SyntaxError:  # a cell with a magic command
+        return values_of([source])
+    found: set[float] = set()
+    for node in nodes:
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            found.add(float(node.value))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= LONGEST_LEVEL:
+            found |= values_of([node.value])  # a level such as "40-50"
+    return found
 
 
 def _take(content: Content, data: dict[str, Any], language: str) -> None:

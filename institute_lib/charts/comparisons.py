@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import terms
@@ -22,7 +23,7 @@ from institute_lib.charts.look import (
     width,
 )
 from institute_lib.charts.trend import has_interval, table_of
-from institute_lib.disclosure import TOTAL, SafeTable, show
+from institute_lib.disclosure import TOTAL, Protected, SafeTable, show
 
 ROW = 27  # pixels a row takes
 
@@ -48,7 +49,7 @@ def draw_bars(
         "bar", x=rows[safe.value], y=y, orientation="h", marker={"color": colours}, hovertext=hover, hoverinfo="text"
     )
     for place, value, text in zip(y, rows[safe.value], words, strict=True):
-        end = {"x": max(value, 0), "xanchor": "left", "xshift": 6}
+        end = {"x": max(value, 0) if pd.notna(value) else 0, "xanchor": "left", "xshift": 6}
         canvas.note(text, **end, y=place, font={"size": 12.5})
     span = span_of(rows[safe.value], zero=True, margin=0.0)
     alt = _extremes(names, words, rows["is_total"], language)
@@ -93,7 +94,13 @@ def _ranked_rows(safe: SafeTable, language: str) -> tuple[pd.DataFrame, list[str
     keys = [*safe.rows, *safe.columns]
     rows = safe.frame
     rows["is_total"] = rows[keys].astype(str).eq(TOTAL).any(axis=1)
-    rows = rows[rows[safe.value].notna()]
+    if isinstance(safe, Protected):  # what reads as a bound keeps its row, last among the others, without a mark
+        rows["words"] = [safe.text(place, safe.value) for place in range(len(rows))]
+        column = safe.figures_of[safe.value]
+        rows[safe.value] = rows[safe.value].fillna(pd.Series(np.where(column.state == "above", column.limit, np.nan)))
+        rows = rows[np.isin(column.state, ("shown", "below", "above"))]
+    else:
+        rows = rows[rows[safe.value].notna()]
     rows = rows.sort_values(["is_total", safe.value], ascending=[True, False], kind="stable")
     records = rows[keys].to_dict("records")
     return rows, [" · ".join(show.key(k, v, language, safe.labels) for k, v in one.items()) for one in records]
@@ -102,7 +109,7 @@ def _ranked_rows(safe: SafeTable, language: str) -> tuple[pd.DataFrame, list[str
 def _looks(safe: SafeTable, rows: pd.DataFrame, highlight: Sequence[str], language: str) -> tuple[list[str], list[str]]:
     """Each row's figure in words, and its colour."""
     unit = show.unit(safe.value, safe.data[safe.value], safe.units)
-    words = [figure(value, unit, language) for value in rows[safe.value]]
+    words = list(rows["words"]) if "words" in rows else [figure(value, unit, language) for value in rows[safe.value]]
     marked = rows[[*safe.rows, *safe.columns]].astype(str).isin([str(one) for one in highlight]).any(axis=1)
     colours = [
         MUTED if is_total else ORANGE if mark else BLUE for is_total, mark in zip(rows["is_total"], marked, strict=True)

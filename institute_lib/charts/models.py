@@ -25,7 +25,7 @@ from institute_lib.charts.look import (
     plain,
     width,
 )
-from institute_lib.disclosure import SafeResult, SafeTable, show
+from institute_lib.disclosure import Protected, SafeResult, SafeTable, show
 
 ROW = 27  # pixels a row of a forest takes
 INTERCEPT = "intercept"
@@ -56,6 +56,8 @@ def draw_forest(
     Raises:
         DisclosureError: not a safe table or result.
     """
+    if isinstance(safe, Protected):  # its first figure is what is drawn; a ratio is one already
+        return _draw_protected_forest(safe, language=language, unit=unit, title=title)
     rows = frame_of(safe, frame, ("estimate", "ci_low", "ci_high"))
     if ratio is None:
         ratio = isinstance(safe, SafeResult) and safe.kind in ("hazard", "cox") and frame == "coefficients"
@@ -87,6 +89,52 @@ def draw_forest(
         notes=notes,
         frame=frame if isinstance(safe, SafeResult) else None,
     )
+
+
+def _draw_protected_forest(safe: Protected, *, language: str, unit: str, title: str) -> Chart:
+    """The shown estimates of a protected result; a count among its figures stands beside them."""
+    shown = safe.data[safe.value].notna() & safe.data["ci_low"].notna()
+    rows = safe.data[shown]
+    ratio = safe.measure(safe.value).unit == "ratio"
+    figures = rows[[safe.value, "ci_low", "ci_high"]].astype(float).set_axis(["estimate", "ci_low", "ci_high"], axis=1)
+    names = [_key_words(record, language) for record in rows[list(safe.rows)].itertuples(index=False, name=None)]
+    digits = safe.measure(safe.value).digits or 2
+    words = [_estimate(record, language, digits) for record in figures.itertuples(index=False)]
+    counts = next((one.name for one in safe.measures if one.unit == "count"), None)
+    places = rows.index
+    side = [
+        f"{word}　{terms.text('charts.size', language, n=safe.text(place, counts))}" if counts else word
+        for place, word in zip(places, words, strict=True)
+    ]
+    canvas = _forest(figures, names, side, neutral=1.0 if ratio else 0.0)
+    label = "ratio" if ratio else "people_per_hundred" if unit == "people" else "estimate"
+    _forest_axis(canvas, figures, ratio=ratio, title=terms.text(f"charts.{label}", language))
+    title = title or safe.title
+    notes = [terms.text("charts.interval_note", language)]
+    notes += [terms.text("charts.sizes_note", language)] if counts else []
+    reference = safe.data[safe.figures_of[safe.value].state == "missing"]
+    joined = terms.text("charts.between_names", language).join(
+        _key_words(record, language) for record in reference[list(safe.rows)].itertuples(index=False, name=None)
+    )
+    notes += [terms.text("charts.references", language, names=joined)] if joined else []
+    return finish(
+        canvas,
+        safe,
+        language=language,
+        title=title,
+        alt=_forest_alt(title, figures.reset_index(drop=True), names, words, language=language, ratio=ratio),
+        notes=notes,
+    )
+
+
+def _key_words(record: tuple, language: str) -> str:
+    """The key of an estimate: driver and level, or driver, level before and level after."""
+    parts = [_crossed("term" if place == 0 else "level", one, {}, language) for place, one in enumerate(record)]
+    if len(parts) == 2:
+        return terms.text("charts.level", language, term=parts[0], level=parts[1])
+    if len(parts) == 3:
+        return terms.text("retention.lever_name", language, driver=parts[0], before=parts[1], after=parts[2])
+    return " ".join(parts)
 
 
 def _references(safe: SafeTable | SafeResult, shown: set[str], language: str) -> list[str]:
@@ -156,8 +204,8 @@ def _crossed(name: str, value: object, own: Mapping[str, str], language: str) ->
     return show.key(name, value, language, own)
 
 
-def _estimate(record: Sequence[float], language: str) -> str:
-    estimate, low, high = (terms.number(value, language, 2) for value in record)
+def _estimate(record: Sequence[float], language: str, digits: int = 2) -> str:
+    estimate, low, high = (terms.number(value, language, digits) for value in record)
     return f"{estimate} [{low}, {high}]"
 
 
@@ -218,7 +266,7 @@ def draw_survival(
     """
     name = next(iter(safe.tables)) if isinstance(safe, SafeResult) else ""
     curves = frame_of(safe, name, ("time", "survival", "ci_low", "ci_high"))
-    curves = curves[curves["time"] <= years]
+    curves = curves[(curves["time"] <= years) & curves["survival"].notna()]
     by = by or next((c for c in curves if not pd.api.types.is_numeric_dtype(curves[c])), "")
     groups = dict(list(curves.groupby(by, sort=False))) if by else {ALL: curves}
     own = safe.names if isinstance(safe, SafeResult) else safe.labels

@@ -16,6 +16,8 @@ from institute_lib.disclosure.figures import (
 )
 from institute_lib.disclosure.internal import InternalTable, internal
 from institute_lib.disclosure.passed import exempt, recorded
+from institute_lib.disclosure.protected import Figure, Protected, protected
+from institute_lib.disclosure.regressions import is_regression, regression_result
 from institute_lib.disclosure.results import protect_result
 from institute_lib.disclosure.structure import TOTAL
 from institute_lib.disclosure.tables import protect
@@ -24,7 +26,9 @@ from institute_lib.disclosure.values import SafeFigure, SafeSentence, derive
 
 __all__ = [
     "TOTAL",
+    "Figure",
     "InternalTable",
+    "Protected",
     "SafeFigure",
     "SafeResult",
     "SafeSentence",
@@ -35,11 +39,14 @@ __all__ = [
     "exempt_figure",
     "exempt_sentence",
     "internal",
+    "is_regression",
     "plain_number",
     "protect",
     "protect_figure",
     "protect_result",
     "protect_sentence",
+    "protected",
     "recorded",
+    "regression_result",
     "sentence",
 ]

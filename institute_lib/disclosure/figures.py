@@ -195,8 +195,13 @@ def _part(name: str, part: Any, language: str) -> str:
 
 
 def _interval(ends: tuple[SafeFigure, SafeFigure], language: str) -> str:
+    """Two figures in the unit and with the digits of their kind, the unit's sign left to the sentence."""
     if any(one.hidden for one in ends):
         return hidden_word(language)
-    low, high = (float("nan") if one.value is None else one.value for one in ends)
-    scale = 100 if ends[0].unit == "share" else 1
-    return terms.interval(low, high, language, 0 if ends[0].unit == "count" else 1, scale=scale)
+    joined = "至" if language == "zh" else " to "
+    bare = {"share": "points", "yuan": "count"}
+    parts = []
+    for one in ends:
+        cell = getattr(one, "cell", None)
+        parts.append(cell(language) if cell else show.number(one.value, bare.get(one.unit, one.unit), language))
+    return joined.join(part.removesuffix("%") for part in parts)

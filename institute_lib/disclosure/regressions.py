@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.result import Measure, Provenance, Result
 
 _LEVEL = re.compile(r"^(?P<term>.+?)\[(?:T\.)?(?P<level>.*)\]$")
 INTERCEPTS = ("intercept", "Intercept", "const")
@@ -72,6 +73,57 @@ def read(result: Any) -> Regression:
         sizes += [(one, text, n, n) for text, n in zip(listed, rows, strict=True)]
     levels = pd.DataFrame(sizes, columns=["term", "level", "rows", "events"])
     return Regression(coefficients, levels, str(result.model.endog_names), len(matrix))
+
+
+def regression_result(fitted: Any, provenance: Provenance) -> Result:
+    """A fitted statsmodels regression as a result: every level with the distinct persons behind it, no intercept.
+
+    Persons are told apart by the column worker_id or person_id of the model's data, else each row is one. Of a
+    yes-or-no outcome, the rarer answer among a level's rows counts as its events.
+
+    Raises:
+        DisclosureError: the model has as many parameters as it has distinct rows.
+    """
+    frame = getattr(fitted.model.data, "frame", None)
+    matrix = np.asarray(fitted.model.exog, float)
+    outcome = np.asarray(fitted.model.endog, float)
+    identity = np.arange(len(matrix))
+    if frame is not None:
+        column = next((one for one in ("worker_id", "person_id") if one in frame), None)
+        labels = getattr(fitted.model.data, "row_labels", None)
+        if column is not None:
+            rows = frame.loc[labels] if labels is not None else frame
+            identity = pd.factorize(rows[column])[0]
+    names = list(fitted.model.exog_names)
+    read_ = read(fitted)
+    binary = set(np.unique(outcome)) <= {0.0, 1.0}
+    sizes = []
+    for column in matrix.T:
+        values, counts = np.unique(column, return_counts=True)
+        marked = column != values[counts.argmax()]
+        persons = len(np.unique(identity[marked]))
+        if len(values) == 2:
+            persons = min(persons, len(np.unique(identity[~marked])))
+        inside = outcome[marked]
+        events = int(min(inside.sum(), len(inside) - inside.sum())) if binary else persons
+        sizes.append((persons, events))
+    kept = [name not in INTERCEPTS for name in names]
+    table = read_.coefficients.assign(persons=[one[0] for one in sizes], events=[one[1] for one in sizes])
+    table = table[kept].rename(columns={"ci_low": "estimate_low", "ci_high": "estimate_high"})
+    people = len(np.unique(identity))
+    distinct = len(np.unique(matrix, axis=0))
+    residual = people - len(names) if distinct > len(names) else 0
+    return Result(
+        table,
+        ("term", "level"),
+        (Measure("estimate", "number", interval="given"), Measure("persons", "count")),
+        "persons",
+        provenance,
+        title="disclosure.regression_title",
+        chart="forest",
+        events="events",
+        residual=residual,
+    )
 
 
 def _smaller_side(column: np.ndarray) -> int:

@@ -9,9 +9,12 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.disclosure import regressions, show
+from institute_lib.disclosure.protected import Protected, protected
 from institute_lib.disclosure.regressions import INTERCEPTS
 from institute_lib.disclosure.types import MAKER, SafeResult
 from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.result import job_provenance
+from institute_lib.retention.results import curve_result
 
 KINDS = {
     "HazardModel": "hazard",
@@ -25,7 +28,6 @@ FRAMES = {
     "hazard": ("coefficients", "marginal_effects", "levels"),
     "cox": ("coefficients", "levels"),
     "regression": ("coefficients", "levels"),
-    "survival": ("table", "curves", "groups"),
     "staggered": ("event_study", "group_time"),
     "pilot": ("path", "event_study", "placebos", "placebo_paths", "weights", "leave_one_out", "in_time"),
 }
@@ -48,7 +50,6 @@ ROWS = ("rows", "n_rows")
 EVENTS = ("events", "n_events")
 MODELS = ("hazard", "cox", "regression")
 EFFECTS = ("staggered", "pilot")
-STEP = 0.25  # years between the points of a survival curve
 
 
 def protect_result(
@@ -59,14 +60,14 @@ def protect_result(
     sizes: pd.DataFrame | None = None,
     title: str = "",
     source: str = "",
-    demo: bool = False,
+    demo: bool | None = None,
     labels: Mapping[str, str] | None = None,
     measure: str = "number",
-) -> SafeResult:
+) -> SafeResult | Protected:
     """A result without the parts that rest on fewer than `threshold` persons.
 
     Models lose every driver of which one category, the reference included, has fewer rows or events than the threshold
-    (an intercept and a one-person dummy are that person); survival curves end where fewer remain under observation;
+    (an intercept and a one-person dummy are that person); survival curves come from rounded counts (`protected`);
     effects of policies rest on district figures and pass if enough persons stand behind each district and period.
 
     Args:
@@ -93,11 +94,11 @@ def protect_result(
     units = show.effect_units(measure, "protect_result")
     if units and kind not in EFFECTS:
         raise ParameterError(f"protect_result: measure {measure!r} is for effects of policies alone; leave it out")
+    if kind == "survival":
+        return protected(curve_result(result, provenance=job_provenance())).titled(title)
     hidden: tuple[tuple[str, str], ...] = ()
     if kind in MODELS:
         result, hidden = _without_small_terms(result, sizes, threshold)
-    elif kind == "survival":
-        result, hidden = _without_thin_tails(result, threshold)
     elif contributors is not None:
         _check_contributors(contributors, threshold)
     return SafeResult(
@@ -110,7 +111,7 @@ def protect_result(
         hidden=hidden,
         title=title,
         source=source,
-        demo=demo,
+        demo=job_provenance().demo if demo is None else demo,
         names=dict(labels or {}),
         units=units,
         facts={name: str(getattr(result, name)) for name in FACTS if getattr(result, name, None) is not None},
@@ -169,58 +170,6 @@ def _drop_terms(frame: pd.DataFrame, dropped: list[str]) -> pd.DataFrame:
 
 def _is_field(result: Any, name: str) -> bool:
     return name in {one.name for one in fields(result)}
-
-
-def _without_thin_tails(result: Any, threshold: int) -> tuple[Any, tuple]:
-    """The curves on a grid of quarters of a year, up to the last time at which enough persons are observed.
-
-    A step at each exact day would give every leaver's tenure; the number at risk falls below the threshold at the tail.
-    """
-    name = next((one for one in FRAMES["survival"] if _is_field(result, one)), None)
-    if name is None or "at_risk" not in getattr(result, name) or "time" not in getattr(result, name):
-        raise DisclosureError(f"{type(result).__name__}: a table of time and at_risk is needed to cut the curves")
-    curves = getattr(result, name)
-    keys = [column for column in curves if not pd.api.types.is_numeric_dtype(curves[column])]
-    kept, hidden = [], []
-    for record, curve in curves.groupby(keys, sort=False) if keys else [((), curves)]:
-        group = record[0] if record else "all"
-        gridded, cut = _grid(curve, threshold)
-        kept.append(gridded)
-        hidden += [(name, str(group))] if cut else []
-    table = pd.concat(kept, ignore_index=True)
-    changes: dict[str, Any] = {name: table}
-    if _is_field(result, "groups"):
-        changes["groups"] = _groups_within(result.groups, table, threshold)
-    return replace(result, **changes), tuple(hidden)
-
-
-def _grid(curve: pd.DataFrame, threshold: int) -> tuple[pd.DataFrame, bool]:
-    """One curve at each quarter of a year, and whether its tail was cut."""
-    curve = curve.sort_values("time")
-    enough = ~(curve["at_risk"] < threshold).cummax()
-    last = float(curve.loc[enough, "time"].max()) if enough.any() else -1.0
-    times = np.arange(0, last + STEP / 2, STEP) if last >= 0 else np.array([])
-    place = np.searchsorted(curve["time"].to_numpy(float), times, side="right") - 1
-    found = curve.iloc[np.clip(place, 0, None)].assign(time=times)
-    before = place < 0
-    for column in ("survival", "ci_low", "ci_high"):
-        if column in found:
-            found[column] = np.where(before, 1.0, found[column])
-    dropped = [column for column in ("events", "censored", "se") if column in found]
-    return found.drop(columns=dropped), not bool(enough.all())
-
-
-def _groups_within(groups: pd.DataFrame, table: pd.DataFrame, threshold: int) -> pd.DataFrame:
-    """The summary of each group without what lies beyond its curve, and without groups of too few people."""
-    groups = groups[groups["people"] >= threshold].copy()
-    ends = table.groupby("group")["time"].max().reindex(groups["group"]).to_numpy(float)
-    for column in groups:
-        if column.startswith("retained_"):
-            beyond = ~(ends >= float(column.removeprefix("retained_")))
-            groups[column] = groups[column].astype(float).mask(beyond)
-    if "median" in groups:
-        groups["median"] = groups["median"].astype(float).mask(~(groups["median"] <= ends))
-    return groups.drop(columns=[column for column in ("events",) if column in groups])
 
 
 def _check_contributors(contributors: pd.Series, threshold: int) -> None:

@@ -125,18 +125,20 @@ def view(safe: SafeTable | SafeResult, language: str, *, caption: str = "", fram
     result; others as they stand.
     """
     if isinstance(safe, SafeResult):
-        table, style = safe.tables[frame] if frame else safe.to_frame(), _Style(language, safe.names, safe.units)
+        table, style = safe.tables[frame] if frame else safe.to_frame(), Style(language, safe.names, safe.units)
         shown = pd.Series("shown", index=table.index)
         paths = tuple(table)[:2] == PATHS and len(table.columns) == 3
         columns, rows, notes = _wide(table, PATHS[:1], PATHS[1], shown, style) if paths else _long(table, style)
+    elif hasattr(safe, "text_table"):  # the protected view of a result knows how each of its figures reads
+        columns, rows, notes = safe.text_table(language)
     elif len(safe.columns) == 1 and len(safe.values) == 1:
-        style = _Style(language, safe.labels, safe.units)
+        style = Style(language, safe.labels, safe.units)
         columns, rows, notes = _wide(
             safe.data[[*safe.rows, *safe.columns, safe.value]], safe.rows, *safe.columns, safe.states, style
         )
     else:
         keys = (*safe.rows, *safe.columns)
-        style = _Style(language, safe.labels, {**dict.fromkeys(keys, "text"), **safe.units})
+        style = Style(language, safe.labels, {**dict.fromkeys(keys, "text"), **safe.units})
         # In a row whose figures were judged one by one, the one that is not there is the hidden one.
         states = safe.states.mask((safe.states == "shown") & (safe.reasons != ""), "partly")
         columns, rows, notes = _long(safe.data[[*keys, *safe.values]], style, hidden=(safe.values, states))
@@ -184,7 +186,7 @@ def figures(safe: SafeTable | SafeResult, frame: str | None = None) -> dict[str,
 
 
 @dataclass(frozen=True)
-class _Style:
+class Style:
     """The language and the table's own labels and units: all that a cell needs to become text."""
 
     language: str
@@ -209,7 +211,7 @@ class _Style:
 Table = tuple[list[dict[str, Any]], list[list[str]], list[str]]  # columns, rows, and what must be said of them
 
 
-def _long(frame: pd.DataFrame, style: _Style, hidden: tuple[Sequence[str], pd.Series] | None = None) -> Table:
+def _long(frame: pd.DataFrame, style: Style, hidden: tuple[Sequence[str], pd.Series] | None = None) -> Table:
     """Rows in the frame's own order: keys in words, figures in their units; `hidden` says which values are gone."""
     values, states = hidden or ((), pd.Series("shown", index=frame.index))
     kinds = {name: unit(name, frame[name], style.units) for name in frame}
@@ -226,7 +228,7 @@ def _long(frame: pd.DataFrame, style: _Style, hidden: tuple[Sequence[str], pd.Se
     return columns, rows, []
 
 
-def _wide(frame: pd.DataFrame, keys: Sequence[str], across: str, states: pd.Series, style: _Style) -> Table:
+def _wide(frame: pd.DataFrame, keys: Sequence[str], across: str, states: pd.Series, style: Style) -> Table:
     """One row a row key, one column a column key, in order of appearance; the figure is the last column."""
     value = frame.columns[-1]
     kind = unit(value, frame[value], style.units)

@@ -17,6 +17,7 @@ from institute_lib.disclosure.suppression import Measure, Pattern, solve
 from institute_lib.disclosure.types import SafeTable
 from institute_lib.disclosure.values import MAKER
 from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.result import provenance_of
 
 METHODS = ("suppress", "round")
 
@@ -89,7 +90,7 @@ def protect(
     check_columns(table, (*rows, *columns, *counted, contributors, weights, employers, *largest))
     _check_options(method, threshold, linked, weighted_counts=weights is not None and COUNT in counted)
     style = {"title": title, "source": source, "units": dict(units or {}), "labels": dict(labels or {})}
-    style["demo"] = bool(table.attrs.get("source") == "demo" if demo is None else demo)
+    style["demo"] = bool(provenance_of(table).demo if demo is None else demo)
     cells = gather(
         table,
         rows=rows,

@@ -15,6 +15,8 @@ import warnings
 from collections.abc import Callable
 from importlib import import_module
 
+from institute_lib import sharing
+
 LIBRARIES = (
     "numpy",
     "pandas",
@@ -55,6 +57,7 @@ ROOMS = (
     "kernels.client",
     "runs.jobs",
     "runs.engine",
+    "study",
 )
 
 
@@ -96,6 +99,7 @@ def preload() -> None:
         except Exception as error:  # noqa: BLE001 – a kernel only starts slower without it; see the module's docstring
             sys.stderr.write(f"kernels: not preloaded: {type(error).__name__}: {error}\n")
     SET_BY_LIBRARIES.update(dict(os.environ.items() - environment.items()))
+    sharing.forget_reads()  # what was read on the way is nothing that a job has read
     _leave_quietly()
     gc.collect()
     gc.freeze()

@@ -18,12 +18,22 @@ from institute_lib.retention.life_table import LifeTable, life_table
 from institute_lib.retention.pooling import LocalModel, PooledModels, local, pooled
 from institute_lib.retention.quarters import band, exit_columns, person_quarters, tenure_spells
 from institute_lib.retention.rates import rates, vacancies
+from institute_lib.retention.results import (
+    Drivers,
+    staying,
+    turnover,
+    turnover_history,
+    turnover_sentence,
+    ways_out,
+    what_goes_with_leaving,
+)
 from institute_lib.retention.survival import IncidenceCurves, SurvivalCurves, cumulative_incidence, survival
 
 __all__ = [
     "CellCounts",
     "CoxModel",
     "Dependence",
+    "Drivers",
     "HazardModel",
     "IncidenceCurves",
     "Judgement",
@@ -49,8 +59,14 @@ __all__ = [
     "person_quarters",
     "pooled",
     "rates",
+    "staying",
     "survival",
     "tenure_spells",
+    "turnover",
+    "turnover_history",
+    "turnover_sentence",
     "usable_drivers",
     "vacancies",
+    "ways_out",
+    "what_goes_with_leaving",
 ]

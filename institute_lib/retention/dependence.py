@@ -109,7 +109,8 @@ def assignment(data: pd.DataFrame, *, drivers: Sequence[str], person: str | None
     if person is None:
         raise ParameterError(f"assignment: the rows hold none of {', '.join((*PERSONS, *reversed(PLACES)))}")
     persons = data[person].nunique()
-    units = {name: data[name].nunique() for name in PLACES if name in data and name not in (person, *drivers)}
+    known = [name for name in PLACES if name in data and data[name].notna().all()]  # a cluster needs everyone's place
+    units = {name: data[name].nunique() for name in known if name not in (person, *drivers)}
     sample = data.iloc[:: max(1, len(data) // SAMPLE)]
     time = next((pd.factorize(sample[name])[0] + 1 for name in TIMES if name in sample), np.zeros(len(sample), int))
     keys = {}

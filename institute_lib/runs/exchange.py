@@ -221,8 +221,8 @@ def results(quarter: str, area: str, language: str = "zh") -> Results:
     around: dict[str, dict[str, dict[str, Any]]] = {area: {}}
     missing = []
     for job in jobs:
-        _note_other_quarter(folder, job)
         found, why = usable_result(folder, job)
+        _note_result(folder, job, found)
         of_area = around.setdefault(job.area, {})
         if found:
             of_area[job.notebook] = found
@@ -232,11 +232,11 @@ def results(quarter: str, area: str, language: str = "zh") -> Results:
     return found if not missing else Results(area, quarter, language, around, tuple(missing), (found.summary(),))
 
 
-def _note_other_quarter(folder: Path, job: Any) -> None:
-    """What a job reads of its own quarter the plan knows; that it reads another's, it notes like any file it reads."""
-    private = os.environ.get(JOB_VARIABLE)
-    if private and folder not in Path(private).parents:
-        sharing.note_read(sharing.Read("earlier", f"{folder.name}/{job.notebook}/{job.area}"))
+def _note_result(folder: Path, job: Any, found: Mapping[str, Any] | None) -> None:
+    """Note the result of another job as a read: a demo one makes its reader's brief a demo too."""
+    demo = "demo" if found and found["demo"] else ""
+    name = f"{folder.name}/{job.notebook}/{job.area}"
+    sharing.note_read(sharing.Read("earlier", name, source="result", title=demo))
 
 
 def result_hash(folder: Path, job: Any) -> str:

@@ -131,6 +131,8 @@ def _listed(names: Sequence[str], language: str) -> str:
 
 def _figure(headline: Mapping[str, Any], language: str) -> str:
     value, unit = headline.get("value"), headline.get("unit")
+    if headline.get("words"):
+        return str(headline["words"])
     if not isinstance(value, int | float):
         return ""
     if unit == "share":
@@ -145,6 +147,8 @@ def _figure(headline: Mapping[str, Any], language: str) -> str:
 def _change(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str) -> str:
     """The change against a year before: as the notebook recorded it, else against that quarter's own run."""
     change, language = headline.get("change"), plan.language
+    if "words" in headline:  # a protected figure: the notebook has said the change itself, or there is none
+        return terms.text("runs.change", language, change=headline["change_words"]) if headline["change_words"] else ""
     points = headline.get("unit") in ("share", "points")
     if not isinstance(change, int | float):
         change = _since_last_year(plan, job, headline, quarter, points=points)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from institute_lib import areas, terms
 from institute_lib.errors import DataError, InstituteError
+from institute_lib.result import Provenance
 from institute_lib.runs import contents, places
 from institute_lib.runs.exchange import JOB_VARIABLE, RESULTS_VARIABLE, headline_text
 from institute_lib.runs.fingerprints import fingerprint, library_hash, provenance, versions
@@ -65,9 +66,12 @@ def run_job(task: Task) -> Outcome:
 def _outcome_of(task: Task, private: Path, started: float, begun: float) -> Outcome:
     cell_seconds, kernel = execute(task, private)
     result = accept(task, private)
-    inputs = {**task.inputs, "reads": contents.hashed(noted(private / places.READS), since=begun)}
+    reads = noted(private / places.READS)
+    inputs = {**task.inputs, "reads": contents.hashed(reads, since=begun)}
     if result is not None:
-        export(task, private, inputs)
+        read_from = Provenance(reads)
+        result |= {"demo": result["demo"] or read_from.demo, "partial": result["partial"] or bool(read_from.absent)}
+        export(task, private, inputs, demo=read_from.demo)
     measured = {
         "seconds": time.perf_counter() - started,
         "cell_seconds": cell_seconds,
@@ -279,7 +283,7 @@ def accept(task: Task, private: Path) -> dict[str, Any] | None:
     return result
 
 
-def export(task: Task, private: Path, inputs: Mapping[str, Any]) -> None:
+def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool) -> None:
     """The brief of the executed notebook, and beside the quarter's briefs the plotly library that they share.
 
     Raises:
@@ -293,6 +297,7 @@ def export(task: Task, private: Path, inputs: Mapping[str, Any]) -> None:
             private / places.EXECUTED,
             private / places.BRIEF,
             language=task.language,
+            demo=demo,
             provenance=provenance(inputs, task.language),
             shared=shared and f"../../{shared}",
         )

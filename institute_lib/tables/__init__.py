@@ -4,7 +4,8 @@
 contract, and shows only what describes the time up to that day.
 """
 
-from institute_lib.tables.contracts import CONTRACTS, PERSONAL, columns, validate
+from institute_lib.tables.contracts import CONTRACTS, PERSONAL, columns, validate, vocabulary
+from institute_lib.tables.files import load_own
 from institute_lib.tables.loading import (
     Reports,
     cite,
@@ -19,7 +20,7 @@ from institute_lib.tables.loading import (
     unreported,
     withheld,
 )
-from institute_lib.tables.quality import completeness, inventory, reporting
+from institute_lib.tables.quality import completeness, inventory, reporting, reporting_rate
 
 __all__ = [
     "CONTRACTS",
@@ -32,13 +33,16 @@ __all__ = [
     "inventory",
     "is_demo",
     "load",
+    "load_own",
     "locate",
     "read_panel",
     "reads_persons",
     "reporting",
+    "reporting_rate",
     "reports",
     "source",
     "unreported",
     "validate",
+    "vocabulary",
     "withheld",
 ]

@@ -242,6 +242,21 @@ CONTRACTS = (
 PERSONAL = ("workers", "worker_changes", "exams", "services", "talent", "district_panel")
 
 
+VOCABULARIES = {
+    "kind": KINDS,
+    "gender": GENDERS,
+    "education": EDUCATIONS,
+    "contract": EMPLOYMENT_CONTRACTS,
+    "certificate": CERTIFICATES,
+    "leave_reason": LEAVE_REASONS,
+}
+
+
+def vocabulary(column: str) -> tuple[str, ...]:
+    """The levels that a column of persons may hold, in their order; empty where it is not a closed list."""
+    return VOCABULARIES.get(column, ())
+
+
 @cache
 def schema(name: str) -> "pa.DataFrameSchema":
     """The pandera schema of one table.

@@ -125,8 +125,13 @@ def test_the_commands_of_a_page_do_what_it_says(page, at_home, capsys):
 def change_cells(notebook: Path, page: Path) -> None:
     """As the page says: each piece of its code takes the place of the cell that begins like it."""
     made = nbformat.read(notebook, as_version=4)
-    for body in (body for kind, body in BLOCK.findall(page.read_text(encoding="utf-8")) if kind == "python"):
-        (cell,) = [one for one in made.cells if one.source.split("\n")[0] == body.split("\n")[0]]
+    for kind, body in BLOCK.findall(page.read_text(encoding="utf-8")):
+        if kind not in ("python", "markdown"):
+            continue
+        begins = {"python": body.split("\n")[0], "markdown": "**问题**："}[
+            kind
+        ]  # the one piece of prose is the question
+        (cell,) = [one for one in made.cells if one.source.startswith(begins)]
         assert cell.source != body.rstrip("\n")
         cell.source = body.rstrip("\n")
     nbformat.write(made, notebook)

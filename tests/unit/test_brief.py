@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 
 from institute_lib import areas, brief, charts, disclosure
+from institute_lib.brief.blocks import OPENING
 from institute_lib.brief.page import json_block, picture
 from institute_lib.brief.reading import prose
 from institute_lib.charts import CHART_MIME
-from institute_lib.errors import ParameterError, RunError
+from institute_lib.errors import DisclosureError, ParameterError, RunError
+from institute_lib.result import Measure, Provenance, Result
+from institute_lib.sharing import Read
 
 NEW = nbformat.v4
 
@@ -263,3 +266,71 @@ def test_a_file_that_is_no_notebook_is_refused(tmp_path):
 def test_an_opening_with_a_wrong_mark_or_no_title_is_refused(wrong):
     with pytest.raises(ParameterError):
         head(**wrong)
+
+
+# a number in the text that nothing gave
+
+
+PERSONS = Provenance([Read("tables", "workers", "2025-12-31", source="register", personal=True)])
+
+
+def closed(language: str = "zh", *, personal: bool = True) -> dict:
+    """The opening that a study of persons leaves."""
+    content = {"title": "", "question": "", "findings": ["共40人。"], "area": "崇川区", "area_code": "320613"}
+    content |= {"quarter": "2025Q4", "as_of": "2025-12-31", "language": language, "demo": False, "mark": "internal"}
+    return {OPENING: content | {"personal": personal}}
+
+
+def counted(n: int) -> disclosure.Protected:
+    frame = pd.DataFrame({"kind": ["agency"], "persons": [n]})
+    return disclosure.protected(Result(frame, ("kind",), (Measure("persons", "count"),), "persons", PERSONS))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("其中37人离开。", "37"),
+        ("其中三十七人离开。", "三十七"),
+        ("其中３７人离开。", "37"),
+        ("离职率为12.4%。", "12.4"),
+        ("有九名社工离开。", "九"),
+        ("最高工资9,120元。", "9,120"),
+    ],
+)
+def test_a_number_in_prose_that_nothing_gave_is_refused_with_its_cell(tmp_path, text, number):
+    made = notebook(closed(), counted(43), markdown=(("# 01 题 / Title", ()), (f"{text}\n\n<!-- en -->\n\nOne.", ())))
+    with pytest.raises(DisclosureError, match=number) as refused:
+        export(tmp_path, made, language="zh")
+    assert "第2个单元格" in refused.value.say("zh")
+    assert "study.say" in refused.value.say("zh")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "有45人在岗。",  # what the table shows
+        "共40人。",  # what a finding said
+        "分30以下与40以上两档。",  # constants of the code
+        "截至2025年12月31日，95%区间；每百名在岗者；四个季度；个人信息；见第二节。",
+        "2024—2025年，表1与图2。",
+    ],
+)
+def test_numbers_that_are_shown_said_or_stated_pass(tmp_path, text):
+    made = notebook(closed(), counted(43), markdown=(("# 01 题 / Title", ()), (f"{text}\n\n<!-- en -->\n\nOne.", ())))
+    made.cells.append(NEW.new_code_cell("bands = (30, 40)", id="code"))
+    assert "题" in export(tmp_path, made, language="zh")
+
+
+def test_numbers_in_prose_of_a_study_without_persons_are_its_authors(tmp_path):
+    made = notebook(closed(personal=False), markdown=(("其中37个站。\n\n<!-- en -->\n\nOne.", ()),))
+    assert "37个站" in export(tmp_path, made, language="zh")
+
+
+def test_the_title_and_the_question_of_a_study_are_the_notebooks_own(tmp_path):
+    cells = (
+        ("# 08 收入差距 / Income gap", ()),
+        ("**问题**：差多少？\n\n<!-- en -->\n\n**Question**: how much?", ("question",)),
+    )
+    page = export(tmp_path, notebook(closed(), markdown=cells), language="zh")
+    assert re.search(r"<h1[^>]*>\s*收入差距\s*</h1>", page)
+    assert page.count("差多少？") == 1

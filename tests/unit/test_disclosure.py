@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from institute_lib import disclosure, retention
+from institute_lib import disclosure, retention, sharing
 from institute_lib.disclosure import show
 from institute_lib.disclosure.attack import bounds
 from institute_lib.disclosure.structure import equations
 from institute_lib.errors import DisclosureError, ParameterError
+from institute_lib.result import Provenance, with_provenance
+from institute_lib.sharing import Read
 
 
 def cells(counts: np.ndarray) -> pd.DataFrame:
@@ -197,10 +199,13 @@ def test_notes_say_in_plain_words_what_was_hidden():
     assert str(safe.hidden) in safe.summary("en")
 
 
-def test_a_table_marks_demo_data_from_its_source():
-    frame = pd.DataFrame({"district": ["a"], "n": [20]})
-    frame.attrs["source"] = "demo"
+def test_a_table_marks_demo_data_from_what_it_was_read_from():
+    demo = Provenance([Read("tables", "workers", source="demo", personal=True)])
+    frame = with_provenance(pd.DataFrame({"district": ["a"], "n": [20]}), demo)
     assert disclosure.protect(frame, rows="district", value="n").demo
+    counted = frame.groupby("district").size().rename("n").reset_index()
+    sharing.note_read(demo.reads[0])
+    assert disclosure.protect(counted, rows="district", value="n").demo  # lost: all that the job has read
 
 
 def test_csv_cells_hold_no_live_formula():
@@ -227,19 +232,6 @@ class HazardModel:
 
     def to_frame(self) -> pd.DataFrame:
         return self.coefficients
-
-
-@dataclass(frozen=True)
-class SurvivalCurves:
-    table: pd.DataFrame
-    groups: pd.DataFrame
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        return "curves"
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.table
 
 
 @dataclass(frozen=True)
@@ -337,27 +329,19 @@ def test_a_model_that_does_not_say_its_group_sizes_is_refused():
         disclosure.protect_result(replace(model(), levels=pd.DataFrame({"term": ["kind"]})))
 
 
-def test_survival_curves_end_where_few_remain_and_show_no_single_exit():
-    time = np.arange(1, 120) / 40
-    table = pd.DataFrame(
-        {
-            "group": "all",
-            "time": time,
-            "at_risk": np.linspace(119, 1, 119).round(),
-            "events": 1,
-            "survival": np.linspace(1, 0.1, 119),
-            "ci_low": 0.0,
-            "ci_high": 1.0,
-        }
-    )
-    groups = pd.DataFrame({"group": ["all"], "people": [119], "retained_1": [0.7], "retained_5": [0.1]})
-    safe = disclosure.protect_result(SurvivalCurves(table, groups))
-    curve = safe.frames["table"]
-    assert curve["at_risk"].min() >= 10
-    assert set(np.diff(curve["time"]).round(6)) == {0.25}
-    assert "events" not in curve
-    assert safe.notes("zh")
-    assert np.isnan(safe.frames["groups"]["retained_5"].item())
+def test_a_curve_shows_no_single_leaver_and_ends_where_few_remain():
+    """km_steps: 35 people of whom nine leave in a year, then as many again."""
+    entered = pd.Timestamp("2020-01-01")
+    days = [40, 120, 150, 230, 250, 260, 300, 330, 340, *range(370, 1270, 100)]
+    left = [entered + pd.Timedelta(days=day) for day in days] + [pd.NaT] * (35 - len(days))
+    people = {"worker_id": [f"w{i}" for i in range(35)], "entered": entered, "left": left}
+    curves = retention.survival(pd.DataFrame(people), until="2025Q4", since="2019Q1")
+    shown = disclosure.protect_result(curves).data
+    assert shown.loc[shown["time"] < 1, "survival"].isna().all()  # nine leavers: a bound, no step
+    known = shown.loc[shown["survival"].notna(), "survival"]
+    assert known.nunique() > 1
+    whole_fives = [k / n for n in range(10, 60, 5) for k in range(0, n + 1, 5)]
+    assert all(np.isclose(value, whole_fives).any() for value in known)
 
 
 def test_a_path_of_too_few_persons_is_refused_and_an_unchecked_one_says_so():

@@ -173,9 +173,9 @@ def test_the_data_dictionary_explains_every_column_and_level(name):
 def test_the_inventory_says_which_table_is_absent_and_which_breaks_its_contract(home):
     home("workers", workers().iloc[:2], "2024-12-31")
     root = home("talent", pd.DataFrame({"person_id": ["p"], "title": ["hero"], "district": ["320613"]}))
-    found = tables.inventory(("workers", "talent", "exams"), as_of="2024-12-31", root=root).set_index("table")
+    found = tables.inventory(("workers", "talent", "exams"), as_of="2024-12-31", root=root).frame.set_index("table")
     assert list(found["source"]) == ["register", "faulty", "absent"]
-    assert found.loc["workers", "rows"] == 2
+    assert found.loc["workers", "records"] == 2
     assert found.loc["workers", "last"] == "2024-06-01"
     assert found.loc["talent", "faults"] >= 2
 
@@ -183,7 +183,7 @@ def test_the_inventory_says_which_table_is_absent_and_which_breaks_its_contract(
 def test_unknown_and_empty_do_not_count_as_filled(home):
     frame = workers(gender=["female", "unknown", "unknown"])
     loaded = tables.load("workers", root=home("workers", frame))
-    shares = tables.completeness(loaded).set_index("column")["share"]
+    shares = tables.completeness(loaded).frame.set_index("column")["share"]
     assert shares["gender"] == pytest.approx(1 / 3)
     assert shares["station"] == 0
     assert shares["worker_id"] == 1
@@ -192,7 +192,7 @@ def test_unknown_and_empty_do_not_count_as_filled(home):
 def test_reporting_names_each_district_and_quarter(home):
     root = home("workers", workers())
     table = tables.reporting(("320613", "320612"), quarters=("2025Q4",), as_of="2025-12-31", root=root)
-    assert table.set_index("district")["reported"].to_dict() == {"320613": True, "320612": False}
+    assert table.frame.set_index("district")["reported"].to_dict() == {"320613": True, "320612": False}
 
 
 def test_a_late_district_is_left_out_and_said(home):

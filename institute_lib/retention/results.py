@@ -1,0 +1,485 @@
+"""Retention as results that a notebook shows: turnover, curves of staying, ways out, and what goes with leaving.
+
+Each knows the numerators and denominators of its figures, so that what is shown is computed from rounded counts. A
+curve is given by effective counts: the number of people without losses to follow-up whose share would have the same
+error (Rothman 1978, Journal of Chronic Diseases 31, 557–560), n = S(1 − S) / var(S).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import terms
+from institute_lib.errors import ParameterError
+from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.retention.dependence import dependence
+from institute_lib.retention.drivers import driver_word, merge_thin, usable_drivers
+from institute_lib.retention.effects import change
+from institute_lib.retention.judgement import out_of_time
+from institute_lib.retention.pooling import local
+from institute_lib.retention.quarters import band, person_quarters
+from institute_lib.retention.rates import rates
+from institute_lib.retention.survival import ALL, SurvivalCurves, cumulative_incidence, survival
+
+TOTAL = "total"
+STEP, LONGEST = 0.25, 10.0  # years between the points of a curve, and its last one
+STATES = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
+COUNTS = ("leavers", "average_headcount", "stayers", "headcount_start")
+REASONS = ("left_field", "moved_district", "promoted_away", "retired", "unknown")
+
+
+def described_quarter(frame: pd.DataFrame, quarter: str | None) -> str:
+    """The quarter that a table describes: as given, else as `Study.load` noted it.
+
+    Raises:
+        ParameterError: neither says one.
+    """
+    found = quarter or frame.attrs.get("quarter")
+    if not found:
+        raise terms.error(ParameterError, "retention.quarter_unknown")
+    return str(found)
+
+
+def turnover(
+    workers: pd.DataFrame, *, by: str | None = "district", quarter: str | None = None, since: str | None = None
+) -> Result:
+    """Annual turnover and stability by group and in all, with turnover a quarter and a year before.
+
+    Parameters:
+        workers: one row a spell, of the districts that reported.
+        by: the column that makes groups; None for one row over all.
+        quarter: the last of the four quarters, such as 2024Q4; by default the one that `Study.load` read.
+        since: the quarter in which the register opens: rates over quarters before it are missing.
+
+    Returns:
+        Result by `by` (the whole as "total"): turnover with its exact Poisson interval, turnover_last_quarter,
+        turnover_last_year, turnover_change (on the year, in points), stability, average_headcount.
+
+    Raises:
+        As `retention.rates`.
+
+    Source: as `retention.rates`.
+    """
+    now = described_quarter(workers, quarter)
+    frame = _counted(workers, now, by, since)
+    for name, back in (("last_quarter", 1), ("last_year", 4)):
+        earlier = _counted(workers, str(pd.Period(now, freq="Q") - back), by, since)
+        renamed = {column: f"{column}_{name}" for column in (*COUNTS, "turnover")}
+        frame = frame.merge(earlier.rename(columns=renamed)[["group", *renamed.values()]], on="group", how="left")
+    key = by or "group"
+    past = [
+        Measure(f"turnover_{name}", "share", of=(f"leavers_{name}", f"average_headcount_{name}"), interval="")
+        for name in ("last_quarter", "last_year")
+    ]
+    return Result(
+        frame.rename(columns={"group": key}),
+        (key,),
+        (
+            Measure("turnover", "share", of=("leavers", "average_headcount"), interval="poisson"),
+            *past,
+            Measure("turnover_change", "points", of=("turnover", "turnover_last_year")),
+            Measure("stability", "share", of=("stayers", "headcount_start")),
+            Measure("average_headcount", "count"),
+        ),
+        "average_headcount",
+        provenance_of(workers),
+        title="notebooks.turnover_table",
+        chart="dot",
+    )
+
+
+def turnover_sentence(figures: Mapping[str, Any]) -> str:
+    """Which sentence of the catalogue of notebooks says these figures of `turnover`."""
+    if figures["turnover"].status == "missing":
+        return "turnover_too_early"
+    return "turnover_first" if figures["turnover_last_year"].status == "missing" else "turnover_now"
+
+
+def _counted(workers: pd.DataFrame, quarter: str, by: str | None, since: str | None) -> pd.DataFrame:
+    """The rates of a quarter by group, the whole as "total"; missing where the register was not open."""
+    parts = [rates(workers, quarter=quarter, by=()).assign(group=TOTAL)]
+    if by:
+        parts.insert(0, rates(workers, quarter=quarter, by=by).rename(columns={by: "group"}))
+    frame = pd.concat(parts, ignore_index=True)
+    figures = [*COUNTS, "turnover", "stability"]
+    frame[figures] = frame[figures].astype(float)
+    if since and str(pd.Period(quarter, freq="Q") - 3) < since:
+        frame[[name for name in figures if name != "average_headcount"]] = np.nan
+    return frame
+
+
+def turnover_history(
+    workers: pd.DataFrame, *, quarter: str | None = None, since: str | None = None, quarters: int = 16
+) -> Result:
+    """Annual turnover at the end of each of the last quarters, as `turnover` counts it.
+
+    Returns:
+        Result by quarter: turnover with its exact Poisson interval.
+    """
+    last = pd.Period(described_quarter(workers, quarter), freq="Q")
+    wanted = [str(last - back) for back in range(quarters - 1, -1, -1)]
+    complete = [one for one in wanted if not since or str(pd.Period(one, freq="Q") - 3) >= since] or [str(last)]
+    frame = pd.concat([_counted(workers, one, None, since) for one in complete], ignore_index=True)
+    return Result(
+        frame,
+        ("quarter",),
+        (Measure("turnover", "share", of=("leavers", "average_headcount"), interval="poisson"),),
+        "average_headcount",
+        provenance_of(workers),
+        title="notebooks.turnover_history",
+        chart="trend" if len(complete) > 1 else "table",
+    )
+
+
+def staying(
+    workers: pd.DataFrame, *, by: str | None = None, quarter: str | None = None, since: str | None = None
+) -> Result:
+    """The share still employed by length of tenure, every quarter of a year (Kaplan–Meier, as `survival`).
+
+    Returns:
+        Result by `by` and time (years): survival with its log(−log) interval, at_risk.
+    """
+    curves = survival(workers, by=by, until=described_quarter(workers, quarter), since=since)
+    return curve_result(curves, key=by or "group", provenance=provenance_of(workers))
+
+
+def curve_result(curves: SurvivalCurves, *, key: str = "group", provenance: Provenance) -> Result:
+    """Curves of `survival` as `staying` gives them."""
+    rows = []
+    for group, curve in curves.table.groupby("group", sort=False):
+        for time in np.arange(STEP, min(LONGEST, curve["time"].max()) + STEP / 2, STEP):
+            at = np.searchsorted(curve["time"], time, side="right") - 1
+            known = curve.iloc[max(at, 0)]
+            share, error = (known["survival"], known["se"]) if at >= 0 else (1.0, 0.0)
+            people = float(known["at_risk"])
+            rows.append((group, time, share, *_effective(share, error, people), people))
+    names = ["group", "time", "survival", "staying", "effective", "at_risk"]
+    frame = pd.DataFrame(rows, columns=names)
+    return Result(
+        frame.rename(columns={"group": key}),
+        (key, "time"),
+        (
+            Measure("survival", "share", of=("staying", "effective"), interval="effective"),
+            Measure("at_risk", "count"),
+        ),
+        "at_risk",
+        provenance,
+        title="notebooks.survival",
+        chart="survival",
+        notes=("retention.curve_begins",),
+        sentence=lambda shown, language: _staying_sentence(shown, key, language),
+    )
+
+
+def _effective(share: float, error: float, people: float) -> tuple[float, float]:
+    """Those who stay and all, of a sample without losses that would have the same error."""
+    size = share * (1 - share) / error**2 if error > 0 else people
+    return share * size, size
+
+
+def _staying_sentence(shown: Any, key: str, language: str) -> list[tuple[str, dict[str, Any]]]:
+    """For each group the share after one and three years, and when half have left."""
+    said = []
+    for group in dict.fromkeys(shown.data[key]):
+        curve = shown.data[shown.data[key] == group]
+        figures = {name: shown.figure("survival", **{key: group, "time": years}) for name, years in _YEARS.items()}
+        if figures["one"].status == "missing":
+            continue
+        below = curve.loc[curve["survival"] <= 0.5, "time"]
+        words = {"group": shown.name(key, group), **figures}
+        if len(below):
+            median = shown.derive(float(below.iloc[0]), "number", digits=2)
+            said.append(("retention.staying", words | {"median": median}))
+        else:
+            said.append(("retention.staying_no_median", words))
+    return said
+
+
+_YEARS = {"one": 1.0, "three": 3.0}
+
+
+def ways_out(workers: pd.DataFrame, *, years: int = 3, quarter: str | None = None, since: str | None = None) -> Result:
+    """The share that has left by each reason within some years of entry (Aalen–Johansen, as `cumulative_incidence`).
+
+    Returns:
+        Result by reason, every reason of the contract: incidence with its log(−log) interval.
+    """
+    curves = cumulative_incidence(workers, until=described_quarter(workers, quarter), since=since)
+    seen = curves.table[curves.table["time"] <= years]
+    people = float(seen["at_risk"].max()) if len(seen) else 0.0
+    observed = curves.table["time"].max() >= years
+    rows = []
+    for reason in REASONS:
+        curve = seen[seen["reason"] == reason]
+        share, error = (curve["incidence"].iloc[-1], curve["se"].iloc[-1]) if len(curve) else (0.0, 0.0)
+        gone, size = _effective(share, error, people) if observed else (np.nan, np.nan)
+        rows.append((reason, share if observed else np.nan, gone, size, people))
+    return Result(
+        pd.DataFrame(rows, columns=["reason", "incidence", "gone", "effective", "people"]),
+        ("reason",),
+        (Measure("incidence", "share", of=("gone", "effective"), interval="effective"),),
+        "people",
+        provenance_of(workers),
+        title="notebooks.ways_out",
+        chart="dot",
+    )
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What goes with leaving in an area: the ratios, the same in people, levers, and how the model does.
+
+    Attributes:
+        ratios: by driver and level the odds ratio of leaving in a quarter, with the person-quarters behind it.
+        effects: the same as leavers per hundred people and quarter.
+        levers: what a change of level goes with, in leavers per hundred over a year; None where no lever varies.
+        calibration: expected and observed leaving in the last four quarters; None where the register is too young.
+        notes: what must be said of the model, in words without figures of persons.
+    """
+
+    ratios: Result
+    effects: Result
+    levers: Result | None
+    calibration: Result | None
+    notes: tuple[str, ...]
+
+
+def what_goes_with_leaving(
+    workers: pd.DataFrame,
+    changes: pd.DataFrame,
+    *,
+    area: Sequence[str],
+    among: Sequence[str],
+    bands: Mapping[str, Sequence[float]],
+    levers: Mapping[str, tuple[str, str]],
+    quarter: str | None = None,
+    since: str | None = None,
+    language: str = "zh",
+) -> Drivers:
+    """A discrete-time hazard of leaving for an area, leaning on its city where it has too few leavers.
+
+    Parameters:
+        workers, changes: of the whole city, one row a spell and one a change.
+        area: the districts asked about. among: the drivers wanted; those that the rows cannot speak about are left out.
+        bands: numbers to the limits of their bands, as `band`. levers: driver to the levels (from, to).
+
+    Returns:
+        Drivers.
+
+    Raises:
+        As `person_quarters`, `band` and `hazard`.
+    """
+    until = described_quarter(workers, quarter)
+    rows = person_quarters(workers, until=until, changes=changes, since=since)
+    states = [name for name in STATES if name in rows]
+    recorded = rows[states].notna().any(axis=1) if states else pd.Series(True, index=rows.index)
+    if recorded.any():  # before somebody's first state pay and certificate are unknown together: nothing to compare
+        rows = rows[recorded].reset_index(drop=True)
+    everyone, merged = merge_thin(band(rows, **bands), event="left", drivers=among, language=language)
+    here = everyone[everyone["district"].isin(area)].reset_index(drop=True)
+    used, left_out = usable_drivers(here, event="left", drivers=among, within=everyone, language=language)
+    found = local(everyone, area=area, event="left", drivers=used, cluster="assignment")
+    basis = everyone if found.basis == "city" else here
+    provenance = provenance_of(workers) | provenance_of(changes)
+    sizes = _level_sizes(basis, found.model)
+    residual = basis["worker_id"].nunique() - len(found.model.coefficients)
+    tied = dependence(here, drivers=used, others=["district", "quarter"])
+    return Drivers(
+        _ratios(found.model, sizes, residual, provenance),
+        _effects(found.model, sizes, residual, provenance),
+        _levers(found.model, basis, levers, used, provenance),
+        _calibration(here if found.basis == "own" else everyone, used, since, until, provenance),
+        (
+            terms.text(f"retention.model_{found.basis}", language),
+            *_set_at(found.model, language),
+            *merged.values(),
+            *left_out.values(),
+            *([] if recorded.all() else [terms.text("retention.unrecorded_left_out", language)]),
+            *(_hardly_apart(one, language) for one in tied.table[tied.table["nearly"]].itertuples()),
+            terms.text("retention.many_levels", language),
+        ),
+    )
+
+
+def _set_at(model: Any, language: str) -> list[str]:
+    """At which level the drivers are set, and their errors therefore cluster, where that is not the person."""
+    if "clustered_by" not in model.coefficients:
+        return []
+    table = model.coefficients[["term", "clustered_by"]].drop_duplicates()
+    wider = table[table["clustered_by"].isin(("station", "town", "district", "city"))]
+    joined = "、" if language == "zh" else ", "
+    return [
+        terms.text(
+            "retention.set_at",
+            language,
+            names=joined.join(driver_word(name, language) for name in rows["term"]),
+            level=terms.label(str(level), language),
+        )
+        for level, rows in wider.groupby("clustered_by", sort=False)
+    ]
+
+
+def _hardly_apart(row: Any, language: str) -> str:
+    """That a driver is nearly decided by others, without the share."""
+    others = ("、" if language == "zh" else ", ").join(driver_word(name, language) for name in row.decided_by)
+    return terms.text("retention.hardly_apart", language, driver=driver_word(row.driver, language), others=others)
+
+
+def _level_sizes(rows: pd.DataFrame, model: Any) -> pd.DataFrame:
+    """The distinct persons and leavers at each level, the reference included: term, level, persons, events."""
+    sizes = model.levels[["term", "level", "rows", "events", "reference"]].copy()
+    persons = {}
+    for term in sizes["term"].unique():
+        if term in rows:
+            counted = rows.groupby(rows[term].map(_level_text), observed=True)["worker_id"].nunique()
+            persons |= {(term, str(level)): n for level, n in counted.items()}
+    sizes["persons"] = [persons.get((row.term, row.level), row.events) for row in sizes.itertuples()]
+    return sizes
+
+
+def _level_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
+
+
+def _by_level(estimates: pd.DataFrame, sizes: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Each level with its estimate; a reference has none, but is there to be judged."""
+    return sizes.merge(estimates[["term", "level", *columns]], on=["term", "level"], how="left")
+
+
+def _ratios(model: Any, sizes: pd.DataFrame, residual: int, provenance: Provenance) -> Result:
+    columns = {"ratio": "ratio", "ratio_low": "ratio_low", "ratio_high": "ratio_high", "p_value": "p_value"}
+    frame = _by_level(model.coefficients, sizes, list(columns))
+    return Result(
+        frame,
+        ("term", "level"),
+        (Measure("ratio", "ratio", digits=2, interval="given"), Measure("rows", "count")),
+        "persons",
+        provenance,
+        title="notebooks.drivers",
+        chart="forest",
+        events="events",
+        residual=residual,
+        sentence=_ratio_sentence(frame),
+    )
+
+
+def _ratio_sentence(frame: pd.DataFrame) -> Any:
+    """The level with the clearest association, of those that are shown."""
+
+    def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        drivers = ~frame["term"].str.startswith("tenure")  # the baseline of the hazard is no driver
+        there = frame[shown.data["ratio"].notna().to_numpy() & drivers.to_numpy()]
+        if there.empty:
+            return []
+        best = there.loc[there["p_value"].idxmin()]
+        of_row = {"term": best["term"], "level": best["level"]}
+        names = {key: shown.name(key, value) for key, value in of_row.items()}
+        interval = (shown.figure("ci_low", **of_row), shown.figure("ci_high", **of_row))
+        return [("retention.clearest", {**names, "ratio": shown.figure("ratio", **of_row), "interval": interval})]
+
+    return said
+
+
+def _effects(model: Any, sizes: pd.DataFrame, residual: int, provenance: Provenance) -> Result:
+    columns = ["estimate", "ci_low", "ci_high"]
+    frame = _by_level(model.marginal_effects, sizes, columns)
+    frame[columns] *= 100
+    return Result(
+        frame.rename(
+            columns={
+                "estimate": "leavers_per_hundred",
+                "ci_low": "leavers_per_hundred_low",
+                "ci_high": "leavers_per_hundred_high",
+            }
+        ),
+        ("term", "level"),
+        (Measure("leavers_per_hundred", "number", digits=2, interval="given"),),
+        "persons",
+        provenance,
+        title="notebooks.effects",
+        chart="forest",
+        look={"unit": "people"},
+        events="events",
+        residual=residual,
+    )
+
+
+def _levers(
+    model: Any, rows: pd.DataFrame, offered: Mapping[str, tuple[str, str]], used: Sequence[str], provenance: Provenance
+) -> Result | None:
+    pairs = {name: pair for name, pair in offered.items() if name in used and set(pair) <= set(rows[name].astype(str))}
+    if not pairs:
+        return None
+    table = change(model, pairs).table
+    persons = [
+        min(rows.loc[rows[one.term].astype(str) == level, "worker_id"].nunique() for level in (one.before, one.after))
+        for one in table.itertuples()
+    ]
+    frame = table.assign(persons=persons).rename(columns={"estimate": "lever_change"})
+    frame = frame.rename(columns={"ci_low": "lever_change_low", "ci_high": "lever_change_high"})
+
+    def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        for one in frame.itertuples():
+            of_row = {"term": one.term, "before": one.before, "after": one.after}
+            words = {name: shown.name(name, value) for name, value in of_row.items()}
+            figure = shown.figure("lever_change", **of_row)
+            if figure.value is not None:
+                interval = (shown.figure("ci_low", **of_row), shown.figure("ci_high", **of_row))
+                key = "retention.lever_fewer" if figure.value < 0 else "retention.lever_more"
+                found.append((key, {**words, "change": abs(figure), "interval": interval}))
+        return found
+
+    return Result(
+        frame,
+        ("term", "before", "after"),
+        (Measure("lever_change", "number", digits=1, interval="given"),),
+        "persons",
+        provenance,
+        title="notebooks.levers",
+        chart="forest",
+        look={"unit": "people"},
+        sentence=said,
+    )
+
+
+def _calibration(
+    rows: pd.DataFrame, used: Sequence[str], since: str | None, until: str, provenance: Provenance
+) -> Result | None:
+    """None where the register has not been open for more than eight quarters: nothing earlier to train on."""
+    if since and str(pd.Period(until, freq="Q") - 7) < since:
+        return None
+    judged = out_of_time(rows, event="left", drivers=used)
+    table = judged.calibration
+    frame = table.assign(
+        tenth=(table["bin"] + 1).astype(str),
+        leavers=table["observed"] * table["rows"],
+        expected_leavers=table["expected"] * table["rows"],
+        predicted=table["expected"],
+    )
+    return Result(
+        frame,
+        ("tenth",),
+        (
+            Measure("observed", "share", of=("leavers", "rows"), interval="wilson"),
+            Measure("predicted", "share", of=("expected_leavers", "rows")),
+        ),
+        "leavers",
+        provenance,
+        title="notebooks.calibration",
+    )
+
+
+__all__ = [
+    "ALL",
+    "Drivers",
+    "staying",
+    "turnover",
+    "turnover_history",
+    "turnover_sentence",
+    "ways_out",
+    "what_goes_with_leaving",
+]

@@ -1,0 +1,493 @@
+"""The notebook's one object: what it loads, shows and says carries its language, sources, marks and protection.
+
+study = Study(area=area, quarter=quarter, language=language, as_of=as_of)
+workers = study.load("workers")
+turnover = study.show(retention.turnover(workers))
+study.say("notebooks.turnover_now", rate=turnover.figure("turnover", district=study.own))
+study.close(headline="rate")
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import areas, disclosure, parameters, sharing, tables, terms
+from institute_lib.brief.blocks import METHODS, OPENING, SOURCES, Block
+from institute_lib.disclosure import Figure, Protected, SafeSentence
+from institute_lib.disclosure.protected import LEVEL, MISSING, made_figure
+from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.result import Measure, Provenance, Result, job_provenance, with_provenance
+from institute_lib.runs import exchange, places
+from institute_lib.sharing import Read
+from institute_lib.tables.files import load_own
+
+SCOPES = ("area", "city", "province")
+AUDIENCE_VARIABLE = "INSTITUTE_AUDIENCE"  # "internal" where the plan says so: counts from 10 up are not rounded
+PERSON_COLUMNS = ("worker_id", "person_id", "candidate_id")
+PROVINCE = "320000"
+DRAWN = {  # how a result's `chart` is drawn
+    "bars": ("charts", "draw_bars"),
+    "dot": ("charts", "draw_dot"),
+    "trend": ("charts", "draw_trend"),
+    "slope": ("charts", "draw_slope"),
+    "survival": ("charts", "draw_survival"),
+    "forest": ("charts", "draw_forest"),
+}
+HIGHLIGHTED = ("bars", "dot", "trend", "slope")
+
+
+class Study:
+    """What a notebook looks at, and everything that the machine knows without being told.
+
+    Args:
+        area: code or name of a city or a district.
+        quarter: such as "2025Q4".
+        language: "zh" or "en".
+        as_of: an ISO day of knowledge; empty for the quarter's last.
+
+    Attributes:
+        area: the Area. language, as_of: as given.
+        asked, quarter: the quarter asked for, and the one whose figures there are (an earlier one where none of the
+            districts has reported).
+        districts: the codes of those that reported it; `late` of those that have not.
+        own: the key of the area's own row in a table by district: its code, or "total" for a city.
+
+    Raises:
+        ParameterError: a parameter that is not allowed, naming what is.
+    """
+
+    def __init__(self, *, area: str, quarter: str, language: str = "zh", as_of: str = "") -> None:
+        self._core = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)
+        self.area, self.language, self.asked = self._core.area, self._core.language, self._core.quarter
+        self.is_city = self._core.is_city
+        self.own = "total" if self.is_city else self.area.code
+        self.all_districts = self._core.districts
+        self._said: list[SafeSentence] = []
+        self._figures: dict[str, Figure] = {}
+        self._methods: list[str] = []
+        self._shown: list[Protected] = []
+
+    @cached_property
+    def reports(self) -> tables.Reports:
+        """Which of the area's districts have reported."""
+        return tables.reports(self.all_districts, quarter=self.asked, as_of=self._core.as_of)
+
+    @cached_property
+    def city_reports(self) -> tables.Reports:
+        """Which of the city's districts have reported the quarter that is shown."""
+        codes = [one.code for one in areas.districts(self._core.city)]
+        return tables.reports(codes, quarter=self.quarter, as_of=self.as_of)
+
+    @property
+    def opens(self) -> str:
+        """The first quarter that the register of workers describes."""
+        return tables.covered_quarters()[0]
+
+    @property
+    def quarter(self) -> str:
+        return self.reports.quarter
+
+    @property
+    def as_of(self) -> str:
+        return self.reports.as_of
+
+    @property
+    def districts(self) -> tuple[str, ...]:
+        return self.reports.districts
+
+    @property
+    def late(self) -> tuple[str, ...]:
+        return self.reports.late
+
+    @property
+    def absent(self) -> bool:
+        """Whether none of the area's districts has reported the quarter asked for."""
+        return self.reports.absent
+
+    @property
+    def area_name(self) -> str:
+        return self.area.name(self.language)
+
+    def quarters(self, number: int) -> tuple[str, ...]:
+        """The last quarters up to the one that is shown, oldest first."""
+        return self._core.quarters(number, until=self.quarter)
+
+    # data
+
+    def load(self, name: str | Path, scope: str = "area") -> pd.DataFrame:
+        """A table of the contract as it was known, of the districts that reported; or a file of one's own.
+
+        Args:
+            name: a table of `tables.CONTRACTS`, or a .csv, .parquet or .xlsx file beside the notebook or from the
+                project's root, described by a .toml of the same name.
+            scope: "area" (its districts), "city" (all districts of its city) or "province".
+
+        Raises:
+            ParameterError: another scope. DataError: as `tables.load` and `tables.load_own`.
+        """
+        if scope not in SCOPES:
+            raise ParameterError(f"scope {scope!r}: {nearest(scope, SCOPES)}")
+        if str(name) not in tables.CONTRACTS:
+            if not Path(name).suffix:
+                raise ParameterError(f"table {str(name)!r}: {nearest(str(name), tables.CONTRACTS)}, or a file of yours")
+            return load_own(name, language=self.language)
+        frame = tables.load(str(name), self.as_of)
+        reported = {"area": self.reports, "city": self.city_reports}.get(scope)
+        if name == "stations" and reported:  # a state of its own, which may be up to four quarters old
+            codes = (*reported.districts, *reported.late)
+            reported = tables.reports(codes, quarter=self.quarter, as_of=self.as_of, table="stations")
+        if name == "workers" and reported:
+            self._note_withheld(reported.districts)
+        attrs = frame.attrs
+        if reported and "district" in frame:
+            frame = frame[frame["district"].isin(reported.districts)].reset_index(drop=True)
+        if scope == "city" and not self.is_city:
+            self.note(*self.city_reports.notes(self.language))
+        reads = [replace(one, absent=reported.late if reported else ()) for one in attrs["provenance"].reads]
+        for one in reads:
+            sharing.note_read(one)
+        frame.attrs = {**attrs, "quarter": self.quarter}
+        return with_provenance(frame, Provenance(reads))
+
+    def _note_withheld(self, districts: Sequence[str]) -> None:
+        """Say for which districts rates cannot be known, and why."""
+        found = tables.withheld(self.quarter, districts, as_of=self.as_of)
+        for why in dict.fromkeys(found.values()):
+            names = [areas.get(code).name(self.language) for code, reason in found.items() if reason == why]
+            joined = ("、" if self.language == "zh" else ", ").join(names)
+            self.note(terms.text(f"tables.withheld_{why}", self.language, names=joined))
+
+    def table(
+        self,
+        frame: pd.DataFrame,
+        *,
+        by: str | Sequence[str],
+        measures: Iterable[Measure],
+        from_: Sequence[pd.DataFrame] = (),
+        title: str = "",
+        chart: str = "table",
+        persons: str = "",
+    ) -> Result:
+        """A researcher's own table as a result.
+
+        With one row a person (a column worker_id or person_id, or an own file that says so) the distinct persons are
+        counted here, and each measure is computed from its column: a share from one of true and false
+        (`of=("member", "persons")`), an amount as the mean, median or sum of it (`of="persons"`), a count of the
+        distinct values of what it `counts`. A table that is brought together already needs `persons`, which is then a
+        declaration of the author that the gate shows to a second person; where no persons were read it needs nothing.
+
+        Args:
+            frame: the rows. by: the columns that name a row of the table.
+            measures: its figures. from_: the tables it was made from, for its citation.
+            persons: the column with the number of persons behind each row, where the author counted them.
+
+        Raises:
+            ParameterError: a column is missing, or rows repeat. DisclosureError: nothing says how many persons stand
+            behind a row.
+        """
+        keys, measures = [by] if isinstance(by, str) else list(by), tuple(measures)
+        self._require(frame, [*keys, *([persons] if persons else [])])
+        provenance = Provenance(read for one in from_ for read in one.attrs.get("provenance", Provenance()).reads)
+        provenance = provenance | job_provenance()
+        if provenance.unknown:
+            self._declare(terms.text("result.typed_table", self.language, title=title or ", ".join(keys)), "unknown")
+            provenance = provenance | Provenance([Read("declared", title, source="unknown", personal=True)])
+        identity = frame.attrs.get("person") or next((one for one in PERSON_COLUMNS if one in frame), "")
+        if provenance.personal and identity:
+            frame, measures = _counted(frame, keys, measures, identity, self._require)
+            persons = "persons"
+        elif provenance.personal and persons:
+            self._declare(terms.text("result.declared_persons", self.language, title=title, column=persons))
+        elif frame.duplicated(keys).any():
+            record = ", ".join(map(str, frame.loc[frame.duplicated(keys), keys].iloc[0]))
+            raise terms.error(ParameterError, "result.rows_repeat", by=", ".join(keys), record=record)
+        return Result(frame, tuple(keys), measures, persons or None, provenance, title=title, chart=chart)
+
+    def _require(self, frame: pd.DataFrame, columns: Iterable[str]) -> None:
+        for name in columns:
+            if name not in frame:
+                listed = ", ".join(map(str, frame.columns))
+                raise terms.error(ParameterError, "result.column_missing", column=name, columns=listed)
+
+    def _declare(self, text: str, source: str = "") -> None:
+        sharing.note_read(Read("declared", text, source=source, personal=True))
+
+    def results(self, quarter: str = "") -> "Earlier":
+        """What the jobs of a quarter left: protected figures of other notebooks and areas, with their status.
+
+        Args:
+            quarter: such as "2024Q4"; by default the one asked for.
+        """
+        return Earlier(exchange.results(quarter or self.asked, self.area.code, self.language))
+
+    # showing and saying
+
+    def show(self, result: Any, *, title: str = "", chart: str = "", **look: Any) -> Protected | None:
+        """Show a result: its protected view, as a chart or a table, with title, source and marks; and return it.
+
+        Args:
+            result: a Result, or a fitted statsmodels regression. Of None, nothing is shown.
+            title: instead of the result's own. chart: "bars", "dot", "trend", "slope", "survival", "forest", "map" or
+                "table". look: options of the drawing.
+
+        Raises:
+            DisclosureError: something else than a result, such as a plain table.
+        """
+        from IPython.display import display
+
+        if result is None:
+            return None
+        shown = self.view(result)
+        shown = shown.titled(title) if title else shown
+        display(self._drawn(shown, chart or shown.chart, {**shown.look, **look}))
+        return shown
+
+    def view(self, result: Any) -> Protected:
+        """The protected view of a result, for its figures, without a chart or a table."""
+        words = {"area": self.area_name, "quarter": terms.quarter(self.quarter, self.language)}
+        exact = os.environ.get(AUDIENCE_VARIABLE) == "internal"
+        shown = disclosure.protected(self._result(result), language=self.language, words=words, exact=exact)
+        self._shown.append(shown)
+        self.note(*shown.methods)
+        return shown
+
+    def _result(self, given: Any) -> Result:
+        if isinstance(given, Result):
+            return given
+        if disclosure.is_regression(given):
+            return disclosure.regression_result(given, job_provenance())
+        raise terms.error(DisclosureError, "result.not_a_result", what=type(given).__name__)
+
+    def _drawn(self, shown: Protected, kind: str, look: Mapping[str, Any]) -> Any:
+        if kind == "table":
+            return shown
+        if kind == "map":
+            from institute_lib import maps
+
+            boundaries = look.get("boundaries")
+            if boundaries is None:
+                cities = {areas.city_of(str(code)) for code in shown.data[shown.rows[0]]}
+                boundaries = areas.boundaries(cities.pop() if len(cities) == 1 else PROVINCE)
+            rest = {name: value for name, value in look.items() if name != "boundaries"}
+            return maps.draw_coverage_map(shown, boundaries=boundaries, language=self.language, **rest)
+        if kind not in DRAWN:
+            raise ParameterError(f"chart {kind!r}: {nearest(kind, (*DRAWN, 'map', 'table'))}")
+        room, name = DRAWN[kind]
+        marked = {"highlight": [self.area.code]} if kind in HIGHLIGHTED else {}
+        return getattr(import_module(f"institute_lib.{room}"), name)(
+            shown, language=self.language, **{**marked, **look}
+        )
+
+    def say(self, text: str | Protected | None, /, en: str = "", **figures: Any) -> SafeSentence | None:
+        """A finding, in the order in which they are said.
+
+        Args:
+            text: a text of the catalogues, or plain words with {fields}; or a shown result, for its own sentence. Of
+                None, nothing is said.
+            en: the words in English.
+            figures: protected figures (pairs of them are intervals), or words.
+
+        Raises:
+            DisclosureError: a number that nobody protected.
+        """
+        if text is None:
+            return None
+        if isinstance(text, Protected):
+            sentence = text.summary(self.language)
+        else:
+            for name, value in figures.items():
+                if isinstance(value, int | float | np.number):
+                    raise terms.error(DisclosureError, "result.plain_number", name=name, value=value)
+            self._figures |= {name: value for name, value in figures.items() if isinstance(value, Figure)}
+            template = en if en and self.language == "en" else text
+            known = {"area": self.area_name, "quarter": self.quarter}
+            wanted = {name: value for name, value in known.items() if "{" + name + "}" in template or "." in template}
+            sentence = disclosure.sentence(template, self.language, **{**wanted, **figures})
+        self._said.append(sentence)
+        return sentence
+
+    def note(self, *paragraphs: str) -> None:
+        """Lines for the section on methods: words without a number that nobody gave."""
+        for one in paragraphs:
+            text = terms.text(one, self.language) if disclosure.figures.KEY.fullmatch(one) else one
+            self._methods += [text] if text not in self._methods else []
+
+    def keep(self, **figures: Figure | None) -> None:
+        """Figures that other notebooks may read, by name."""
+        self._figures |= {name: figure for name, figure in figures.items() if figure is not None}
+
+    def close(self, *, headline: str, change: str = "") -> None:
+        """The brief's opening, methods and sources, and the result that others may read.
+
+        Args:
+            headline: the name of the figure, said or kept, that the index shows.
+            change: the name of its change on a year.
+
+        Raises:
+            ParameterError: nothing was said, or a name that no figure has.
+        """
+        from IPython.display import display
+
+        if not self._said:
+            raise terms.error(ParameterError, "result.nothing_said")
+        for name in (headline, *([change] if change else [])):
+            if name not in self._figures:
+                names = ", ".join(self._figures)
+                raise terms.error(ParameterError, "result.unknown_headline", name=name, names=names)
+        findings = [*map(str, self._said), *self.reports.notes(self.language)]
+        provenance = job_provenance()
+        display(self._opening(findings, provenance))
+        if self._methods:
+            display(Block(METHODS, {"paragraphs": self._methods}, tuple(self._methods)))
+        sources = list(dict.fromkeys(one.source for one in self._shown if one.source)) or [
+            provenance.cite(self.language)
+        ]
+        items = [{"title": one, "publisher": "", "date": "", "url": ""} for one in sources]
+        display(Block(SOURCES, {"items": items}, tuple(sources)))
+        self._record(headline, change, findings, sources, provenance)
+
+    def _opening(self, findings: Sequence[str], provenance: Provenance) -> Block:
+        exact = any(one.exact for one in self._shown)
+        content = {
+            "title": "",  # the notebook's own heading, and its question: the brief reads them there
+            "question": "",
+            "findings": list(findings),
+            "area": self.area_name,
+            "area_code": self.area.code,
+            "quarter": self.asked,
+            "as_of": self.as_of,
+            "language": self.language,
+            "demo": provenance.demo,
+            "personal": provenance.personal,
+            "mark": "internal",
+            "exact": exact,
+        }
+        where = f"{self.area_name} · {terms.quarter(self.asked, self.language)}"
+        marks = [terms.text("charts.demo", self.language)] if provenance.demo else []
+        return Block(OPENING, content, (where, *marks, *findings))
+
+    def _record(self, headline, change, findings, sources, provenance) -> None:
+        """Leave `result.json` for others, under a run; protected figures only, with their status."""
+        folder = os.environ.get(exchange.JOB_VARIABLE)
+        figures = {name: figure for name, figure in self._figures.items() if not self.absent}
+        first = self._figures[headline]
+        content = {
+            "notebook": Path(folder).parent.name if folder else "",
+            "area": self.area.code,
+            "quarter": self.asked,
+            "language": self.language,
+            "demo": provenance.demo,
+            "partial": bool(self.late or provenance.absent),
+            "headline": {
+                "text": findings[0],
+                "value": first.value,
+                "unit": first.unit,
+                "words": first.words(self.language),
+                "change": self._figures[change].value if change else None,
+                "change_words": self._change_words(change),
+            },
+            "findings": [{"text": one} for one in findings],
+            "numbers": {name: figures[name].value if name in figures else None for name in self._figures},
+            "figures": {name: figure.to_json() for name, figure in figures.items()},
+            "protection": {
+                name: {"status": one.status, "reason": one.reason, "unit": one.unit} for name, one in figures.items()
+            },
+            "sources": list(sources),
+        }
+        if folder:
+            places.write_json(Path(folder) / places.RESULT, json.loads(json.dumps(content)))
+
+    def _change_words(self, change: str) -> str:
+        figure = self._figures.get(change)
+        known = figure is not None and (figure.value is not None or figure.state == LEVEL)
+        return figure.words(self.language) if known else ""
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The results of other jobs; `figure` gives one of them, protected as it was.
+
+    Attributes:
+        found: as `runs.results` finds them: by area and notebook, and which are missing.
+    """
+
+    found: exchange.Results
+
+    def figure(self, notebook: str, name: str, *, area: str = "") -> Figure:
+        """A figure that a notebook said or kept; missing where the job or the figure is not there."""
+        result = self.found.around.get(area or self.found.area, {}).get(notebook)
+        known = (result or {}).get("figures", {}).get(name)
+        if known is None:
+            return made_figure(Measure(name, "number"), None, MISSING)
+        unit, digits = known["unit"], known["digits"]
+        measure = Measure(name, unit, digits, of=("", "") if unit in ("share", "points", "per_10000", "yuan") else ())
+        limit = float("nan") if known["limit"] is None else known["limit"]
+        return made_figure(
+            measure, known["value"], known["state"], limit=limit, error=known["error"], demo=bool(result["demo"])
+        )
+
+
+def _counted(frame, keys, measures, identity, require) -> tuple[pd.DataFrame, list[Measure]]:
+    """Rows of persons brought together by the keys: distinct persons, and each measure from its column.
+
+    Empty groups of a closed vocabulary are rows too, so that they read like any other small one.
+    """
+    groups = frame.groupby(keys, observed=True)
+    columns = {"persons": groups[identity].nunique()}
+    made = []
+    for given in measures:
+        one = given
+        if one.unit == "count" and one.counts != "persons":
+            require(frame, [one.counts])
+            columns[one.name] = groups[one.counts].nunique()
+        elif one.unit in ("count", "share"):
+            name = one.of[0] if one.unit == "share" else one.name
+            if one.unit == "share" or name in frame:
+                require(frame, [name])
+                if not pd.api.types.is_bool_dtype(frame[name]):
+                    raise terms.error(ParameterError, "result.not_boolean", column=name, what=str(frame[name].dtype))
+                those = frame[frame[name]].groupby(keys, observed=True)[identity].nunique()
+                columns[f"{one.name}_persons"] = those.reindex(columns["persons"].index, fill_value=0)
+            whole = columns.get(f"{one.name}_persons", columns["persons"])
+            columns[one.name] = whole / columns["persons"] if one.unit == "share" else whole
+            one = replace(one, of=(f"{one.name}_persons", "persons") if one.unit == "share" else one.of)
+        elif one.unit == "per_10000":
+            require(frame, [one.of[1]])
+            columns[one.of[1]] = groups[one.of[1]].first()
+            columns[one.name] = 10_000 * columns["persons"] / columns[one.of[1]]
+            one = replace(one, of=("persons", one.of[1]))
+        else:
+            require(frame, [one.name])
+            columns[one.name] = groups[one.name].agg(one.statistic)
+            one = replace(one, of=("persons",), **_employers(frame, keys, one, columns))
+        made.append(one)
+    counted = pd.DataFrame(columns)
+    vocabulary = tables.vocabulary(keys[0]) if len(keys) == 1 else ()
+    if vocabulary and set(map(str, counted.index)) <= set(vocabulary):
+        counted = counted.reindex(
+            pd.Index([one for one in vocabulary if one != "unknown" or one in counted.index], name=keys[0])
+        )
+        counts = [
+            name for name in counted if name.endswith("persons") or name in {m.name for m in made if m.unit == "count"}
+        ]
+        counted[counts] = counted[counts].fillna(0)
+    return counted.reset_index(), made
+
+
+def _employers(frame, keys, measure: Measure, columns: dict[str, pd.Series]) -> dict[str, str]:
+    """For an amount of money, how many employers pay it and how much of it the largest one pays."""
+    if measure.unit != "yuan" or "employer" not in frame:
+        return {}
+    paid = frame.groupby([*keys, "employer"], observed=True)[measure.name].sum()
+    by_group = paid.groupby(level=list(range(len(keys))))
+    columns["employers"] = by_group.size().reindex(columns["persons"].index, fill_value=0)
+    columns["largest"] = (by_group.max() / by_group.sum()).reindex(columns["persons"].index)
+    return {"employers": "employers", "largest": "largest"}

@@ -1,0 +1,237 @@
+"""The notebook's one object: what it loads, shows and says carries its sources, marks and protection."""
+
+import json
+
+import pandas as pd
+import pytest
+import statsmodels.formula.api as smf
+
+from institute_lib import areas, retention, sharing, tables
+from institute_lib.brief.blocks import METHODS, OPENING, SOURCES
+from institute_lib.errors import DataError, DisclosureError, ParameterError
+from institute_lib.result import Measure
+from institute_lib.runs import exchange
+from institute_lib.study import Study
+
+CHONGCHUAN = "320613"
+
+
+@pytest.fixture(autouse=True)
+def displayed(monkeypatch):
+    """What the cells show, as their MIME bundles; and a job that has read nothing yet."""
+    found: list[dict] = []
+    monkeypatch.setattr("IPython.display.display", lambda one: found.append(one._repr_mimebundle_()))
+    sharing.forget_reads()
+    yield found
+    sharing.forget_reads()
+
+
+@pytest.fixture
+def home(demo_home, tmp_path, monkeypatch):
+    """The demo's tables, and a folder beside the notebook for files of one's own."""
+    monkeypatch.setenv("INSTITUTE_HOME", str(demo_home))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def study(home) -> Study:
+    return Study(area=CHONGCHUAN, quarter="2025Q4")
+
+
+def described(folder, *, row: str, **frame) -> None:
+    pd.DataFrame(frame).to_csv(folder / "my.csv", index=False)
+    (folder / "my.toml").write_text(
+        f'title = "各县居民收入 / Incomes"\nsource = "统计年鉴，表3-2"\nrow = "{row}"\n', encoding="utf-8"
+    )
+
+
+def test_a_table_is_loaded_for_the_districts_that_reported_and_notes_its_read(study):
+    here, city = study.load("workers"), study.load("workers", scope="city")
+    assert set(here["district"]) == {CHONGCHUAN}
+    assert set(city["district"]) == set(study.city_reports.districts)
+    assert "320623" not in set(city["district"])  # Rudong has not reported
+    noted = [read for read in sharing.reads_so_far() if read.name == "workers"]
+    assert any(read.source == "demo" and read.personal and read.absent == ("320623",) for read in noted)
+
+
+def test_what_is_shown_says_demo_source_and_title_though_nobody_typed_them(study, displayed):
+    study.show(retention.turnover(study.load("workers", scope="city")))
+    chart = displayed[0]["application/vnd.institute.chart+json"]
+    assert chart["demo"]
+    assert chart["source"] == "演示数据（从业人员登记），截至2025年12月31日"
+    assert "演示" in json.dumps(chart["figure"], ensure_ascii=False)
+
+
+def test_the_village_population_makes_a_brief_a_demo_too(study, displayed):
+    study.load("stations")
+    study.load("village_population")
+    study.say("{area}的站点分布均匀。")
+    study.keep(
+        n=study.view(tables.reporting_rate([CHONGCHUAN], quarter="2025Q4", as_of="2025-12-31")).figure("reported")
+    )
+    study.close(headline="n")
+    assert next(one[OPENING] for one in displayed if OPENING in one)["demo"]
+
+
+def test_a_plain_table_cannot_be_shown_and_the_error_says_which_call_to_write(study):
+    with pytest.raises(DisclosureError, match=r"study\.table\(frame, by="):
+        study.show(study.load("workers").head())
+
+
+def test_an_own_table_of_persons_counts_them_itself(study):
+    workers = study.load("workers")
+    twice = pd.concat([workers, workers])  # everyone on two rows
+    own = study.table(twice, by="kind", measures=[Measure("persons", "count")], from_=[workers])
+    assert own.frame["persons"].sum() == workers.groupby("kind")["worker_id"].nunique().sum()
+    assert own.provenance.personal
+    assert set(own.frame["kind"]) >= {"community", "agency", "drug", "school"}
+
+
+def test_an_empty_group_of_a_closed_vocabulary_reads_as_a_small_one(study):
+    agency = study.load("workers").query("kind == 'agency'")
+    shown = study.show(study.table(agency, by="kind", measures=[Measure("persons", "count")], from_=[agency]))
+    assert shown.figure("persons", kind="drug").cell("zh") == "<10"
+
+
+def test_a_share_of_persons_comes_from_a_column_of_true_and_false(study):
+    workers = study.load("workers")
+    frame = workers.assign(graduate=workers["education"].isin(["bachelor", "master"]))
+    share = Measure("graduates", "share", of=("graduate", "persons"), interval="wilson")
+    shown = study.show(study.table(frame, by="kind", measures=[share], from_=[workers]))
+    true = frame.groupby("kind").apply(
+        lambda one: one.loc[one["graduate"], "worker_id"].nunique() / one["worker_id"].nunique()
+    )
+    assert shown.figure("graduates", kind="community").value == pytest.approx(true["community"], abs=0.01)
+    with pytest.raises(ParameterError, match="true and false"):
+        study.table(frame, by="kind", measures=[Measure("x", "share", of=("gender", "persons"))], from_=[workers])
+
+
+def test_a_frame_without_persons_in_a_job_that_read_persons_is_refused(study):
+    workers = study.load("workers")
+    counted = workers.groupby("kind").size().rename("n").reset_index()
+    with pytest.raises(DisclosureError, match="without the number of persons"):
+        study.table(counted, by="kind", measures=[Measure("n", "count")], from_=[workers])
+
+
+def test_a_number_of_persons_typed_by_the_author_is_a_declaration_for_the_gate(study):
+    workers = study.load("workers")
+    counted = workers.groupby("kind").size().rename("n").reset_index()
+    study.table(counted, by="kind", measures=[Measure("n", "count")], from_=[workers], persons="n", title="人数")
+    assert "人数列 n 由作者填写" in next(read for read in sharing.reads_so_far() if read.kind == "declared").name
+
+
+def test_a_typed_table_is_of_unknown_source_personal_and_declared(study):
+    typed = pd.DataFrame({"place": ["甲", "乙"], "n": [40, 3]})
+    result = study.table(typed, by="place", measures=[Measure("n", "count")], persons="n", title="手工表")
+    shown = study.show(result)
+    assert (shown.source, shown.figure("n", place="乙").cell("zh")) == ("来源不明", "<10")
+    assert any(read.source == "unknown" for read in sharing.reads_so_far())
+
+
+def test_a_described_file_of_places_is_shown_exactly_with_its_source(home, displayed):
+    described(home, row="place", district=["320613", "320685"], income=[51234.5, 48765.4])
+    study = Study(area="320600", quarter="2025Q4")
+    incomes = study.load("my.csv")
+    shown = study.show(
+        study.table(incomes, by="district", measures=[Measure("income", "number", digits=1)]), chart="bars"
+    )
+    assert shown.figure("income", district="320613").words("zh") == "51,234.5"
+    assert shown.source == "各县居民收入，统计年鉴，表3-2"
+    assert str(home / "my.csv") in {
+        read.name for read in sharing.reads_so_far()
+    }  # a change of it makes the brief stale
+    assert str(home / "my.toml") in {read.name for read in sharing.reads_so_far()}
+
+
+def test_a_file_without_a_description_holds_persons_and_its_source_is_unknown(home):
+    pd.DataFrame({"district": ["320613"], "n": [3]}).to_csv(home / "my.csv", index=False)
+    study = Study(area="320600", quarter="2025Q4")
+    frame = study.load("my.csv")
+    with pytest.raises(DisclosureError, match="persons"):
+        study.table(frame, by="district", measures=[Measure("n", "count")])
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [('title = "a"\nsource = "b"\nrow = "row"', "row"), ('title = "a"\nrow = "place"', "source"), ("title = ", "TOML")],
+)
+def test_a_description_that_says_something_else_is_refused(home, text, wrong):
+    described(home, row="place", district=["320613"], n=[3])
+    (home / "my.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=wrong):
+        Study(area="320600", quarter="2025Q4").load("my.csv")
+
+
+def test_a_file_that_is_nowhere_names_where_it_was_looked_for(study, home):
+    with pytest.raises(DataError, match=str(home)):
+        study.load("nowhere.csv")
+
+
+def test_a_sentence_takes_protected_figures_alone(study):
+    turnover = study.view(retention.turnover(study.load("workers", scope="city")))
+    said = study.say("{area}年离职率{rate}。", rate=turnover.figure("turnover", district=CHONGCHUAN))
+    assert said == f"崇川区年离职率{turnover.figure('turnover', district=CHONGCHUAN).words('zh')}。"
+    with pytest.raises(DisclosureError, match="plain number"):
+        study.say("{n}人离开。", n=37)
+    with pytest.raises(DisclosureError, match="37"):
+        study.say("其中37人离开。")
+
+
+def test_closing_without_a_finding_or_with_an_unknown_headline_is_refused(study):
+    with pytest.raises(ParameterError, match="no finding"):
+        study.close(headline="x")
+    study.say("{area}无变化。")
+    with pytest.raises(ParameterError, match="'rate'"):
+        study.close(headline="rate")
+
+
+def test_closing_leaves_opening_sources_and_a_result_with_the_status_of_each_figure(
+    study, displayed, tmp_path, monkeypatch
+):
+    folder = tmp_path / "08_x" / "private"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv(exchange.JOB_VARIABLE, str(folder))
+    shown = study.show(retention.turnover(study.load("workers", scope="city")))
+    study.say("{area}年离职率{rate}。", rate=shown.figure("turnover", district=CHONGCHUAN))
+    study.note("区间为泊松精确区间。")
+    study.close(headline="rate")
+    kinds = {mime for one in displayed for mime in one}
+    assert {OPENING, METHODS, SOURCES} <= kinds
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    assert (result["notebook"], result["demo"], result["partial"]) == ("08_x", True, True)
+    assert result["figures"]["rate"]["state"] == "shown"
+    assert result["headline"]["words"] == shown.figure("turnover", district=CHONGCHUAN).words("zh")
+
+
+def test_a_fitted_regression_is_shown_without_its_intercept_and_counts_persons(study):
+    workers = study.load("workers").dropna(subset=["birth_year"])
+    agency = workers[workers["kind"] == "agency"].assign(
+        tenure=lambda d: (pd.Timestamp("2025-12-31") - d["entered"]).dt.days
+    )
+    fitted = smf.ols("tenure ~ C(gender) + birth_year", agency).fit()
+    shown = study.show(fitted)
+    assert "Intercept" not in set(shown.data["term"])
+    assert shown.figure("estimate", term="birth_year", level="").value == pytest.approx(
+        fitted.params["birth_year"], rel=0.01
+    )
+
+
+def test_a_regression_with_a_parameter_for_every_person_shows_nothing(study):
+    few = study.load("workers").head(14).assign(y=range(14))
+    shown = study.show(smf.ols("y ~ C(worker_id)", few).fit())
+    assert shown.data["estimate"].isna().all()
+
+
+def test_a_map_of_an_own_indicator_draws_every_county_of_the_province(home, displayed):
+    codes = [area.code for area in areas.districts("320000")]
+    described(home, row="place", district=codes, income=[40_000.0 + 100 * i for i, _ in enumerate(codes)])
+    study = Study(area="320600", quarter="2025Q4")
+    study.show(
+        study.table(study.load("my.csv"), by="district", measures=[Measure("income", "number", digits=0)]),
+        chart="map",
+        title="居民收入",
+    )
+    chart = displayed[0]["application/vnd.institute.chart+json"]
+    assert len(chart["table"]["rows"]) == len(codes)
+    assert chart["svg"]

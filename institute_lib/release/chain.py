@@ -101,16 +101,6 @@ def canonical(content: dict[str, Any]) -> bytes:
     return json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
 
 
-def make(place: Path) -> Path:
-    """A folder with the rights of `papermill_runs`, so that a colleague's account can write where this one can."""
-    if not place.is_dir():
-        make(place.parent)
-        place.mkdir(exist_ok=True)
-        if os.name == "posix":
-            place.chmod(paths.runs().stat().st_mode & 0o7777)
-    return place
-
-
 @contextmanager
 def held() -> Iterator[None]:
     """Hold the chain alone, with everything finished that was interrupted.
@@ -124,7 +114,7 @@ def held() -> Iterator[None]:
         for place in (paths.runs(), folder(), requests(), folder() / places.LOCK):
             if place.is_symlink():
                 raise terms.error(ReleaseError, "release.error_link", path=place)
-        make(requests())
+        places.make_folder(requests())
         with filelock.FileLock(folder() / places.LOCK, timeout=WAIT_SECONDS, mode=0o666):
             resume()
             yield
@@ -154,7 +144,7 @@ def finish(number: str) -> None:
     """Move the pages of a recorded release to where it is read; nothing happens to what was moved already."""
     pages, target = requests() / number, released(number)
     if pages.is_dir():
-        make(target.parent)
+        places.make_folder(target.parent)
         pages.rename(target)
         places.sync_folder(target.parent)
     (requests() / f"{number}.json").unlink(missing_ok=True)

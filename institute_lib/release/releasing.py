@@ -1,6 +1,5 @@
 """Two people: one asks for a release, another approves it."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -116,15 +115,7 @@ def _remove(number: str) -> None:
 def _lay_ready(number: str, judged: Sequence[gate.Judged]) -> None:
     for one in judged:
         if one.leaves:
-            place = chain.make(chain.requests() / number / one.notebook / one.area)
-            _write(place / places.BRIEF, one.page)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+            places.write_whole(chain.requests() / number / one.name / places.BRIEF, one.page)
 
 
 def pending() -> list[str]:

@@ -48,10 +48,15 @@ def _hash_of(path: Path, _size: int, _time: int) -> str:
 
 
 def share(path: Path) -> None:
-    """Let the group write what lies in a folder that the group may write: two colleagues with umask 022 take turns."""
+    """Let the group write what lies in a folder that the group may write: two colleagues with umask 022 take turns.
+
+    Executed notebooks and logs are internal: nobody else reads them, and the group only in a folder that it writes.
+    """
     folder, own = path.parent.stat().st_mode, path.stat().st_mode
     wanted = own | stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
     wanted |= folder & stat.S_IWGRP
+    if path.name in (EXECUTED, FAILED) or path.suffix == ".log":
+        wanted &= ~stat.S_IRWXO if folder & stat.S_IWGRP else ~(stat.S_IRWXG | stat.S_IRWXO)
     if path.is_dir():
         wanted |= stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
     if wanted != own:
@@ -73,7 +78,7 @@ def write_whole(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=PRIVATE)
     temporary = Path(name)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -152,3 +152,21 @@ def test_a_run_that_will_not_fit_on_the_disk_is_refused(tmp_path):
 def test_runs_in_another_language_have_a_folder_of_their_own(tmp_path, monkeypatch):
     monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
     assert paths.run_folder("2025Q4", "zh") != paths.run_folder("2025Q4", "en")
+
+
+@pytest.mark.parametrize(("folder", "internal", "brief"), [(0o755, 0o600, 0o644), (0o2775, 0o660, 0o664)])
+def test_executed_notebooks_and_logs_are_read_by_their_owner_or_the_folders_group_alone(
+    tmp_path, folder, internal, brief
+):
+    tmp_path.chmod(folder)
+    for name, mode in {
+        "executed.ipynb": internal,
+        "failed.ipynb": internal,
+        "r.log": internal,
+        "brief.html": brief,
+    }.items():
+        path = tmp_path / name
+        path.touch(mode=0o644)
+        path.chmod(0o664 if folder & 0o020 else 0o644)
+        places.share(path)
+        assert oct(path.stat().st_mode & 0o777) == oct(mode), name

@@ -30,6 +30,8 @@ def label(name: str, language: str, own: Mapping[str, str] | None = None, *, col
     """The label of a column, or of a category of `column`: the table's own, the shared labels, else the name itself."""
     if own and name in own:
         return own[name]
+    if " + " in name:  # levels that were merged, each by its own words
+        return " + ".join(label(part, language, own, column=column) for part in name.split(" + "))
     for room, key in (("labels", f"{column}_{name}"), ("labels", name), ("disclosure", f"column_{name}")):
         found = _entry(room, key)
         if found:

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from institute_lib.cli import data, quarters, registers, releasing, research
-from institute_lib.cli.saying import BAD_INPUT, INTERRUPTED, in_full, say, words
+from institute_lib.cli.saying import BAD_INPUT, INTERRUPTED, in_full, say, speak_any_language, words
 from institute_lib.errors import InstituteError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0 well, 1 a job failed, 2 bad input."""
+    speak_any_language()
     top = parser()
     given, given_options = top.parse_known_args(arguments)
     if given_options and not getattr(given, "passes_on", False):

@@ -1,4 +1,4 @@
-"""Commands about the institute's own registers: `import · registers`."""
+"""Commands about the institute's own registers: `import · template · registers`."""
 
 import argparse
 import sys
@@ -17,6 +17,11 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     one = command("import", _import, "import a register from workbooks or CSV files; all of it or nothing")
     one.add_argument("files", nargs="*", type=Path, help="workbooks or CSV files; with --compare they may be left out")
     _import_options(one)
+    one = command("template", _template, "write an empty workbook to fill in, with drop-down lists and a guide")
+    one.add_argument("tables", nargs="*", metavar="TABLE", help="workers, stations, … (default: every table)")
+    one.add_argument("--quarter", help="the quarter whose last day stands in the titles (default: the last closed one)")
+    one.add_argument("--to", type=Path, metavar="FILE", help="where to write it")
+    language_option(one)
     one = command("registers", _registers, "list, show, undo, replace, answer for, link, re-key or forget what is kept")
     one.add_argument("action", nargs="?", default="list", choices=ACTIONS)
     one.add_argument(
@@ -38,12 +43,12 @@ def _import_options(one: argparse.ArgumentParser) -> None:
     )
     one.add_argument("--compare", action="store_true", help="count joiners, leavers, corrections since the last one")
     one.add_argument("--dry-run", action="store_true", help="say what would be kept, and keep nothing")
-    one.add_argument("--report", type=Path, metavar="FILE", help="write what was found to this .xlsx or .json too")
+    one.add_argument("--report", type=Path, metavar="FILE", help="the marked workbook (.xlsx), or findings as .json")
     language_option(one)
 
 
 def _import(given: argparse.Namespace) -> int:
-    """A refused register ends with all that was found in the reader's language; the report is written either way."""
+    """A refused register ends with all that was found in the reader's language, and comes back marked."""
     from institute_lib import registers, terms
 
     language = terms.check_language(given.language or "zh")
@@ -81,8 +86,22 @@ def _import(given: argparse.Namespace) -> int:
 
 
 def _keep_report(report: Any, path: Path | None, language: str) -> None:
-    if path:
-        say(words("report", language, path=report.save(path, language=language)))
+    """The office's answer: its workbook marked, or a report for machines; a register that is kept stays kept."""
+    from institute_lib import registers
+
+    for line in registers.hand_back(report, path, language=language):
+        say(line)
+
+
+def _template(given: argparse.Namespace) -> None:
+    """Templates of the tables that are named, in one workbook; under the table's own name, if it is one."""
+    from institute_lib import registers, terms
+
+    language = terms.check_language(given.language or "zh")
+    one = terms.label(given.tables[0], "zh", column="table") if len(given.tables) == 1 else ""
+    to = given.to or Path(terms.text("registers.template_file", language, table=one))
+    said = registers.write_template(to, given.tables, quarter=given.quarter)
+    say(terms.text("registers.template", language, path=said))
 
 
 def _registers(given: argparse.Namespace) -> int:

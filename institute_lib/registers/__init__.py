@@ -8,7 +8,9 @@ keeps it, and `tables.load` then finds it in place of the demo's. `holdings` lis
 from institute_lib.registers.comparison import Comparison, compare
 from institute_lib.registers.identity import load_key, new_key
 from institute_lib.registers.importing import Imported, Receipt, check, import_files, read
+from institute_lib.registers.marking import hand_back
 from institute_lib.registers.report import Problem, RegisterError, Report, Source, check_report
+from institute_lib.registers.template import write as write_template
 from institute_lib.registers.upkeep import answer, forget, gaps, holdings, link, rekey, show, undo
 from institute_lib.registers.vocabulary import tables
 
@@ -26,6 +28,7 @@ __all__ = [
     "compare",
     "forget",
     "gaps",
+    "hand_back",
     "holdings",
     "import_files",
     "link",
@@ -36,4 +39,5 @@ __all__ = [
     "show",
     "tables",
     "undo",
+    "write_template",
 ]

@@ -24,7 +24,6 @@ COLUMNS = ("list", "word", "meaning", "day")
 KEPT = "kept"  # the meaning of a text that may stay
 OWN_SHEETS = {"findings": "核对结果", "words": "生词", "options": "核对选项"}
 TEMPLATE_SHEETS = {"guide": "填表说明", "options": "填表选项"}
-EXAMPLE = "【示例】"
 CONFIRMED = "确认无误"
 TOKEN, WORD = "编号", "写法"  # headers by which the answers are found again
 DIGITS = 12

@@ -92,12 +92,14 @@ def clean(records: Records, table: str, *, today: date, taught: Taught = Mapping
     parsed = {
         name: _parse_all(cells, _parser(columns[name], records, today, taught))
         for name, cells in records.cells.items()
-        if columns[name].type != "district"
+        if columns[name].type not in ("district", "town")
     }
     if "district" in records.cells:
         levels = [value.value for value in parsed["level"]] if "level" in parsed and table in OF_THE_CITY else None
         days = districts.days_of(table, parsed)
         parsed["district"] = districts.parse(records.cells["district"], days, levels=levels, taught=taught)
+    for name in [name for name in records.cells if columns[name].type == "town"]:
+        parsed[name] = districts.parse_towns(records.cells[name], parsed["district"])
     required = {name for name in parsed if columns[name].required}
     odd = {
         name: [(at, value) for at, value in enumerate(column) if value.value is None or value.remarks]

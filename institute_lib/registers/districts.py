@@ -128,6 +128,37 @@ def _code_of(text: str, taught: Mapping[tuple[str, str], str]) -> str | None:
     return code or (None if areas.is_known(text) else _towns().get(word.removeprefix("南通市")))
 
 
+def parse_towns(cells: Sequence[Any], districts: Sequence[Value]) -> list[Value]:
+    """Nine-digit codes of towns, written as such or by a name that the row's district has once."""
+    seen: dict[tuple[Any, str | None], Value] = {}
+    for cell, district in zip(cells, districts, strict=True):
+        key = (cell, district.value)
+        if key not in seen:
+            seen[key] = _town(*key)
+    return [seen[cell, district.value] for cell, district in zip(cells, districts, strict=True)]
+
+
+def _town(cell: Any, district: str | None) -> Value:
+    found = values.parse_code(cell)
+    if found.value is None or re.fullmatch(r"\d{9,12}", found.value):
+        return found
+    code = _towns_of(district).get(vocabulary.plain(vocabulary.simplified(found.value)))
+    return Value(code) if code else Value(remarks=("town_unknown",))
+
+
+@cache
+def _towns_of(district: str | None) -> dict[str, str]:
+    from institute_lib import areas
+    from institute_lib.errors import DataError, ParameterError
+
+    try:
+        towns = areas.towns(district or CITY)
+    except (DataError, ParameterError):  # no other city's towns are listed
+        return {}
+    once = towns[~towns["name"].duplicated(keep=False)]
+    return dict(zip(once["name"], once["town"], strict=True))
+
+
 @cache
 def _towns() -> dict[str, str]:
     """Towns and subdistricts whose name occurs once in the city, and the district or zone that each is listed under."""

@@ -231,16 +231,17 @@ def _read_sheets(sheets: list[reading.Sheet], label: str, table: str, found: _Fo
             refusals.append((sheet, refused))
     if not records and not refusals:
         found.faults.append(Problem("empty_file", label))
+    is_there = bool(records) or any(refused.rule == "no_rows" for _, refused in refusals)
     for sheet, refused in refusals:
         is_lacking = refused.rule in ("headers_missing", "district_missing")
         other = _other_table(sheet, table) if is_lacking or refused.rule == "no_rows" else None
-        if records and other:
+        if is_there and other:
             found.notes.append(Problem("sheet_of_another_table", label, refused.sheet, detail=other))
         elif records and refused.rule == "no_rows":
             found.notes.append(Problem("sheet_empty", label, refused.sheet))
         elif records and refused.rule == "headers_missing" and refused.row is None:
             found.problems.append(Problem("sheet_unread", label, refused.sheet))
-        elif other and not records:
+        elif other:
             found.faults.append(Problem("other_table", label, refused.sheet, detail=other))
         else:
             found.faults.append(_refusal(label, refused))

@@ -347,7 +347,8 @@ def _collecting_later() -> Iterator[None]:
 def _refuse_warnings(report: Report) -> None:
     if report.problems:
         faults = tuple(
-            replace(problem, rule="not_accepted", detail=problem.fault().rule) for problem in report.problems
+            replace(problem, rule="not_accepted", detail=f"{problem.rule}:{problem.detail}")
+            for problem in report.problems
         )
         raise RegisterError(replace(report, faults=faults, problems=()))
 

@@ -9,7 +9,7 @@ from institute_lib.registers import districts, formats, header, vocabulary
 from institute_lib.registers.personal import count_personal, mask, may_be_name
 from institute_lib.registers.reading import Sheet
 from institute_lib.registers.refusal import Refused
-from institute_lib.registers.report import MARK, Problem, Source
+from institute_lib.registers.report import EXAMPLE, MARK, Problem, Source
 from institute_lib.registers.vocabulary import Unit
 
 BLANKING = ("formula_unstored", "cell_error")
@@ -56,6 +56,7 @@ class _Body:
     records: list[tuple[int, list[Any]]]
     totals: int
     repeats: int
+    examples: int
     footers: list[list[Any]]
     merged: int
     shared: list[Problem]
@@ -134,13 +135,15 @@ def _district_of(sheet: Sheet, found: header.Header) -> str:
 def _split(sheet: Sheet, found: header.Header, table: str) -> _Body:
     body, merged, shared, cells = _fill_merged(sheet, found, table)
     records: list[tuple[int, list[Any]]] = []
-    totals = repeats = 0
+    totals = repeats = examples = 0
     for number, row in enumerate(body, start=found.row + 1):
         first = row[0] if row and row[0] != "" else next(filter(filled, row), None)
         if not filled(first) and not any(map(filled, row)):
             continue
         if row == found.cells:
             repeats += 1
+        elif isinstance(first, str) and first.startswith(EXAMPLE):
+            examples += 1
         elif _is_total(first, row):
             totals += 1
         else:
@@ -148,7 +151,9 @@ def _split(sheet: Sheet, found: header.Header, table: str) -> _Body:
     end = len(records)
     while end and _is_footer(records[end - 1][1], found):
         end -= 1
-    return _Body(records[:end], totals, repeats, [row for _, row in records[end:]], merged, shared, frozenset(cells))
+    return _Body(
+        records[:end], totals, repeats, examples, [row for _, row in records[end:]], merged, shared, frozenset(cells)
+    )
 
 
 def _fill_merged(
@@ -338,6 +343,7 @@ def _notes(sheet: Sheet, source: Source, found: header.Header, body: _Body) -> I
     counted = {
         "totals_excluded": body.totals,
         "headers_repeated": body.repeats,
+        "examples_excluded": body.examples,
         "merged_filled": body.merged,
     }
     yield from (Problem(rule, sheet.file, sheet.name, detail=str(count)) for rule, count in counted.items() if count)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from institute_lib import terms
+from institute_lib.errors import DataError
 from institute_lib.registers import answers, reading, vocabulary, workbook
 from institute_lib.registers.cleaning import NAME
 from institute_lib.registers.package import Package, column_letters
@@ -58,8 +59,9 @@ def mark(report: Report, label: str, to: Path, *, language: str = "zh") -> Path:
         OSError: it cannot be written there.
     """
     origin = report.origins[label]
-    found = [("fault", one) for one in report.faults] + [("warning", one) for one in report.problems]
-    found = [(severity, problem) for severity, problem in found if problem.file == label]
+    faults = [("warning" if one.rule == "not_accepted" else "fault", one) for one in report.faults]
+    every = [*faults, *(("warning", one) for one in report.problems)]
+    found = [(severity, problem) for severity, problem in every if problem.file == label]
     package = Package(_as_package(origin))
     package.remove_sheets(answers.OWN_SHEETS.values())
     marks = _marks(origin, found, language)
@@ -244,3 +246,48 @@ def _list_of(table: str, problem: Problem) -> str:
         return "text"
     columns = vocabulary.columns(table)
     return next((one.type for one in columns if problem.column in map(vocabulary.plain, one.headers)), "district")
+
+
+def hand_back(report: Report, path: Path | None, *, language: str = "zh") -> tuple[str, ...]:
+    """Give an office its answer to a file, and say in sentences what was written: never fails once a register is kept.
+
+    Words that the office explained are learned. What was found goes to `path`: a .json for machines, an .xlsx as the
+    marked workbook (one for each file). Without a path a file that needs mending is marked beside itself.
+    """
+    said = []
+    try:
+        learned = answers.teach(report.answers)
+        if learned:
+            number = terms.number(learned, language)
+            said.append(terms.text("registers.learned", language, count=number, path=answers.words_file()))
+    except DataError as error:
+        said.append(error.say(language))
+    for label, to in _destinations(report, path):
+        try:
+            if to.suffix == ".json" or not can_mark(report, label):
+                written = report.save(to, language=language)
+            else:
+                written = mark(report, label, to, language=language)
+        except OSError as error:
+            said.append(
+                terms.text("registers.not_marked", language, path=to, why=error.strerror or type(error).__name__)
+            )
+        else:
+            shown = written if path else written.name.replace(report.origins[label].path.stem, Path(label).stem)
+            said.append(terms.text("registers.marked" if path else "registers.marked_beside", language, path=shown))
+    return tuple(said)
+
+
+def _destinations(report: Report, path: Path | None) -> list[tuple[str, Path]]:
+    """Files, by the names that people are shown, and where the answer to each is written."""
+    labels = list(report.origins)
+    if path is not None:
+        is_one = path.suffix == ".json" or len(labels) == 1
+        stems = [path.stem if is_one else f"{path.stem}_{_sheet_name(Path(label).stem)}" for label in labels]
+        return [(label, path.with_name(f"{stem}{path.suffix}")) for label, stem in zip(labels, stems, strict=True)][
+            : 1 if is_one else None
+        ]
+    found = {problem.file for problem in report.faults}
+    return [
+        (label, beside(report.origins[label].path)) for label in labels if label in found and can_mark(report, label)
+    ]

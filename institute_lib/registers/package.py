@@ -22,6 +22,8 @@ _COMMENT = re.compile(rb"<comment\b.*?</comment>", re.DOTALL)
 _BEHIND_DRAWING = re.compile(
     rb"<(?:legacyDrawingHF|drawingHF|picture|oleObjects|controls|webPublishItems|tableParts|extLst)\b|</worksheet>"
 )
+_NOWHERE = re.compile(rb"<row>|<row (?![^>]*\br=)|<c>|<c (?![^>]*\br=)")  # rows and cells that do not say where
+_LOOKED_AT = 200_000  # bytes of a sheet that show how it is written
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 COMMENT_SIZE = 'style="position:absolute;width:220pt;height:80pt;visibility:hidden"'
 
@@ -54,7 +56,7 @@ class Package:
             and b"<cellXfs" in styles
             and b"<fills" in styles
             and all(b"<row " in xml or b"<row>" not in xml for xml in sheets)
-            and not any(re.search(rb"<row>|<row (?![^>]*\br=)|<c>|<c (?![^>]*\br=)", xml[:200_000]) for xml in sheets)
+            and not any(_NOWHERE.search(xml, 0, xml.rfind(b">", 0, _LOOKED_AT)) for xml in sheets)
         )
 
     def sheets(self) -> dict[str, str]:

@@ -7,12 +7,12 @@ text as it is written. `mask` and `labels` make values and names of files fit to
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
 from institute_lib.registers.identity import PROVINCES, check_character
 
-SHOWN_WIDTH = 24
+SHOWN_WIDTH, LONGEST_NAME = 24, 20
 FOREIGNERS = frozenset(f"9{province}" for province in "12345678")  # how their permanent residence permits begin
 Place = tuple[str, int, int]
 
@@ -223,7 +223,7 @@ def squeezed(text: str) -> str:
     return text if text.isalnum() else _NAME_MARKS.sub("", unicodedata.normalize("NFKC", text)).casefold()
 
 
-def find_names(text: str, names: Collection[str]) -> list[Place]:
+def find_names(text: str, names: frozenset[str]) -> list[Place]:
     """Names in a text as ("name", start, end), also where spaces, dots or marks stand inside them.
 
     Args:
@@ -234,10 +234,9 @@ def find_names(text: str, names: Collection[str]) -> list[Place]:
     plain = "".join(letter for _, letter in letters).casefold()
     if len(plain) != len(letters):  # a letter whose lower case has two: no Chinese name holds one
         return []
-    lengths = sorted({len(name) for name in names if len(name) > 1}, reverse=True)
     found = [
         ("name", letters[at][0], letters[at + size - 1][0] + 1)
-        for size in lengths
+        for size in range(min(LONGEST_NAME, len(plain)), 1, -1)
         for at in range(len(plain) - size + 1)
         if plain[at : at + size] in names
     ]
@@ -290,7 +289,7 @@ def labels(names: Iterable[str], people: Iterable[str]) -> Iterator[str]:
         yield without_personal(printable(name), known)
 
 
-def without_personal(text: str, people: Collection[str] = frozenset()) -> str:
+def without_personal(text: str, people: frozenset[str] = frozenset()) -> str:
     """A text whose personal pieces are masked, so that it may be shown."""
     places = _without_overlaps([*find(text), *(find_names(text, people) if people else ())])
     for _, start, end in reversed(places):

@@ -18,6 +18,7 @@ from institute_lib.errors import DataError, Fault
 from institute_lib.registers import screen
 from institute_lib.registers.personal import printable
 
+EXAMPLE = "【示例】"  # how the row of a template begins that shows what to write
 MARK = "【核对】"  # how a comment and a sheet begin that the workbench wrote into an office's workbook
 Mapping = tuple[str, str, str, int]
 SEVERITIES = {
@@ -72,6 +73,9 @@ class Problem:
 
     def _rule(self, language: str) -> str:
         detail = terms.translate(self.detail, language, room="tables") if self.rule == "contract" else self.detail
+        if self.rule == "not_accepted":
+            rule, _, own = self.detail.partition(":")
+            detail = terms.text(f"registers.rule_{rule}", language, detail=own)
         rule = terms.text(f"registers.rule_{self.rule}", language, detail=detail)
         if len(self.rows) > 1:
             rows = "、".join(map(str, self.rows[:ROWS_SHOWN])) + ("…" if len(self.rows) > ROWS_SHOWN else "")

@@ -37,6 +37,7 @@ WARNINGS = {
     "entered_before_birth",
     "age_odd",
     "gender_conflict",
+    "town_unknown",
 }
 NOTES = {
     "column_personal",

@@ -76,7 +76,7 @@ def test_places_are_those_of_the_text_as_written():
 
 @pytest.mark.parametrize("text", ["李青心理工作室", "由李 青负责", "李　青", "李·青站", "李\n青"])
 def test_names_are_found_also_where_they_are_split(text):
-    ((kind, start, end),) = personal.find_names(text, {"李青"})
+    ((kind, start, end),) = personal.find_names(text, frozenset({"李青"}))
     assert (kind, text[start], text[end - 1]) == ("name", "李", "青")
 
 

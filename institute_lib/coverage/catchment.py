@@ -11,6 +11,7 @@ from institute_lib import terms
 from institute_lib.coverage.checks import require_columns
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.results import Result
+from institute_lib.retention.spells import plain
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -61,6 +62,7 @@ def access(
     check_amounts(supply, "supply", capacity)
     from scipy.spatial import cKDTree
 
+    demand, supply = plain(demand), plain(supply)
     population, posts = (np.asarray(frame[name], float) for frame, name in ((demand, people), (supply, capacity)))
     places, stations = coordinates(demand, "demand"), cKDTree(coordinates(supply, "supply"))
     reached, nearest_m, score = np.zeros(len(demand), int), np.full(len(demand), np.nan), np.zeros(len(demand))

@@ -7,6 +7,7 @@ import pandas as pd
 from institute_lib import areas
 from institute_lib.coverage.reasons import Breach, breach
 from institute_lib.errors import DataError, Fault, InstituteError, nearest
+from institute_lib.retention.spells import plain
 
 LEVELS = ("city", "district", "town", "village")
 LIST_COLUMNS = ("level", "unit", "town", "district", "city")
@@ -63,6 +64,7 @@ def with_dates(stations: pd.DataFrame) -> pd.DataFrame:
     Raises:
         DataError: a text that is no date, row by row.
     """
+    stations = plain(stations)
     texts = [name for name in ("opened", "closed") if not pd.api.types.is_datetime64_dtype(stations[name])]
     if not texts:
         return stations

@@ -11,6 +11,7 @@ from institute_lib.coverage.catchment import in_metres
 from institute_lib.coverage.checks import require_columns
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.results import Result
+from institute_lib.retention.spells import plain
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -129,6 +130,7 @@ def equity(
         raise ParameterError(f"neighbours {neighbours!r}: {nearest(neighbours, NEIGHBOURS)}")
     if permutations < 99:
         raise ParameterError(f"permutations {permutations!r}: at least 99")
+    frame = plain(frame)
     require_columns(frame, [value, weight] + ([] if group is None else [group]), "equity")
     known = frame[frame[value].notna() & frame[weight].notna() & (frame[weight] != 0)]
     warnings = [f"{len(frame) - len(known)} of {len(frame)} units have no value or no people and are left out"]

@@ -16,6 +16,7 @@ from institute_lib.coverage.catchment import check_amounts, coordinates, in_metr
 from institute_lib.coverage.checks import require_columns
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.results import Result
+from institute_lib.retention.spells import plain
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -122,6 +123,7 @@ def next_stations(
     """
     if not k >= 1 or (cost is None) != (budget is None):
         raise ParameterError(f"k {k!r}, cost {cost!r}, budget {budget!r}: k from 1 up; a budget needs a cost column")
+    candidates = plain(candidates)
     problem = _pose(demand, candidates, existing, radius_m, people=people)
     rows, caps = _limits(candidates, int(k), one_per, cost, budget)
     picked, gap = _most(*_distinct(problem.reach, problem.uncovered), rows, caps, seconds=time_limit_s)
@@ -191,6 +193,7 @@ def _part(people: float, everybody: float) -> float | None:
 
 
 def _pose(demand, candidates, existing, radius_m: float, *, people: str) -> _Problem:
+    demand = plain(demand)
     in_metres(*(frame for frame in (demand, candidates, existing) if frame is not None))
     check_amounts(demand, "demand", people)
     if not radius_m > 0:

@@ -7,6 +7,7 @@ import pandas as pd
 from institute_lib import areas, terms
 from institute_lib.coverage.checks import hosted, require_columns
 from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.retention.spells import plain
 
 CERTIFIED = ("assistant", "social_worker", "senior")
 SUPERVISORS = ("supervisor", "supervisor_trainee")
@@ -51,6 +52,8 @@ def staffing(
         ParameterError: a norm for a column that does not exist.
         DataError: a column is missing; residents name a district twice, or hold none.
     """
+    workers, changes, residents = plain(workers), plain(changes), plain(residents)
+    talent = None if talent is None else plain(talent)
     require_columns(workers, ("worker_id", "kind", "district", "entered", "left"), "workers")
     require_columns(changes, ("worker_id", "date", "certificate", "caseload"), "worker_changes")
     require_columns(residents, ("code", "population"), "residents")

@@ -153,19 +153,17 @@ _LETTERS = _Letters()
 
 
 def _letter(code: int) -> int | str | None:
-    if 0xE0020 <= code <= 0xE007E:  # tag characters: an invisible copy of ASCII
-        return code - 0xE0000
-    character = chr(code)
+    character = chr(code - 0xE0000 if 0xE0020 <= code <= 0xE007E else code)  # tags are an invisible copy of ASCII
     kind = unicodedata.category(character)
     if kind == "Nd" or 0x3021 <= code <= 0x3029:  # the numerals of Suzhou among them
         return str(int(unicodedata.numeric(character)))
     if kind in ("Cf", "Me", "Mn") or code in (0x3164, 0xFFA0, 0x2800, 0x115F, 0x1160, 0x180E):
         return None
+    if 0xC0 <= code < 0x250 and kind in ("Lu", "Ll"):  # Yù: the letter without its tone
+        return unicodedata.normalize("NFD", character)[0]
     if kind == "Pd" or code in (0x2212, 0x30FB, 0x00B7, 0x2022, 0x2027):
         return "·" if kind != "Pd" and code != 0x2212 else "-"
-    if kind == "Zs":
-        return " "
-    return code
+    return " " if kind == "Zs" else character
 
 
 def _joined(plain: str) -> str | None:

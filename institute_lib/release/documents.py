@@ -9,7 +9,7 @@ import numpy as np
 
 from institute_lib.release.disguises import BREAK
 from institute_lib.release.findings import Finding, Found, Part
-from institute_lib.release.rows import PLACES, is_map, is_trace
+from institute_lib.release.rows import PLACES, RAW_TRACES, is_map, is_trace
 
 PAGES = ("text/html", "image/svg+xml", "application/xhtml+xml", "text/xml", "application/xml", "text/markdown")
 PERSON_KEYS = frozenset(
@@ -69,7 +69,10 @@ def _walk_object(value: dict[str, Any], where: str) -> Found:
     if value.get("cell_type") == "markdown":
         yield Part(f"{where}.source", "page", _text(value.get("source", "")))
     scalars = []
-    for key, inner in value.items():
+    for key, given in value.items():
+        inner = given
+        if key in RAW_TRACES and isinstance(given, list):  # a template's traces have their kind as key
+            inner = [{"type": key, **one} if isinstance(one, dict) else one for one in given]
         place = f"{where}.{key}" if where else str(key)
         if _MIME.fullmatch(str(key)) and isinstance(inner, str | list) and _is_text(inner):
             yield _of_mime(str(key), _text(inner), place)

@@ -34,11 +34,13 @@ _COMPOUND = (
     "长孙",
 )
 _RUN = re.compile(rf"[{HAN}](?:[· \n\t]{{0,3}}[{HAN}])+")
-_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,30}(?:[ .\-',]{1,2}[A-Za-z]{1,30}){0,3}(?![A-Za-z])")
+_LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,30}(?:[ .\-',_]{1,2}[A-Za-z]{1,30}){0,3}(?![A-Za-z])")
 # A surname and a given name in cells beside each other; characters one by one with signs or cells between them.
 _CELLS = re.compile(rf"(?<![{HAN}])(?=([{HAN}]{{1,2}})[\x1f\n]{{1,3}}([{HAN}]{{1,3}})(?![{HAN}]))")
 _SINGLES = re.compile(rf"(?<![{HAN}])[{HAN}](?:[\s,，、;；|/.\-_+\"']{{1,4}}[{HAN}](?![{HAN}])){{1,3}}")
-_MASKED = re.compile(rf"(?<![{HAN}*])([{HAN}]{{1,2}})[*○×●✱]{{1,2}}([{HAN}]?)(?![{HAN}*])")
+_MASKED = re.compile(
+    rf"(?<![{HAN}*])([{HAN}]{{1,2}})(?:[*○×●✱]{{1,2}}[{HAN}]?|某[{HAN}]|[Xx]{{2}})(?![{HAN}*A-Za-z0-9])"
+)
 _NO_SURNAME = re.compile(rf"(?<![{HAN}*\w])[*○×●]([{HAN}]{{1,2}})(?![{HAN}*])")
 _HEX = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,128}(?![0-9a-fA-F])")
 CONFIRMED = "common_words.txt"
@@ -109,6 +111,8 @@ def _runs(plain: str) -> Iterator[tuple[int, str]]:
 
 def _in_run(run: str, digests: Digests) -> Iterator[tuple[str, str]]:
     """Names in a stretch of characters, and how sure they are."""
+    if len(run) in digests.lengths and digests.is_name(run[::-1]) and run[::-1] not in confirmed():
+        yield "warn", run[::-1]
     for length in digests.lengths:
         for at in range(len(run) - length + 1):
             name = run[at : at + length]
@@ -124,7 +128,7 @@ def _in_run(run: str, digests: Digests) -> Iterator[tuple[str, str]]:
 
 def _readings(words: str) -> Iterator[str]:
     """A name in Latin letters as it may stand in the register's digests: surname first or last, joined."""
-    parts = re.split(r"[ .\-',]+", words.casefold())
+    parts = re.split(r"[ .\-',_]+", words.casefold())
     for first in range(len(parts)):
         for last in range(first + 1, len(parts) + 1):
             part = parts[first:last]

@@ -30,10 +30,18 @@ _MASKED = re.compile(r"(?<![\w*])\d[\dXx*•●×■█#∗ \-]{8,24}(?![\w*])")
 _MASKS = re.compile(r"[*•●×■█#∗xX]{3,}")
 _MONEY = re.compile(r"\s{0,2}(?:元|万|亿|%|‰|人次|yuan|rmb)", re.IGNORECASE)
 _AMOUNT = re.compile(
-    r"(?:额|合计|总计|共计|金|款|预算|支出|收入|经费|¥|￥|rmb|yuan|total|amount)[^\d\n\0\x1f]{0,6}$", re.IGNORECASE
+    r"(?:额|合计|总计|共计|金|款|预算|支出|收入|经费|¥|￥|rmb|yuan|total|amount)[^\d\n\0]{0,6}$", re.IGNORECASE
 )
 # A mobile phone over the cells of a row that has no other number.
 _PHONE_CELLS = re.compile(r"(?<![\d\x1f])\x1f+(1[3-9]\d)\x1f+(\d{4})\x1f+(\d{4})\x1f*(?![\d\x1f])")
+# Groups of four as on a card, whatever the check digit; a phone with other signs between its groups.
+_CARD = re.compile(r"(?<!\d)62\d\d(?:[ \-]\d{4}){3}(?:[ \-]\d{1,3})?(?![\d.])")
+_PHONE_SIGNS = re.compile(r"(?<![\d,.~|;:])1[3-9]\d\s?[,~|;:]\s?\d{4}\s?[,~|;:]\s?\d{4}(?![\d,.~|;:])")
+# An identity number over neighbouring cells, divided as people divide one.
+_CELLS = re.compile(r"(?<![\d.,])\d{1,17}(?:[\x1f\n]{1,3}\d{1,12}){1,17}[Xx]?(?![\d.,])")
+_DIVIDED = frozenset(
+    {(6, 8, 4), (6, 4, 4, 4), (6, 8, 3, 1), (6, 12), (14, 4), (10, 8), (17, 1), (6, 4, 2, 2, 4), (4, 4, 4, 4, 2)}
+)
 _TAIL = re.compile(
     r"(?:手机|电话|身份证|号码|卡)[^\d\0\n]{0,6}(?:尾号|后[四4六6]位|末[四4]位|前[三3六6]位)\D{0,4}\d{3,6}"
 )
@@ -67,7 +75,8 @@ _DECLARED = re.compile(
 _OF_PERSONS = re.compile(r"身份证|证件|姓名|手机|person|identity|\bid\b|id_?card", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
-_IS = r"[\"']?(?:坐标|证|件|书|为|是|编?号码?|编号|账号|no\.?|number|id)?[\s:=\x1f\"'(\[{]{0,6}"
+_IS = r"[\"']?\s?(?:坐标|证|件|书|为|是|编?号码?|编号|账号|no\.?|number|id)?[\s:=\x1f\"'(\[{]{0,6}"
+_IS += r"(?:[\u3400-\u9fff]{1,2}字第)?"
 _NOT_COUNTED = r"(?![\d.,]*\s{0,2}(?:元|万|人|个|%|‰|年|月|日|张|本|户|次|名|件|项|家|所|份))"
 _SERIAL = rf"((?=[A-Za-z\-()]*\d)[A-Za-z]{{0,6}}[A-Za-z\d\-]{{4,30}}(?:\(\w{{1,2}}\))?)(?![A-Za-z0-9]){_NOT_COUNTED}"
 _NAME = r"([\u3400-\u9fff·]{2,15})(?![\u3400-\u9fff·])"
@@ -154,9 +163,13 @@ _SHAPES = tuple(
         ("birth", "warn", r"(?:19|20)\d\d年 ?\d{1,2}月(?: ?\d{1,2}日)?(?:出|所)?生(?!效|产|活|成)"),
     )
 )
-_MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}@[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{2,63}){1,4}")
+_MAIL = re.compile(
+    r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}(?:@| ?[(\[]at[)\]] ?)[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{2,63}){1,4}",
+    re.IGNORECASE,
+)
 _PRIVATE = re.compile(
-    r"@(?:vip\.)?(?:163|126|yeah|qq|foxmail|sina|sohu|139|189|wo|aliyun|gmail|outlook|hotmail|live|icloud|yahoo|21cn|tom)\.",
+    r"(?:@|at[)\]] ?)(?:vip\.)?(?:163|126|yeah|qq|foxmail|sina|sohu|139|189|wo|aliyun|gmail|outlook|hotmail|live|icloud"
+    r"|yahoo|21cn|tom)\.",
     re.IGNORECASE,
 )
 _OF_AN_OFFICE = re.compile(
@@ -176,9 +189,15 @@ def find_in_text(plain: str) -> Iterator[Hit]:
             yield match.start(), "refuse", match[0], "identity"
     for match in _PHONE_CELLS.finditer(plain):
         yield match.start(), "warn", "".join(match.groups()), "phone"
+    for match in _PHONE_SIGNS.finditer(plain):
+        yield match.start(), "warn", match[0], "phone"
+    for match in _CARD.finditer(plain):
+        yield match.start(), "warn", match[0], "bank_card"
+    for match in _CELLS.finditer(plain):
+        yield from ((match.start(), "refuse", digits, "identity") for digits in _over_cells(match[0]))
     for match in _TAIL.finditer(plain):
         yield match.start(), "warn", match[0], "phone_masked"
-    for match in _MAIL.finditer(plain) if "@" in plain else ():
+    for match in _MAIL.finditer(plain) if "@" in plain or "at)" in plain or "at]" in plain else ():
         yield match.start(), "refuse" if _PRIVATE.search(match[0]) else "warn", match[0], "email"
     yield from _find_labelled(plain)
     yield from _find_paths(plain)
@@ -204,9 +223,19 @@ def _find_numbers(plain: str, stretch: re.Match[str]) -> Iterator[Hit]:
         at, value, follows = start + first, text[first:last], plain[start + last : start + last + 8]
         if kind == "phone" and not _MONEY.match(follows) and not _AMOUNT.search(plain[max(0, at - 12) : at]):
             lines = "\n" in value  # figures one below the other are no phone
-            yield from () if lines else ((at, "refuse", value, "phone"),)
+            severity = "warn" if value.endswith("00000") else "refuse"  # an amount, most likely
+            yield from () if lines else ((at, severity, value, "phone"),)
         elif kind == "bank_card" and not _MONEY.match(follows):
             yield at, "refuse", value, "bank_card"
+
+
+def _over_cells(cells: str) -> Iterator[str]:
+    groups = re.split(r"[\x1f\n]+", cells)
+    for first in range(len(groups)):
+        for last in range(first + 2, min(first + 5, len(groups)) + 1):
+            digits = "".join(groups[first:last])
+            if tuple(map(len, groups[first:last])) in _DIVIDED and digits[:2] in PROVINCES and is_checked(digits):
+                yield digits
 
 
 def _judge_singles(digits: str, at: int) -> Iterator[Hit]:

@@ -36,14 +36,18 @@ MONEY = re.compile(
     r".*(?:月薪|年薪|工资|薪酬|薪资|收入|实发|应发|津贴|奖金|补贴|pay|salary|wage|income).*", re.IGNORECASE
 )
 COUNTED = re.compile(
-    r".*(?:人数|人次|户数|样本|合计|占比|比例|count|headcount|persons|share|rate|%).*|n", re.IGNORECASE
+    r".*(?:人数|人次|户数|样本|合计|占比|比例|平均|均值|中位|分位|人均|count|persons|share|rate|mean|median|average|%).*|n",
+    re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"[(（].*?[)）]")
 
 _PERSON_WORD = re.compile(
     r"worker|person|employee|staff|\bid\b|_id\b|\bname\b|姓名|工号|编号|身份证|人员", re.IGNORECASE
 )
-_TOKEN = re.compile(r"(?=.*\d)[A-Za-z]{1,8}[-_ ]?\d+|[0-9a-f]{8,}(?:-[0-9a-f]{4,}){0,4}|\d{7,}")
+_TOKEN = re.compile(
+    r"(?=.*\d)(?:[A-Za-z]{1,8}|员工|职工|社工|人员|个案|案主|学员|考生|居民|对象|受访者|工号|编号|样本)[-_ ]?\d+"
+    r"|[0-9a-f]{8,}(?:-[0-9a-f]{4,}){0,4}|\d{7,}"
+)
 _NO_TOKEN = re.compile(r"\d{6}|\d{4}Q[1-4]|[Qq]\d|[A-Za-z]{1,8}[-_ ]?(?:19|20)\d\d")
 
 
@@ -160,11 +164,12 @@ def find_in_trace(trace: dict[str, Any], where: str) -> Iterator[Finding]:
     yield from _find_labels(trace, where)
     if PLACES in trace:
         return
-    paid = [name for name, column in _arrays(trace) if are_pays(column)]
-    if trace.get("mode") == "lines":
-        paid = [name for name in paid if name != "x"]  # where a curve is drawn
-    if paid and not any(_are_named(column) for _, column in _arrays(trace)):  # places have their names beside them
-        yield Finding.masked("warn", f"{where}.{paid[0]}", kind, "person_values")
+    named = max((len(column) for _, column in _arrays(trace) if _are_named(column)), default=0)
+    for name, column in _arrays(trace):
+        is_grid = name == "x" and trace.get("mode") == "lines"  # where a curve is drawn
+        if named < 0.8 * len(column) and not is_grid and are_pays(column):  # places have their names beside them
+            yield Finding.masked("warn", f"{where}.{name}", f"{kind} {len(column)}", "person_values")
+            return
 
 
 def _list(value: Any) -> list[Any]:
@@ -181,13 +186,14 @@ def _arrays(value: Any, name: str = "") -> Iterator[tuple[str, list[Any]]]:
             yield name, [cell for row in value for cell in row]
         else:
             yield from ((name, list(column)) for column in zip(*value, strict=False))
+            yield from ((name, row) for row in value if len(row) >= MANY)
     elif isinstance(value, list) and value:
         yield name, value
 
 
 def _are_named(column: Sequence[Any]) -> bool:
     words = [one for one in column if isinstance(one, str) and not _is_number(one) and not _TOKEN.fullmatch(one)]
-    return len(words) > 0.8 * len(column) and len(set(words)) > 0.5 * len(column)
+    return len(words) > 0.8 * len(column) and len(set(words)) >= 0.5 * len(column)
 
 
 def is_map(layout: Any) -> bool:

@@ -241,7 +241,9 @@ class Faults:
             return
         self.found[column, rule] = self.found.get((column, rule), 0) + len(rows)
         for row in rows[:NAMED]:
-            self.named.append(Fault(place[0], place[1][row], column, values[int(row)].as_py(), rule, remedy))
+            label = place[1][row]
+            label = label.item() if isinstance(label, np.generic) else label
+            self.named.append(Fault(place[0], label, column, values[int(row)].as_py(), rule, remedy))
 
     def add(self, other: "Faults") -> None:
         self.named += other.named

@@ -18,7 +18,7 @@ from institute_lib.retention.counting import codes_of
 from institute_lib.retention.drivers import Drivers, is_number, parse
 from institute_lib.retention.fitting import Design, design_of, require_clusters, require_full_rank, say
 from institute_lib.retention.hazard import clearest_in_words, coefficient_table, level_sizes, require_no_separation
-from institute_lib.retention.spells import overlapping, plain, require_columns
+from institute_lib.retention.spells import faults_where, overlapping, plain, require_columns
 from institute_lib.retention.survival import snapped
 
 if TYPE_CHECKING:
@@ -279,17 +279,17 @@ def _check_times(
     spells: pd.DataFrame, begin: np.ndarray, end: np.ndarray, *, entry: str | None, exit: str, person: str | None
 ) -> None:
     """Refuse times that are missing or infinite, exits not after entry, and overlaps of one person, by row."""
+
+    def named(wrong: np.ndarray, column: str, rule: str) -> list[Fault]:
+        return faults_where(spells, wrong, column, rule, table="spells")
+
     faults = []
     for column, values in ((entry, begin), (exit, end)):
         if column:
-            faults += [Fault("spells", at, column, None, "a time is missing") for at in spells.index[np.isnan(values)]]
-            for row in spells.index[np.isinf(values)]:
-                faults.append(Fault("spells", row, column, spells.at[row, column], "a time must be finite"))
-    for row, value in spells.loc[end <= begin, exit].items():
-        faults.append(Fault("spells", row, exit, value, "exit is not after entry"))
+            faults += named(np.isnan(values), column, "a time is missing")
+            faults += named(np.isinf(values), column, "a time must be finite")
+    faults += named(end <= begin, exit, "exit is not after entry")
     if person and entry and not faults:
-        rule = f"overlaps an earlier row of the same {person}"
-        for row in spells.index[overlapping(spells, person, entry, exit)]:
-            faults.append(Fault("spells", row, entry, spells.at[row, entry], rule))
+        faults = named(overlapping(spells, person, entry, exit), entry, f"overlaps an earlier row of the same {person}")
     if faults:
         raise DataError(f"spells: {len(faults)} faults in {len(spells)} rows", tuple(faults))

@@ -155,8 +155,8 @@ def hazard(
         raise ParameterError(f"penalty={penalty!r}: {nearest(str(penalty), ['firth'])}, or None")
     if penalty and link != "logit":
         raise ParameterError(f"penalty='firth' works with link='logit', not {link!r}")
-    if isinstance(data, pd.DataFrame):
-        data = plain(data)
+    drivers = drivers if isinstance(drivers, (str, Mapping)) else list(drivers)
+    data = plain(data) if isinstance(data, pd.DataFrame) else data
     base, wider, notes = _clusters(data, cluster, drivers)
     if isinstance(data, CellCounts):
         if weights is not None:

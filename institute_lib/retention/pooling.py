@@ -124,6 +124,7 @@ def pooled(
     Source: Gelman and Hill, Data Analysis Using Regression (2007), chapters 12–14; Breslow and Clayton (1993), Journal
     of the American Statistical Association 88, 9–25; one τ a driver as for the batches of Gelman (2005).
     """
+    drivers = drivers if isinstance(drivers, (str, Mapping)) else list(drivers)
     counts = count(data, event=event, drivers=drivers, cluster=by, weights=weights, always=True)
     if counts.n_clusters < 3:
         raise DataError(f"pooling over {by!r} needs three districts or more; the rows hold {counts.n_clusters}")

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError, Fault, ParameterError
+from institute_lib.errors import DataError, ParameterError
 from institute_lib.retention.drivers import UNKNOWN, ordered_levels
 from institute_lib.retention.spells import (
     check_spells,
@@ -125,10 +125,9 @@ def _number(quarter: pd.Period) -> int:
 def _join_changes(rows: pd.DataFrame, changes: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     """Each row with the worker's latest state on or before its `start`; how many rows have none."""
     require_columns(changes, ["worker_id", "date"], table="worker_changes")
-    undated = changes.index[changes["date"].isna()]
-    if len(undated):
-        faults = tuple(Fault("worker_changes", row, "date", None, "a date is missing") for row in undated)
-        raise DataError(f"worker_changes: {len(undated)} rows without a date", faults)
+    faults = faults_where(changes, changes["date"].isna(), "date", "a date is missing", table="worker_changes")
+    if faults:
+        raise DataError(f"worker_changes: {len(faults)} rows without a date", tuple(faults))
     drivers = [column for column in changes if column not in ("worker_id", "date")]
     _refuse_two_states(changes, drivers)
     place = _latest_state(rows, changes)
@@ -143,11 +142,11 @@ def _refuse_two_states(changes: pd.DataFrame, drivers: list[str]) -> None:
     if doubled.empty:
         return
     states = doubled.drop_duplicates(["worker_id", "date", *drivers])
-    clash = states.index[states.duplicated(["worker_id", "date"], keep=False)]
-    if len(clash):
-        rule, remedy = "two different states of one worker on one day", "keep the one that holds"
-        faults = tuple(Fault("worker_changes", row, "date", changes.at[row, "date"], rule, remedy) for row in clash)
-        raise DataError(f"worker_changes: {len(clash)} rows contradict each other", faults)
+    clash = changes.index.isin(states.index[states.duplicated(["worker_id", "date"], keep=False)])
+    rule, remedy = "two different states of one worker on one day", "keep the one that holds"
+    faults = faults_where(changes, clash, "date", rule, remedy, table="worker_changes")
+    if faults:
+        raise DataError(f"worker_changes: {len(faults)} rows contradict each other", tuple(faults))
 
 
 def _latest_state(rows: pd.DataFrame, changes: pd.DataFrame) -> np.ndarray:

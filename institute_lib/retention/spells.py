@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,8 +53,16 @@ def faults_where(
     table: str = "workers",
 ) -> list[Fault]:
     """One fault for each row where `wrong` holds."""
-    rows = frame.loc[np.asarray(wrong, dtype=bool), column]
-    return [Fault(table, row, column, None if pd.isna(value) else value, rule, remedy) for row, value in rows.items()]
+    rows = frame.loc[np.asarray(wrong, dtype=bool), column].astype(object)
+    return [
+        Fault(table, _bare(row), column, None if pd.isna(value) else _bare(value), rule, remedy)
+        for row, value in rows.items()
+    ]
+
+
+def _bare(value: Any) -> Any:
+    """A number as Python prints it, not as numpy names it."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def refuse_missing(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -> None:
@@ -62,10 +71,11 @@ def refuse_missing(frame: pd.DataFrame, columns: Sequence[str], *, table: str) -
     Raises:
         DataError: with one fault a row and column.
     """
+    rule, remedy = "the group is missing", "give it a level of its own, such as 'unknown'"
     faults = [
-        Fault(table, row, column, None, "the group is missing", "give it a level of its own, such as 'unknown'")
+        fault
         for column in columns
-        for row in frame.index[frame[column].isna()]
+        for fault in faults_where(frame, frame[column].isna(), column, rule, remedy, table=table)
     ]
     if faults:
         found = {fault.column: sum(one.column == fault.column for one in faults) for fault in faults}
@@ -86,7 +96,7 @@ def plain(frame: pd.DataFrame) -> pd.DataFrame:
             changed[name] = values.dt.tz_convert(CALENDAR).dt.tz_localize(None).dt.normalize()
         elif isinstance(kind, pd.ArrowDtype) and "decimal" in str(kind):
             changed[name] = values.astype("float64")
-        elif kind.kind == "O" and pd.api.types.infer_dtype(values, skipna=True) == "decimal":
+        elif isinstance(kind, np.dtype) and pd.api.types.infer_dtype(values, skipna=True) == "decimal":
             changed[name] = values.astype(float)
     return frame.assign(**changed) if changed else frame
 

@@ -10,12 +10,13 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError, Fault, ParameterError
+from institute_lib.errors import DataError, ParameterError
 from institute_lib.results import Result
 from institute_lib.retention.drivers import ordered_levels
 from institute_lib.retention.intervals import normal_quantile
 from institute_lib.retention.spells import (
     YEAR_IN_DAYS,
+    faults_where,
     observation,
     plain,
     refuse_missing,
@@ -222,11 +223,10 @@ def cumulative_incidence(
     require_columns(workers, [*columns, "leave_reason"], table="workers")
     seen = observation(workers, until=until, since=since)
     reasons = workers.loc[seen.index, "leave_reason"]
-    unnamed = seen.index[(seen["left"] == 1) & reasons.isna()]
-    if len(unnamed):
-        rule, remedy = "a leaver needs a reason", "use 'unknown'"
-        faults = tuple(Fault("workers", row, "leave_reason", None, rule, remedy) for row in unnamed)
-        raise DataError(f"workers: {len(faults)} leavers have no reason", faults)
+    unnamed = workers.index.isin(seen.index[(seen["left"] == 1) & reasons.isna()])
+    faults = faults_where(workers, unnamed, "leave_reason", "a leaver needs a reason", "use 'unknown'")
+    if faults:
+        raise DataError(f"workers: {len(faults)} leavers have no reason", tuple(faults))
     causes = ordered_levels("leave_reason", reasons[seen["left"] == 1].unique())
     if not causes:
         raise DataError("workers: nobody leaves in the period observed; there is no way out to count")

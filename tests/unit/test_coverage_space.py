@@ -227,6 +227,25 @@ def test_access_is_told_under_other_choices():
     assert told.loc[("step", 1), ["without", "gini"]].isna().tolist() == [False, True]
 
 
+def test_decimals_and_days_with_a_zone_are_read_as_numbers_and_days():
+    from decimal import Decimal
+
+    demand, supply = points([(0, 0), (900, 0)], population=[30, 70]), points([(0, 0)], posts_filled=[2])
+    exact = demand.assign(population=[Decimal("30"), Decimal("70")]), supply.assign(posts_filled=[Decimal("2")])
+    pd.testing.assert_series_equal(
+        coverage.access(*exact, catchment_m=1000)["access"], coverage.access(demand, supply, catchment_m=1000)["access"]
+    )
+    sites = coverage.next_stations(
+        exact[0], points([(900, 0)], cost=[Decimal("1")]), k=1, radius_m=10, cost="cost", budget=1
+    )
+    assert sites.people_after == 70
+    opened = (
+        pd.Series(pd.to_datetime(["2024-01-01", "2025-01-01"])).dt.tz_localize("Asia/Shanghai").dt.tz_convert("UTC")
+    )
+    stations = pd.DataFrame({"opened": opened, "closed": pd.Series([pd.NaT] * 2).dt.tz_localize("UTC")})
+    assert coverage.working(stations, at="2024-01-01").index.tolist() == [0]
+
+
 # --- equity
 
 

@@ -9,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 
 from institute_lib import retention
-from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.errors import DataError, EstimationError, ParameterError
 from institute_lib.retention.survival import kaplan_meier, logrank, median_time, restricted_mean, snapped
 
 CASES = Path(__file__).parents[1] / "cases" / "estimators"
@@ -446,3 +446,26 @@ def test_a_finding_that_was_picked_is_given_the_wider_interval():
     rows["strong"] = np.where(np.random.default_rng(0).random(len(rows)) < 0.2 + 0.5 * rows["left"], "yes", "no")
     clear = retention.hazard(rows, event="left", drivers=["strong", "d0", "d1"])
     assert "the clearest association with leaving is strong" in clear.summary("en")
+
+
+# Errors
+
+
+def test_faults_are_written_with_plain_numbers():
+    rows = quarters(1).assign(left=lambda frame: frame["left"].where(frame.index != 5, 3))
+    spell = pd.DataFrame({"t0": [0.0, 5.0], "t1": [1.0, 4.0], "e": [1, 1], "x": [0, 1]})
+    for refused in (
+        lambda: retention.hazard(rows, event="left", drivers=["pay"]),
+        lambda: retention.judge(retention.hazard(quarters(1), event="left", drivers=["pay"]), rows),
+        lambda: retention.cox(spell, entry="t0", exit="t1", event="e", drivers=["x"]),
+        lambda: retention.life_table(pd.DataFrame({"tenure_quarters": [1, 2], "left": [0, 7]})),
+    ):
+        with pytest.raises(DataError, match="row") as wrong:
+            refused()
+        assert "np." not in str(wrong.value)
+
+
+def test_drivers_may_be_given_once_only():
+    rows = quarters(1)
+    model = retention.hazard(rows, event="left", drivers=(name for name in ["certificate", "pay"]), cluster="station")
+    assert set(model.coefficients["term"]) == {"intercept", "certificate", "pay"}

@@ -281,10 +281,9 @@ def test_other_estimators_of_the_robustness_table_give_their_published_values(ca
         assert float(shown) == pytest.approx(published, abs=tolerance)
 
 
-def test_a_panel_without_a_ledger_row_is_exploratory_and_no_demonstration(california):
+def test_a_panel_without_a_ledger_row_is_exploratory_and_a_demo_since_its_job_read_the_demos_ledger(california):
     assert terms.text("notebooks.policy_exploratory", "en") in california.findings(POLICY, CITY)
-    assert california.result(POLICY, CITY)["demo"] is False
-    assert california.page(POLICY, CITY).select("header .mark.demo") == []
+    assert california.page(POLICY, CITY).select("header .mark.demo")
     assert not re.search("Chongchuan|percentage|points", california.findings(POLICY, CITY)[0])
 
 

@@ -2,23 +2,22 @@
 
 Beforehand: `specify` takes outcome, unit and start from the ledger, `compare` says with whom. Many units, different
 starts: `staggered`, with `imputation` beside it as a check and `two_way` to show what the simple number mixes; all
-three in `cross_check`. One unit: `pilot`, judged by placebos, `detectable_effect` for what it could have found;
-`evaluate` and `robustness` take all outcomes and all choices. Doubt: `sensitivity` to trends that were not parallel;
-`adjust` and `step_down` for several outcomes of one policy. At the end: `where_next`.
+three in `cross_check`. A dose, a triple difference, an interrupted series: `regression`. One unit: `pilot`, judged by
+placebos, `detectable_effect` for what it could have found; `evaluate` and `robustness` take all outcomes and all
+choices. Doubt: `sensitivity` to trends that were not parallel; `adjust` and `step_down` for several outcomes of one
+policy. At the end: `where_next`.
 """
 
 from institute_lib.policy.adoption import imputation, staggered
-from institute_lib.policy.comparisons import Comparison, by_city, compare, trends
 from institute_lib.policy.cross_check import CrossCheck, cross_check
-from institute_lib.policy.evaluation import Evaluation, evaluate
-from institute_lib.policy.fixed_effects import two_way
+from institute_lib.policy.evaluation import Evaluation, adjust, evaluate, robustness, step_down, windows_of
 from institute_lib.policy.honest import breakdown_words, sensitivity
-from institute_lib.policy.ledger import Specification, has_begun, specify
-from institute_lib.policy.multiple import adjust, step_down
+from institute_lib.policy.ledger import Comparison, Specification, by_city, compare, has_begun, specify, trends
 from institute_lib.policy.next_pilot import NextPilot, where_next
 from institute_lib.policy.pilots import detectable_effect, pilot
-from institute_lib.policy.results import DetectableEffect, PilotEffect, PolicyEffect
-from institute_lib.policy.robustness import robustness, windows_of
+from institute_lib.policy.regression import Regression, regression
+from institute_lib.policy.results import DetectableEffect, PilotEffect, PolicyEffect, PreTrend, Verdict
+from institute_lib.policy.two_way import two_way
 
 __all__ = [
     "Comparison",
@@ -28,7 +27,10 @@ __all__ = [
     "NextPilot",
     "PilotEffect",
     "PolicyEffect",
+    "PreTrend",
+    "Regression",
     "Specification",
+    "Verdict",
     "adjust",
     "breakdown_words",
     "by_city",
@@ -39,6 +41,7 @@ __all__ = [
     "has_begun",
     "imputation",
     "pilot",
+    "regression",
     "robustness",
     "sensitivity",
     "specify",

@@ -1,5 +1,10 @@
-"""Staggered adoption: units start at different times, some never; group-time effects and what they add up to."""
+"""Staggered adoption: units start at different times, some never; group-time effects and what they add up to.
 
+The package diff-diff estimates; what is here chooses the units that carry information, asks few treated clusters by
+placebos (`clusters`), and gives small groups the intervals that they can carry (`intervals`).
+"""
+
+import re
 import warnings as python_warnings
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -8,19 +13,39 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, nearest
-from institute_lib.policy.aggregation import Cells, cell_table, event_estimates, summaries
-from institute_lib.policy.diffdiff import fitted_by, frame_of, group_time, said
-from institute_lib.policy.fixed_effects import few_clusters_warning, few_treated_warning, no_error_warning
-from institute_lib.policy.imputable import imputable
+from institute_lib.policy.aggregation import Cells, cell_table, event_estimates, pre_trend, summaries
+from institute_lib.policy.clusters import headline_of
 from institute_lib.policy.intervals import Noise, with_interval
-from institute_lib.policy.panel import Panel, listed, names_of
-from institute_lib.policy.results import FEW_TREATED, PolicyEffect
-from institute_lib.policy.starts import read_adoption, refuse_no_control
+from institute_lib.policy.panel import (
+    Panel,
+    constant_by_unit,
+    covariate,
+    listed,
+    names_of,
+    positive_weights,
+    read_adoption,
+    refuse_no_control,
+)
+from institute_lib.policy.results import PolicyEffect
 from institute_lib.sharing import once_a_run
 
 CONTROLS = ("not_yet_treated", "never_treated")
 Control = Literal["not_yet_treated", "never_treated"]
 SMALL_GROUP = 5
+POOR_OVERLAP = (
+    "in some groups the covariates all but decide who is treated (poor overlap): there the estimates lean on the "
+    "outcome regression; use fewer covariates, or compare with the estimate without them"
+)
+ALONE = (
+    "where a group shows but one unit in a period, nothing shows how much it moves by itself: errors that rest on it "
+    "are too small; use policy.pilot for a group of one"
+)
+NO_THRESHOLD = 1e-9  # small groups are warned of here, not refused there
+GAPS = "Unbalanced panel detected"  # said here in this library's words
+UNDEFINED = "leave_one_out=True"
+LOST = re.compile(r"(\d+) \(group, time\) cell\(s\) could not be estimated")
+OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
+EFFECT_COLUMNS = ("estimate", "se", "ci_low", "ci_high")
 
 
 @once_a_run
@@ -35,6 +60,8 @@ def staggered(
     covariates: Sequence[str] = (),
     weights: str | None = None,
     cluster: str | None = None,
+    anticipation: int = 0,
+    balance: int | None = None,
     seed: int = 0,
 ) -> PolicyEffect:
     """Effects of a policy that units adopt at different times.
@@ -46,7 +73,10 @@ def staggered(
         control: units not yet treated, or only those never treated.
         covariates: numeric columns, taken at the base period, for doubly robust estimates. weights: a positive weight
             constant within each unit. cluster: column to cluster by, constant within each unit; None: the unit.
-        seed: of the draws behind the simultaneous bands.
+        anticipation: how many periods before the start the outcome may already react; the base lies before them.
+        balance: an event study of the same groups throughout: those seen at least so many periods after the start, up
+            to that period.
+        seed: of the draws behind the simultaneous bands and the placebos.
 
     Returns:
         A PolicyEffect; `att` averages over all treated unit-periods; `aggregations` holds the others.
@@ -61,37 +91,58 @@ def staggered(
     """
     if control not in CONTROLS:
         raise ParameterError(f"control {control!r}: {nearest(control, CONTROLS)}")
-    columns = {"outcome": outcome, "unit": unit, "period": period}
+    _refuse_no_count(anticipation=anticipation, balance=0 if balance is None else balance)
     covariates = names_of(covariates)
-    data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, weights, cluster])
+    columns = {"outcome": outcome, "unit": unit, "period": period, "treated_from": treated_from}
+    data, start = read_adoption(panel, **columns, further=[*covariates, weights, cluster])
     refuse_no_control(data, start, control)
+    data, start, treated = _informative(data, start, control, anticipation)
     fields = {"covariates": covariates, "weights": weights, "cluster": cluster, "control": control}
-    cells, heard = group_time(data, start, base="varying", **fields)
-    universal, _ = group_time(data, start, base="universal", **fields)
-    aggregations, events = summaries(cells, seed)
-    aggregations["level"] = _levels(data, aggregations)
+    fields |= {"anticipation": anticipation, "treated": treated}
+    cells, heard = _group_time(data, start, base="varying", **fields)
+    universal, _ = _group_time(data, start, base="universal", **fields)
+    aggregations, events = summaries(cells, seed, balance)
+    in_kinds = aggregations["kind"].isin(["group", "calendar"]) & aggregations["level"].notna()
+    levels = [
+        data.label(one) if named else None if pd.isna(one) else int(one)
+        for one, named in zip(aggregations["level"], in_kinds, strict=True)
+    ]
+    aggregations["level"] = pd.Series(levels, index=aggregations.index, dtype=object)
     att, influence = cells.overall()
-    se = float(aggregations["se"].iloc[0])
+    table = cell_table(cells)
+    labels = {name: [data.label(one) for one in table[name]] for name in ("group", "period")}
+    headline = headline_of(
+        data,
+        np.where(treated, start, np.inf),
+        att=att,
+        se=float(aggregations["se"].iloc[0]),
+        noise=cells.noise(influence[:, None]),
+        cluster=cells.cluster,
+        mass=cells.mass,
+        last=True,
+        seed=seed,
+        said=(*_group_warnings(data, start, cells), *heard),
+    )
     return PolicyEffect(
         method="callaway_santanna",
+        outcome=outcome,
         event_study=events,
-        group_time=_group_time(data, cells),
+        group_time=table.assign(**labels),
         aggregations=aggregations,
         control=control,
         for_sensitivity=event_estimates(universal),
-        outcome=outcome,
-        **_headline(
-            data,
-            start,
-            att=att,
-            se=se,
-            noise=cells.noise(influence[:, None]),
-            n_clusters=cells.n_clusters,
-        ),
-        warnings=(*data.warnings, *_warnings(data, start, cells), *no_error_warning(se), *heard),
+        pretrend=pre_trend(cells, universal, seed),
+        **headline,
     )
 
 
+def _refuse_no_count(**given: int) -> None:
+    for name, value in given.items():
+        if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 0:
+            raise ParameterError(f"{name} {value!r}: a whole number of periods is needed, 0 or more")
+
+
+@once_a_run
 def imputation(
     panel: pd.DataFrame,
     *,
@@ -101,8 +152,10 @@ def imputation(
     treated_from: str,
     covariates: Sequence[str] = (),
     cluster: str | None = None,
+    anticipation: int = 0,
+    seed: int = 0,
 ) -> PolicyEffect:
-    """The same effect by another road, as a check: untreated outcomes imputed from unit and period effects.
+    """The same effect in another way, as a check: untreated outcomes imputed from unit and period effects.
 
     Arguments, result and errors as `staggered`; the event study starts at adoption. Treated rows whose untreated
     outcome nothing tells, as of units never observed before their start, are left out with a warning that names them.
@@ -110,115 +163,308 @@ def imputation(
     Source: Borusyak, Jaravel and Spiess (2024), Revisiting event-study designs, Review of Economic Studies 91(6),
     estimated by the package diff-diff; errors after their supplementary appendix A.9, which leaves a unit out of the
     mean of its group that its residual is taken from: with groups of six or fifteen the plain ones are too small.
+    Intervals have one degree of freedom less than there are treated clusters.
     """
-    columns = {"outcome": outcome, "unit": unit, "period": period}
+    _refuse_no_count(anticipation=anticipation)
     covariates = names_of(covariates)
-    data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[*covariates, cluster])
+    columns = {"outcome": outcome, "unit": unit, "period": period, "treated_from": treated_from}
+    data, start = read_adoption(panel, **columns, further=[*covariates, cluster])
     refuse_no_control(data, start, "not_yet_treated")
-    data, start = imputable(data, start)
+    data, start = _imputable(data, start, anticipation)
     from diff_diff import ImputationDiD
 
-    frame = frame_of(data, start, covariates, None, cluster)
-    n_clusters = frame["cluster"].nunique() if cluster else len(data.units)
-    estimator = ImputationDiD(cluster="cluster" if cluster else None, leave_one_out=True)
+    frame = _frame(data, start, covariates, None, cluster)
+    codes = frame.drop_duplicates("unit")["cluster"].to_numpy() if cluster else None
+    options = {"cluster": "cluster" if cluster else None, "leave_one_out": True, "anticipation": anticipation}
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
-        fitted = fitted_by(estimator, frame, covariates)
+        fitted = _fitted(ImputationDiD(**options), frame, covariates)
         study = fitted.aggregate("event_study").to_dataframe()
-    events = study.rename(columns={"event_time": "relative_period", "att": "estimate"})
-    known = (events["relative_period"] >= 0) & np.isfinite(events["se"])
-    events = events.loc[known, ["relative_period", "estimate", "se"]]
-    events = with_interval(events, Noise.student(events["se"].to_numpy(float), np.inf))
-    if not np.isfinite([fitted.overall_att, fitted.overall_se]).all():
+    att, se = float(fitted.overall_att), float(fitted.overall_se)
+    if not np.isfinite([att, se]).all():
         raise EstimationError(
             "the effect is not identified: untreated outcomes do not determine what the covariates do; leave some out"
         )
+    treated = np.isfinite(start)
+    df = max((treated.sum() if codes is None else len(np.unique(codes[treated]))) - 1, 1)
+    events = study.rename(columns={"event_time": "relative_period", "att": "estimate"})
+    known = (events["relative_period"] >= 0) & np.isfinite(events["se"])
+    events = events.loc[known, ["relative_period", "estimate", "se"]].reset_index(drop=True)
+    noise = Noise.student(np.array([se]), df)
     return PolicyEffect(
         method="imputation",
-        event_study=events.reset_index(drop=True),
-        group_time=pd.DataFrame(columns=["group", "period", "estimate", "se", "ci_low", "ci_high"], dtype=float),
-        aggregations=pd.DataFrame(columns=["kind", "level", "estimate", "se", "ci_low", "ci_high"], dtype=float),
         outcome=outcome,
-        **_headline(
-            data,
-            start,
-            att=float(fitted.overall_att),
-            se=float(fitted.overall_se),
-            noise=Noise.student(np.array([float(fitted.overall_se)]), np.inf),
-            n_clusters=n_clusters,
-        ),
-        warnings=(
-            *data.warnings,
-            *few_treated_warning(int(np.isfinite(start).sum()), len(start)),
-            *few_clusters_warning(n_clusters),
-            *said(heard),
-        ),
+        event_study=with_interval(events, Noise.student(events["se"].to_numpy(float), df)),
+        group_time=pd.DataFrame(columns=["group", "period", *EFFECT_COLUMNS], dtype=float),
+        aggregations=pd.DataFrame(columns=["kind", "level", *EFFECT_COLUMNS], dtype=float),
+        **headline_of(data, start, att=att, se=se, noise=noise, cluster=codes, seed=seed, said=_said(heard)),
     )
 
 
-def _headline(
-    data: Panel, start: np.ndarray, *, att: float, se: float, noise: Noise, n_clusters: int
-) -> dict[str, Any]:
-    """The fields that every estimator of a PolicyEffect shares."""
-    n_treated = int(np.isfinite(start).sum())
-    p = float(noise.p_values(np.array([att]))[0])
-    half = float(noise.half_widths()[0])
-    return {
-        "att": att,
-        "se": se,
-        "ci": (att - half, att + half),
-        "p_value": float("nan") if n_treated < FEW_TREATED else p,
-        "cluster_p_value": p,
-        "n_units": len(data.units),
-        "n_treated": n_treated,
-        "n_periods": len(data.periods),
-        "n_rows": len(data.rows),
-        "n_clusters": n_clusters,
+def _informative(
+    data: Panel, start: np.ndarray, control: str, anticipation: int
+) -> tuple[Panel, np.ndarray, np.ndarray]:
+    """The units that enter some comparison after a start, their starts, and which of them enter as treated.
+
+    A group-time effect compares those observed in its period and in the one before the start; who enters none, such as
+    a unit first seen after its start, neither counts nor weighs.
+    """
+    seen, periods = data.present, len(data.ordinals)
+    treated, compared = np.zeros(len(start), bool), np.zeros(len(start), bool)
+    for group in np.unique(start[np.isfinite(start)]):
+        base = int(group) - 1 - anticipation
+        free = np.isinf(start) if control == "never_treated" else start != group
+        for when in range(int(group), periods) if base >= 0 else ():
+            both = seen[:, base] & seen[:, when]
+            own = both & (start == group)
+            others = both & free & (start > when + anticipation)
+            if own.any() and others.any():
+                treated |= own
+                compared |= others
+    used = treated | compared
+    if not treated.any():
+        raise EstimationError(
+            "no group can be compared with anybody after its start: nobody is observed both in the period before a "
+            f"start and after it beside somebody untreated; {_reasons(data, start, ~used, anticipation)}"
+        )
+    silent = np.isfinite(start) & compared & ~treated
+    notes = []
+    if not used.all():
+        notes.append(
+            f"{(~used).sum()} of {len(used)} units carry no information and are left out: "
+            f"{_reasons(data, start, ~used, anticipation)}"
+        )
+    if silent.any():
+        notes.append(f"only compared with, not counted as treated, as they enter no effect: {data.named(silent)}")
+    if used.all():
+        return Panel(data.rows, data.units, data.ordinals, data.calendar, (*data.warnings, *notes)), start, treated
+    kept, units = data.only(used[data.unit], *notes)
+    if len(kept.ordinals) < periods:  # a period in which only those were seen
+        start = np.where(np.isfinite(start), np.searchsorted(kept.ordinals, data.ordinals[_finite(start)]), np.inf)
+    return kept, start[units], treated[units]
+
+
+def _finite(start: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(start), start, 0).astype(int)
+
+
+def _reasons(data: Panel, start: np.ndarray, out: np.ndarray, anticipation: int) -> str:
+    """Why units carry no information, each under the first reason that holds."""
+    seen = data.present
+    first = seen.argmax(axis=1)
+    base = _finite(start) - 1 - anticipation
+    at_base = seen[np.arange(len(start)), np.maximum(base, 0)] & (base >= 0)
+    reasons = {
+        "first observed after their start": np.isfinite(start) & (first > base),
+        "observed once": seen.sum(axis=1) == 1,
+        "not observed in the period before their start": np.isfinite(start) & ~at_base,
+        "nobody is untreated beside them, or they are not observed beside anybody treated": np.ones(len(start), bool),
     }
+    parts, left = [], out.copy()
+    for words, holds in reasons.items():
+        if (left & holds).any():
+            parts.append(f"{words}: {data.named(left & holds)}")
+            left &= ~holds
+    return "; ".join(parts)
 
 
-def _group_time(data: Panel, cells: Cells) -> pd.DataFrame:
-    """Groups and periods as the panel writes them."""
-    table = cell_table(cells)
-    return table.assign(group=data.calendar.labels(cells.groups), period=data.calendar.labels(cells.periods))
+def _imputable(data: Panel, start: np.ndarray, anticipation: int) -> tuple[Panel, np.ndarray]:
+    """The panel without rows that say nothing, and its units' starts.
+
+    A unit effect plus a period effect is known where the untreated rows link the unit to the period, through other
+    units and periods if need be: where both lie in one component of the graph that these rows draw between them. So
+    treated rows that they do not link are left out, and units observed once, which say nothing of any change.
+
+    Raises:
+        EstimationError: no treated row is left.
+    """
+    unit, period = data.unit, data.period
+    treated = period >= start[unit]
+    free = period < start[unit] - anticipation
+    component = _components(unit[free], period[free], len(data.units), len(data.ordinals))
+    lost = ~free & (component[unit] != component[len(data.units) + period])
+    kept = ~lost & (np.bincount(unit[~lost], minlength=len(data.units)) > 1)[unit]
+    if kept.all():
+        return data, start
+    alone = lost & ~np.isin(unit, unit[free])
+    empty = lost & ~np.isin(period, period[free])
+    parts = {
+        "never observed before their start:": [data.units[one] for one in np.unique(unit[alone])],
+        "nobody is untreated in": [data.label(one) for one in np.unique(period[empty])],
+        "no chain of comparisons reaches": [data.units[one] for one in np.unique(unit[lost & ~alone & ~empty])],
+    }
+    where = "; ".join(f"{words} {listed(names)}" for words, names in parts.items() if names)
+    if not (treated & kept).any():
+        raise EstimationError(f"the effect is not identified: no treated outcome can be imputed; {where}")
+    notes, single = [], np.unique(unit[~kept & ~lost])
+    if lost.any():
+        notes.append(
+            f"{(lost & treated).sum()} of {treated.sum()} treated rows left out, since nothing tells their outcome "
+            f"untreated: {where}"
+        )
+    if len(single):
+        notes.append(f"{len(single)} units carry no information and are left out: observed once: {data.named(single)}")
+    found, units = data.only(kept, *notes)
+    begun = np.where(np.isfinite(start), np.searchsorted(found.ordinals, data.ordinals[_finite(start)]), np.inf)
+    return found, np.where(np.isin(units, unit[treated & kept]), begun[units], np.inf)
 
 
-def _levels(data: Panel, table: pd.DataFrame) -> pd.Series:
-    """Groups and calendar periods as the panel writes them; None for the average over a kind's levels."""
+def _components(unit: np.ndarray, period: np.ndarray, n_units: int, n_periods: int) -> np.ndarray:
+    """The component of each unit, then of each period, in the graph that these rows draw between them."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def level(kind: str, value: float) -> Any:
-        if pd.isna(value):
-            return None
-        return data.calendar.label(value) if kind in ("group", "calendar") else int(value)
-
-    found = [level(kind, value) for kind, value in table[["kind", "level"]].itertuples(index=False)]
-    return pd.Series(found, index=table.index, dtype=object)
+    size = n_units + n_periods
+    edges = coo_array((np.ones(len(unit)), (unit, n_units + period)), shape=(size, size))
+    return connected_components(edges, directed=False)[1]
 
 
-def _warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
-    notes = list(few_treated_warning(int(np.isfinite(start).sum()), len(start)))
-    notes += few_clusters_warning(cells.n_clusters)
-    holes = data.gaps()
+def _group_time(
+    data: Panel,
+    start: np.ndarray,
+    *,
+    base: str,
+    control: str,
+    covariates: Sequence[str],
+    weights: str | None,
+    cluster: str | None,
+    anticipation: int,
+    treated: np.ndarray,
+) -> tuple[Cells, tuple[str, ...]]:
+    """Group-time effects with the units' influence on them, and what diff-diff warned of."""
+    from diff_diff import CallawaySantAnna, SurveyDesign
+
+    frame = _frame(data, start, covariates, weights, cluster)
+    design = {"survey_design": SurveyDesign(weights="weight")} if weights else {}
+    estimator = CallawaySantAnna(
+        control_group=control,
+        base_period=base,
+        anticipation=anticipation,
+        rank_deficient_action="error",
+        epv_threshold=NO_THRESHOLD,
+    )
+    with python_warnings.catch_warnings(record=True) as heard:
+        python_warnings.simplefilter("always")
+        fitted = _fitted(estimator, frame, covariates, **design)
+    effects, influence = fitted.group_time_effects, fitted._aggregation_kit.influence
+    counted = set(start[treated] + 1)
+    found = [
+        cell for cell in effects if cell in influence and cell[0] in counted and np.isfinite(effects[cell]["effect"])
+    ]
+    if not any(when >= group for group, when in found):
+        raise EstimationError("no group can be compared with anybody after its start")
+    matrix = np.zeros((len(data.units), len(found)))
+    for place, cell in enumerate(found):
+        for side in ("treated", "control"):
+            matrix[influence[cell][f"{side}_idx"], place] += influence[cell][f"{side}_inf"]
+    first = frame.drop_duplicates("unit").sort_values("unit")
+    return (
+        Cells(
+            groups=np.array([group for group, _ in found], float) - 1,
+            periods=np.array([when for _, when in found], float) - 1,
+            estimates=np.array([effects[cell]["effect"] for cell in found], float),
+            influence=matrix,
+            unit_group=np.where(treated, start, np.inf),
+            mass=first["weight"].to_numpy() if weights else np.ones(len(data.units)),
+            cluster=first["cluster"].to_numpy() if cluster else None,
+            anticipation=anticipation,
+        ),
+        _said(heard),
+    )
+
+
+def _frame(
+    data: Panel, start: np.ndarray, covariates: Sequence[str], weights: str | None, cluster: str | None
+) -> pd.DataFrame:
+    """The rows under names of our own, so that no caller's column can collide; periods from 1, since 0 says never."""
+    rows = data.rows
+    frame = rows[["unit", "period", "outcome"]].assign(period=rows["period"] + 1)
+    frame["start"] = np.where(np.isfinite(start), start + 1, 0)[data.unit].astype(int)
+    for place, given in enumerate(covariates):
+        values = covariate(rows[f"x:{given}"], given)
+        if values.min() == values.max():
+            raise EstimationError(f"{given}: a covariate that never varies adjusts for nothing; leave it out")
+        frame[f"covariate_{place}"] = (values - values.mean()) / values.std()  # years and their squares are not alike
+    if weights:
+        by_unit = constant_by_unit(data, weights, meaning="a weight must be one number a unit")
+        mass = positive_weights(by_unit, weights)[data.unit]
+        frame["weight"] = mass / mass.mean()
+    if cluster:
+        by_unit = constant_by_unit(data, cluster, meaning="a unit must lie in one cluster")
+        codes = pd.factorize(by_unit)[0]
+        if codes.max() < 1:
+            raise EstimationError(f"{cluster}: clustered errors need at least two clusters, there is one")
+        frame["cluster"] = codes[data.unit]
+    return frame
+
+
+def _fitted(estimator: Any, frame: pd.DataFrame, given: Sequence[str], **options: Any) -> Any:
+    """diff-diff's result, its refusals in this library's words.
+
+    Args:
+        given: the covariates as the caller names them.
+    """
+    names = [f"covariate_{place}" for place, _ in enumerate(given)] or None
+    columns = {"outcome": "outcome", "unit": "unit", "time": "period", "first_treat": "start"}
+    try:
+        return estimator.fit(frame, **columns, covariates=names, **options)
+    except (ValueError, np.linalg.LinAlgError) as refused:
+        if "rank-deficient" in str(refused):
+            raise EstimationError(
+                f"covariates {listed(given)}: in some group and period one is decided by the others, or is the same "
+                "for all, or marks the treated units; leave it out"
+            ) from refused
+        if str(refused).startswith("Fewer observations"):
+            raise EstimationError(
+                f"covariates {listed(given)}: in some group and period fewer units are compared than it takes to "
+                "adjust for them; leave some out"
+            ) from refused
+        raise EstimationError(f"the effects cannot be estimated: {refused}") from refused
+
+
+def _said(heard: list) -> tuple[str, ...]:
+    """What a library warned of, each sentence once; the many ways of saying that overlap is poor as one."""
+    sentences = [str(one.message).split("\n")[0] for one in heard]
+    overlap = any(one.startswith(OVERLAP) for one in sentences)
+    others = dict.fromkeys(_own(one) for one in sentences if not one.startswith((GAPS, *OVERLAP)))
+    return (POOR_OVERLAP, *others) if overlap else tuple(others)
+
+
+def _own(sentence: str) -> str:
+    """The sentence as it is, unless this library has words for it."""
+    if sentence.startswith(UNDEFINED):
+        return ALONE
+    lost = LOST.match(sentence)
+    if lost is None:
+        return sentence
+    return (
+        f"{lost[1]} group-time effects are left out: in one of their two periods nobody of the group, or nobody to "
+        "compare it with, is observed"
+    )
+
+
+def _group_warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
+    """Gaps, and groups too small, alone or without comparison."""
+    notes, holes = [], data.gaps()
     if holes:
         notes.append(
             f"{len(holes)} of {len(data.units)} units have gaps: {listed(holes)}; each group-time effect rests on the "
             "units observed in both of its periods"
         )
-    groups, sizes = np.unique(start[np.isfinite(start)], return_counts=True)
-    small = [
-        f"{data.calendar.label(one)} ({size})" for one, size in zip(groups, sizes, strict=True) if size < SMALL_GROUP
-    ]
+    groups, sizes = np.unique(cells.unit_group[np.isfinite(cells.unit_group)], return_counts=True)
+    small = [f"{data.label(one)} ({size})" for one, size in zip(groups, sizes, strict=True) if size < SMALL_GROUP]
     if small and len(groups) > 1:
         notes.append(
             f"groups of fewer than {SMALL_GROUP} units, whose own effects are not to be trusted: {listed(small)}"
         )
-    single = groups[sizes == 1]
-    if len(single):
+    if (sizes == 1).any():
+        single = listed(data.label(one) for one in groups[sizes == 1])
         notes.append(
-            f"groups of one unit: {listed(data.calendar.labels(single))}; nothing shows how much such a unit moves by "
-            "itself, so that intervals that rest on it are too short; use policy.pilot for it"
+            f"groups of one unit: {single}; nothing shows how much such a unit moves by itself, so that intervals that "
+            "rest on it are too short; use policy.pilot for it"
         )
-    alone = sorted(set(groups) - set(np.unique(cells.groups[cells.periods >= cells.groups])))
-    if alone:
-        notes.append(f"groups that nobody can be compared with: {listed(data.calendar.labels(alone))}")
+    reached = np.unique(cells.groups[cells.periods >= cells.groups])
+    alone = np.setdiff1d(np.unique(start[np.isfinite(start)]), reached)
+    if len(alone):
+        notes.append(f"groups that nobody can be compared with: {listed(data.label(one) for one in alone)}")
     return tuple(notes)

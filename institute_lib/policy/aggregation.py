@@ -5,13 +5,14 @@ Callaway and Sant'Anna (2021), Difference-in-differences with multiple time peri
 the same sum of theirs plus the part that comes from estimating the groups' sizes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from institute_lib.policy.intervals import Noise, errors_of, with_bands, with_interval
-from institute_lib.policy.results import EventEstimates
+from institute_lib.errors import EstimationError
+from institute_lib.policy.intervals import Noise, errors_of, joint_test, with_bands, with_interval
+from institute_lib.policy.results import EventEstimates, PreTrend
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Cells:
     """Group-time effects with the influence of every unit on each.
 
     groups, periods, estimates: one a cell. influence: units by cells, scaled so that its squares sum to the variance.
-    unit_group: each unit's first treated period (infinite if never). mass: each unit's weight. cluster: codes, or None.
+    unit_group: each unit's first treated period (infinite if it enters no effect as treated). mass: each unit's weight.
+    cluster: codes, or None. anticipation: periods before the start that already react.
     """
 
     groups: np.ndarray
@@ -29,6 +31,7 @@ class Cells:
     unit_group: np.ndarray
     mass: np.ndarray
     cluster: np.ndarray | None
+    anticipation: int = 0
 
     def covariance(self, influence: np.ndarray) -> np.ndarray:
         """Of estimates with these influence functions (units by estimates)."""
@@ -39,19 +42,8 @@ class Cells:
         return sums.T @ sums * len(sums) / (len(sums) - 1)
 
     def noise(self, influence: np.ndarray) -> Noise:
-        """How well the errors of estimates with these influence functions are known, by group of units.
-
-        With clusters they are by group of clusters: those whose units all start together count as that group, and
-        those that mix groups, each a comparison in itself, as one group more.
-        """
-        groups, code = np.unique(self.unit_group, return_inverse=True)
-        if self.cluster is None:
-            return Noise.welch(influence, code, self.mass)
-        lowest, highest = np.full(self.n_clusters, len(groups)), np.zeros(self.n_clusters, int)
-        np.minimum.at(lowest, self.cluster, code)
-        np.maximum.at(highest, self.cluster, code)
-        kind = np.where(lowest == highest, lowest, len(groups))
-        return Noise.welch(self._by_cluster(influence), kind, self._by_cluster(self.mass))
+        """How well the errors of estimates with these influence functions are known, by group of units."""
+        return Noise.grouped(influence, self.unit_group, self.mass, self.cluster)
 
     @property
     def n_clusters(self) -> int:
@@ -84,15 +76,18 @@ class Cells:
         return float(average), self.influence[:, chosen] @ (share / total) + of_sizes
 
 
-def summaries(cells: Cells, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def summaries(cells: Cells, seed: int, balance: int | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All aggregations (kind, level, estimate, se, ci_low, ci_high), and the event study with its bands.
 
     Kinds: "overall" (every treated unit-period alike), "dynamic", "group", "calendar"; level None is the average over
     the kind's levels, groups by their size, the others equally.
+
+    balance: the event study and its average are of the groups seen so long after their start, up to that period.
     """
     after = cells.periods >= cells.groups
     rows: list[tuple] = [("overall", None, *cells.overall())]
-    events = _events(cells)
+    even = cells if balance is None else _balanced(cells, balance)
+    events = _events(even)
     rows += _with_mean("dynamic", [one for one in events if one[0] >= 0])
     groups = np.unique(cells.groups[after])
     by_group = [(group, *_plain_mean(cells, after & (cells.groups == group))) for group in groups]
@@ -102,7 +97,7 @@ def summaries(cells: Cells, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         for when in np.unique(cells.periods[after])
     ]
     rows += _with_mean("calendar", calendar)
-    return _table(cells, rows), _event_table(cells, events, seed)
+    return _table(cells, rows), _event_table(even, events, seed)
 
 
 def _plain_mean(cells: Cells, chosen: np.ndarray) -> tuple[float, np.ndarray]:
@@ -159,12 +154,48 @@ def _event_table(cells: Cells, events: list[tuple], seed: int) -> pd.DataFrame:
 
 
 def event_estimates(cells: Cells) -> EventEstimates:
-    """The event study with the covariance of its estimates."""
-    relative, estimates, influence = zip(*_events(cells), strict=True)
-    return EventEstimates(np.array(relative), np.array(estimates), cells.covariance(np.column_stack(influence)))
+    """The event study with the covariance of its estimates, and each period's part in the overall average."""
+    relative, estimates, influence = (np.array(one) for one in zip(*_events(cells), strict=True))
+    since = cells.periods - cells.groups
+    parts = np.array([cells.group_mass(cells.groups[since == one]).sum() if one >= 0 else 0.0 for one in relative])
+    covariance = cells.covariance(influence.T)
+    return EventEstimates(relative, estimates, covariance, parts / parts.sum(), -1 - cells.anticipation)
+
+
+def pre_trend(cells: Cells, universal: Cells, seed: int) -> PreTrend | None:
+    """The joint test that nothing happened before the start: by the event study against one base, and as published.
+
+    The published one is that of the R package did: all group-time effects before the start, each against the period
+    before it, by a χ² that takes their covariance as known.
+    """
+    from scipy.stats import chi2
+
+    events = [one for one in _events(universal) if one[0] < -1 - universal.anticipation]
+    before = cells.periods < cells.groups - cells.anticipation
+    if not events:
+        return None
+    _, estimates, influence = (np.array(one) for one in zip(*events, strict=True))
+    largest, p = joint_test(estimates, universal.covariance(influence.T), universal.noise(influence.T), seed)
+    covariance, wald = cells.covariance(cells.influence[:, before]), np.nan
+    if before.any() and np.linalg.matrix_rank(covariance) == before.sum():
+        wald = float(cells.estimates[before] @ np.linalg.solve(covariance, cells.estimates[before]))
+    return PreTrend(len(events), largest, p, wald, float(chi2.sf(wald, before.sum())))
 
 
 def _events(cells: Cells) -> list[tuple[int, float, np.ndarray]]:
     """Each period since the start, the average over groups there, and its influence function."""
     since = cells.periods - cells.groups
     return [(int(one), *cells.average(np.flatnonzero(since == one))) for one in np.unique(since)]
+
+
+def _balanced(cells: Cells, balance: int) -> Cells:
+    """The groups seen so many periods after their start, in the periods up to it in which all of them are seen."""
+    since, groups = cells.periods - cells.groups, np.unique(cells.groups)
+    groups = [one for one in groups if since[cells.groups == one].max() >= balance]
+    if not groups:
+        raise EstimationError(f"balance {balance}: no group is seen so many periods after its start")
+    of_them = np.isin(cells.groups, groups)
+    whole = [one for one in np.unique(since) if one <= balance and (of_them & (since == one)).sum() == len(groups)]
+    kept = of_them & np.isin(since, whole)
+    parts = {name: getattr(cells, name)[kept] for name in ("groups", "periods", "estimates")}
+    return replace(cells, **parts, influence=cells.influence[:, kept])

@@ -7,18 +7,16 @@ effect in one of them, in moving blocks for a lasting effect. The placebo rank a
 this asks whether the treated unit itself ever did.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from institute_lib.policy.intervals import border
 from institute_lib.policy.results import LEVEL
 from institute_lib.policy.simplex import simplex_weights
 from institute_lib.policy.synthetic import noise_of, without_rounding
 
 ROUNDING = 1e-9
-DOUBLINGS = 60
-HALVINGS = 30
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,7 @@ def conformal_test(own: np.ndarray, donors: np.ndarray, n_pre: int, estimate: fl
     if 1 / len(own) > LEVEL:
         return Conformal(p_of(0.0), (-np.inf, np.inf))
     step = float(np.std(residuals(own, donors, len(own) - n_pre, method))) or max(abs(estimate), 1.0)
-    low, high = (_edge(p_of, estimate, sign * step) for sign in (-1.0, 1.0))
+    low, high = (border(p_of, estimate, sign * step) for sign in (-1.0, 1.0))
     return Conformal(p_of(0.0), (low, high))
 
 
@@ -79,18 +77,3 @@ def block_p(left: np.ndarray, n_pre: int) -> float:
     around = np.concatenate([left, left[: size - 1]])
     sums = np.abs(np.convolve(around, np.ones(size), mode="valid"))
     return float((sums >= sums[n_pre] * (1 - ROUNDING)).mean())
-
-
-def _edge(p_of: Callable[[float], float], inside: float, step: float) -> float:
-    """The border of the effects not rejected, away from the estimate in the direction of `step`."""
-    for _ in range(DOUBLINGS):
-        outside = inside + step
-        if p_of(outside) <= LEVEL:
-            break
-        inside, step = outside, 2 * step
-    else:
-        return float(np.copysign(np.inf, step))
-    for _ in range(HALVINGS):
-        middle = (inside + outside) / 2
-        inside, outside = (middle, outside) if p_of(middle) > LEVEL else (inside, middle)
-    return inside

@@ -1,4 +1,4 @@
-"""Staggered adoption by three roads: the headline, the check beside it, and the simple number with what it mixes."""
+"""Staggered adoption in three ways: the headline, the check beside it, and the simple number with what it mixes."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.policy.adoption import imputation, staggered
-from institute_lib.policy.fixed_effects import two_way
+from institute_lib.policy.panel import read_adoption
 from institute_lib.policy.results import PolicyEffect, size_words
-from institute_lib.policy.starts import read_adoption
+from institute_lib.policy.two_way import two_way
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 
@@ -48,7 +48,7 @@ class CrossCheck(Result):
         return pd.concat(rows, ignore_index=True)[["method", "att", "ci_low", "ci_high"]]
 
     def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """Whether the roads agree, and why the simple number is not the headline; shares in points."""
+        """Whether the three agree, and why the simple number is not the headline; shares in points."""
         share = measure == "share"
         sizes = {
             name: size_words(getattr(self, name).att, language, share=share)
@@ -70,11 +70,11 @@ def cross_check(panel: pd.DataFrame, *, outcome: str, unit: str, period: str, tr
     """
     columns = {"outcome": outcome, "unit": unit, "period": period}
     data, start = read_adoption(panel, **columns, treated_from=treated_from, further=())
-    on = data.rows["period"].to_numpy() >= start[data.rows["unit"]]
+    on = data.period >= start[data.unit]
     rows = pd.DataFrame(
         {
-            "unit": np.array(data.units, dtype=object)[data.rows["unit"]],
-            "period": data.calendar.labels(data.rows["period"]),
+            "unit": np.array(data.units, dtype=object)[data.unit],
+            "period": np.array(data.labels, dtype=object)[data.period],
             outcome: data.rows["outcome"],
             "treated": on.astype(int),
         }

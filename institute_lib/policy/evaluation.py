@@ -1,4 +1,4 @@
-"""One policy and all the outcomes that were named beforehand."""
+"""One policy, all the outcomes that were named beforehand, and all other defensible choices."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,29 +8,39 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.policy.ledger import Specification, sample
-from institute_lib.policy.multiple import adjust, step_down
-from institute_lib.policy.pilots import pilot
+from institute_lib.policy.periods import calendar_of
+from institute_lib.policy.pilots import headline, judge, pilot, read_design
 from institute_lib.policy.results import (
     LEVEL,
     PilotEffect,
+    Verdict,
     bounds_words,
     figure,
     outcome_name,
     p_value,
     period_name,
     size_words,
+    unfolding,
     unit_name,
 )
+from institute_lib.policy.synthetic import METHODS
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 
-BAD_FIT = 2  # times the donors' median pre-period error
+ROUNDING = 1e-9
+CORRECTIONS = ("holm", "bonferroni", "holm-sidak", "sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by")
+FEWEST_BEFORE = 2
+CHOICE_COLUMNS = ("pool", "window", "method", "att", "ci_low", "ci_high", "p_value", "detectable", "n_donors")
 
 
 @dataclass(frozen=True)
 class Evaluation(Result):
-    """The effects of one policy on the outcomes that were named beforehand.
+    """The effects of one policy on the outcomes that were named beforehand, judged by one rule.
+
+    The rule: an outcome counts as changed where its p, corrected by Holm (1979) for the number of outcomes, is at most
+    5 %; as unchanged where the whole interval lies within a size that would not matter; else it cannot be told.
 
     Attributes:
         effects: outcome to its PilotEffect, in the ledger's order.
@@ -47,16 +57,53 @@ class Evaluation(Result):
         """A copy of the table."""
         return self.table.copy()
 
-    def findings(self, language: str = "zh") -> tuple[str, ...]:
-        """One sentence an outcome, shares in percentage points."""
-        return tuple(_sentence(effect, self.specification, language) for effect in self.effects.values())
+    def verdicts(self, *, relevant: float | None = None) -> dict[str, Verdict]:
+        """Outcome to its verdict. relevant: the smallest size that would matter."""
+        adjusted = self.table.set_index("outcome")["p_adjusted"]
+        return {name: one.verdict(relevant=relevant, p=float(adjusted[name])) for name, one in self.effects.items()}
+
+    def findings(self, language: str = "zh", *, relevant: float | None = None) -> tuple[str, ...]:
+        """One sentence an outcome, shares in percentage points: size, quarter by quarter, corrected p, verdict."""
+        adjusted = self.table.set_index("outcome")["p_adjusted"]
+        return tuple(
+            self._finding(name, float(adjusted[name]), verdict, language)
+            for name, verdict in self.verdicts(relevant=relevant).items()
+        )
+
+    def _finding(self, name: str, adjusted: float, verdict: Verdict, language: str) -> str:
+        effect, share = self.effects[name], self.specification.measure == "share"
+        size = terms.points(effect.att, language) if share else None
+        fields = {
+            "unit": unit_name(effect.treated_unit, language),
+            "start": period_name(effect.start, language),
+            "outcome": outcome_name(name, language),
+            "change": size or terms.text("policy.by", language, size=figure(effect.att, language)),
+            "interval": bounds_words(effect.ci, language, share=share),
+            "donors": terms.count(effect.n_donors, language),
+            "p": p_value(effect.p_value, language),
+            "adjusted": p_value(adjusted, language),
+            "outcomes": terms.count(len(self.effects), language),
+            "smallest": terms.number(effect.smallest_p, language, 3),
+            "detectable": size_words(effect.detectable, language, share=share),
+        }
+        few = effect.smallest_p > LEVEL
+        sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
+        if not few and len(self.effects) > 1:
+            sentence += terms.text("policy.finding_adjusted", language, **fields)
+        since = effect.event_study[effect.event_study["relative_period"] >= 0]
+        sentence += unfolding(since, "period", language, share=share) + verdict.sentence(language)
+        if not few and verdict.key == "unsure" and abs(effect.att) < effect.detectable:
+            sentence += terms.text("policy.finding_undetected", language, **fields)
+        elif verdict.key == "yes" and abs(effect.att) < effect.detectable:
+            sentence += terms.text("policy.finding_weak", language, **fields)
+        return sentence
 
     def cautions(self, language: str = "zh") -> tuple[str, ...]:
         """Outcomes whose pre-period the comparison fits badly, one sentence each."""
         return tuple(
             terms.text("policy.bad_fit", language, outcome=outcome_name(outcome, language))
             for outcome, effect in self.effects.items()
-            if effect.pre_rmspe > BAD_FIT * effect.placebos["pre_rmspe"].median()
+            if effect.fits_badly
         )
 
     def summary(self, language: str = "zh") -> str:
@@ -74,7 +121,8 @@ def evaluate(
 ) -> Evaluation:
     """The pilot's effect on each of its outcomes, with p-values adjusted for their number.
 
-    Holm (1979) for any dependence; Romano and Wolf (2005) with the dependence that the donors' placebos show.
+    Holm (1979) for any dependence, which decides; Romano and Wolf (2005) with the dependence that the donors' placebos
+    show, beside it.
 
     Args:
         panel: one row a unit and period.
@@ -84,8 +132,11 @@ def evaluate(
         DataError, EstimationError: as `pilot`.
     """
     rows = sample(panel, specification, donors=donors)
-    effects = {outcome: _pilot(rows, specification, outcome, method) for outcome in specification.outcomes}
-    table = pd.concat([_row(effect) for effect in effects.values()], ignore_index=True)
+    columns = {"unit": specification.unit, "period": specification.period, "start": specification.start}
+    columns |= {"treated_unit": specification.treated_unit, "method": method}
+    effects = {outcome: pilot(rows, outcome=outcome, **columns) for outcome in specification.outcomes}
+    names = ["outcome", "att", "ci_low", "ci_high", "p_value", "conformal_p", "detectable", "n_donors", "smallest_p"]
+    table = pd.concat([one.to_frame()[names] for one in effects.values()], ignore_index=True)
     after = table.columns.get_loc("p_value") + 1
     table.insert(after, "p_adjusted", adjust(list(table["p_value"])))
     table.insert(after + 1, "p_romano_wolf", _stepped_down(list(effects.values())))
@@ -99,45 +150,122 @@ def _stepped_down(effects: list[PilotEffect]) -> np.ndarray:
     return step_down([effect.statistic for effect in effects], pd.concat(placebos, axis=1).dropna().to_numpy())
 
 
-def _pilot(rows: pd.DataFrame, specification: Specification, outcome: str, method: str) -> PilotEffect:
-    return pilot(
-        rows,
-        outcome=outcome,
-        unit=specification.unit,
-        period=specification.period,
-        treated_unit=specification.treated_unit,
-        start=specification.start,
-        method=method,
-    )
+def adjust(p_values: Sequence[float], method: str = "holm") -> np.ndarray:
+    """p values adjusted for their number, in the given order; a missing p stays missing and is not counted.
+
+    Args:
+        p_values: raw p of each outcome, 0 to 1. method: "holm" (Holm 1979) or another of statsmodels' corrections.
+
+    Raises:
+        ParameterError: unknown method. DataError: a value outside 0 to 1.
+    """
+    if method not in CORRECTIONS:
+        raise ParameterError(f"method {method!r}: {nearest(method, CORRECTIONS)}")
+    raw = np.asarray(list(p_values), float)
+    known = ~np.isnan(raw)
+    if ((raw[known] < 0) | (raw[known] > 1)).any():
+        raise DataError(f"p values must lie between 0 and 1: {raw[known].tolist()}")
+    adjusted = np.full(raw.shape, np.nan)
+    if known.any():
+        from statsmodels.stats.multitest import multipletests
+
+        adjusted[known] = multipletests(raw[known], method=method)[1]
+    return adjusted
 
 
-def _sentence(effect: PilotEffect, specification: Specification, language: str) -> str:
-    share = specification.measure == "share"
-    fields = {
-        "unit": unit_name(effect.treated_unit, language),
-        "start": period_name(effect.start, language),
-        "outcome": outcome_name(effect.outcome, language),
-        "change": _change(effect.att, language, share=share),
-        "interval": bounds_words(effect.ci, language, share=share),
-        "donors": terms.count(effect.n_donors, language),
-        "p": p_value(effect.p_value, language),
-        "smallest": terms.number(effect.smallest_p, language, 3),
-        "detectable": size_words(effect.detectable, language, share=share),
+def step_down(statistics: Sequence[float], placebos: np.ndarray) -> np.ndarray:
+    """p values adjusted for several outcomes with the dependence among them, in the given order.
+
+    Args:
+        statistics: one an outcome, all in units of their own noise. placebos: donors by outcomes, the same of units
+            without the policy; a donor's row is one joint draw.
+
+    Returns:
+        One p an outcome; NaN without placebos.
+
+    Source: Romano and Wolf (2005), Stepwise multiple testing as formalized data snooping, Econometrica 73(4): the
+    largest statistic is judged by the largest of all outcomes, the next by the largest of those that remain.
+    """
+    own, others = np.abs(np.asarray(list(statistics), float)), np.abs(np.asarray(placebos, float))
+    found, highest = np.full(own.shape, np.nan), 0.0
+    order = np.argsort(-own, kind="stable")
+    for place, outcome in enumerate(order) if len(others) else ():
+        largest = others[:, order[place:]].max(axis=1)
+        reached = (1 + (largest >= own[outcome] * (1 - ROUNDING)).sum()) / (1 + len(others))
+        highest = max(highest, float(reached))
+        found[outcome] = highest
+    return found
+
+
+@once_a_run
+def robustness(
+    panel: pd.DataFrame,
+    specification: Specification,
+    *,
+    outcome: str,
+    pools: Mapping[str, Sequence[Any] | None],
+    methods: Sequence[str] = METHODS,
+    windows: Mapping[str, Sequence[Any]] | None = None,
+) -> pd.DataFrame:
+    """The effect on one outcome under all combinations of donor pools, windows and estimators: a specification curve.
+
+    All defensible choices are estimated and all are shown, so that none could be picked for its result (Simonsohn,
+    Simmons and Nelson 2020, Nature Human Behaviour 4).
+
+    Args:
+        pools: name to donors, None for every other unit. methods: estimators as in `pilot`.
+        windows: name to the periods kept; None for those of `windows_of`.
+
+    Returns:
+        pool, window, method, att, ci_low, ci_high, p_value, detectable, n_donors, smallest_p; one row a choice.
+        `.attrs["not_estimated"]`: choices that the data do not allow, with the reason.
+    """
+    chosen = windows_of(panel, specification) if windows is None else windows
+    columns = {"outcome": outcome, "unit": specification.unit, "period": specification.period, "donors": None}
+    columns |= {"treated_units": [specification.treated_unit], "start": specification.start}
+    rows, refused = [], []
+    for pool, donors in pools.items():
+        whole = sample(panel, specification, donors=donors)
+        for window, periods in chosen.items():
+            part = whole[whole[specification.period].isin(periods)]
+            for method in methods:
+                try:
+                    design = read_design(part, method=method, **columns)
+                    found = headline(judge(design, method))
+                except EstimationError as reason:
+                    refused.append(f"{pool}, {window}, {method}: {reason}")
+                    continue
+                low, high = found["ci"]
+                bounds = {"ci_low": low, "ci_high": high, "n_donors": len(design.donors)}
+                rows.append({"pool": pool, "window": window, "method": method} | found | bounds)
+    if not rows:
+        raise EstimationError(f"no choice can be estimated: {refused[0]}")
+    table = pd.DataFrame(rows)[[*CHOICE_COLUMNS, "smallest_p"]]
+    table.attrs["not_estimated"] = tuple(refused)
+    return table
+
+
+def windows_of(panel: pd.DataFrame, specification: Specification) -> dict[str, list[Any]]:
+    """The windows that a reader would ask for, each with at least two periods before the start.
+
+    window_all: every period. window_recent: the later half of the periods before the start. window_no_anticipation:
+    without the year before the start, in which people may have acted on what was coming. window_settled: without the
+    first year since, in which the policy may not have settled.
+    """
+    period = specification.period
+    calendar = calendar_of(panel[period], name=period)
+    written = panel[period].drop_duplicates()
+    ordinals = calendar.ordinals(written, name=period).astype(int)
+    start, year = calendar.ordinal(specification.start, name="start"), calendar.year
+    before = np.sort(ordinals[ordinals < start])
+    kept = {
+        "window_all": np.isfinite(ordinals),
+        "window_recent": ordinals >= before[len(before) // 2] if len(before) else ordinals >= start,
+        "window_no_anticipation": (ordinals < start - year) | (ordinals >= start),
+        "window_settled": (ordinals < start) | (ordinals >= start + year),
     }
-    few = effect.smallest_p > LEVEL
-    sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
-    if not few and abs(effect.att) < effect.detectable:
-        caveat = "finding_undetected" if effect.p_value > LEVEL else "finding_weak"
-        sentence += terms.text(f"policy.{caveat}", language, **fields)
-    return sentence
-
-
-def _change(value: float, language: str, *, share: bool) -> str:
-    if share:
-        return terms.points(value, language)
-    return terms.text("policy.by", language, size=figure(value, language))
-
-
-def _row(effect: PilotEffect) -> pd.DataFrame:
-    names = ["outcome", "att", "ci_low", "ci_high", "p_value", "conformal_p", "detectable", "n_donors", "smallest_p"]
-    return effect.to_frame()[names]
+    return {
+        name: written[chosen].tolist()
+        for name, chosen in kept.items()
+        if (ordinals[chosen] < start).sum() >= FEWEST_BEFORE and (ordinals[chosen] >= start).any()
+    }

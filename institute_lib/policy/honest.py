@@ -24,7 +24,7 @@ def sensitivity(
     *,
     m: Sequence[float] | float = (0.5, 1, 1.5, 2),
     kind: Literal["relative_magnitudes", "smoothness"] = "relative_magnitudes",
-    target: Literal["average"] | int = 0,
+    target: Literal["att", "average"] | int = 0,
     seed: int = 0,
 ) -> pd.DataFrame:
     """95 % sets for the effect when parallel trends fail by a bounded amount.
@@ -35,13 +35,13 @@ def sensitivity(
         m: the bounds. relative_magnitudes: changes after the start at most m times the largest change before it.
             smoothness: the slope changes by at most m (units of the outcome) from one period to the next; 0 allows
             linear trends.
-        target: one relative period, by default the first treated one as in the authors' package, or the "average"
-            over all periods since the start.
+        target: one relative period, by default the first treated one as in the authors' package; "att", the reported
+            average over treated unit-periods; or "average", over all periods since the start alike.
         seed: of the draws behind the first stage of the relative-magnitudes test.
 
     Returns:
-        m, ci_low, ci_high. `.attrs["breakdown"]`: the smallest bound at which no effect can no longer be excluded (0
-        where it never could, infinite where no bound tried reaches that).
+        m, ci_low, ci_high. `.attrs["target"]`: the target. `.attrs["breakdown"]`: the smallest bound at which no effect
+        can no longer be excluded (0 where it never could, infinite where no bound tried reaches that).
 
     Raises:
         EstimationError: no event study, no pre-period besides the base, or periods missing in between.
@@ -54,8 +54,8 @@ def sensitivity(
     bounds = [float(one) for one in np.atleast_1d(m)]
     if not all(0 <= one < np.inf for one in bounds):
         raise ParameterError(f"m {bounds}: bounds must be numbers, none of them negative")
-    pre, post, covariance = _parts(effect)
-    weights = _target(target, len(post))
+    pre, post, covariance, relative, shares = _parts(effect)
+    weights = _target(target, relative, shares)
     if kind == "relative_magnitudes":
         bounded = RelativeMagnitudes(pre, post, covariance, weights, seed=seed)
         scale = 1.0
@@ -64,54 +64,65 @@ def sensitivity(
         scale = float(np.sqrt(np.diag(covariance).max()))
     intervals = [bounded.interval(one) for one in bounds]
     table = pd.DataFrame({"m": bounds, "ci_low": [a for a, _ in intervals], "ci_high": [b for _, b in intervals]})
+    table.attrs["target"] = target
     table.attrs["breakdown"] = _breakdown(bounded.excludes_zero, scale)
     return table
 
 
 def breakdown_words(table: pd.DataFrame, language: str = "zh") -> str:
     """How far trends may depart until the conclusion falls, of a relative-magnitudes table of `sensitivity`."""
-    bound = float(table.attrs["breakdown"])
+    bound, target = float(table.attrs["breakdown"]), table.attrs.get("target", 0)
+    key = f"target_{target}" if target in ("att", "average") else "target_first" if target == 0 else "target_period"
+    of = terms.text(f"policy.{key}", language, period=target)
     if bound == 0:
-        return terms.text("policy.breakdown_none", language)
-    return terms.text("policy.breakdown", language, bound=terms.number(bound, language, 2))
+        return terms.text("policy.breakdown_none", language, of=of)
+    if not np.isfinite(bound):
+        return terms.text("policy.breakdown_beyond", language, of=of)
+    return terms.text("policy.breakdown", language, of=of, bound=terms.number(bound, language, 2))
 
 
-def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Estimates before (without the base period) and from the start on, and the covariance of both in that order."""
+def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Estimates before the base period and after it, the covariance of both in that order, and of those after it the
+    relative periods and the part in the reported average."""
     study = effect.for_sensitivity
     if study is None:
         raise EstimationError(
             f"{effect.method} has no event study against a common base period; pass a result of policy.staggered, "
             "or of policy.two_way where all treated units start together"
         )
-    kept = study.relative != -1
-    relative = study.relative[kept]
-    before = relative < 0
+    kept = study.relative != study.base
+    relative, estimates, weights = study.relative[kept], study.estimates[kept], study.weights[kept]
+    before = relative < study.base
     if not before.any():
         raise EstimationError("no period before the base period: nothing shows how trends differed before the start")
-    expected = np.concatenate([np.arange(-before.sum() - 1, -1), np.arange((~before).sum())])
-    if not np.array_equal(relative, expected):
+    counted = np.concatenate([np.arange(-before.sum(), 0), np.arange((~before).sum()) + 1])
+    if not np.array_equal(relative - study.base, counted):
         raise EstimationError(
-            f"the event study has gaps (relative periods {relative.tolist()}); leave out the groups or periods that "
-            "cause them"
+            f"the event study has gaps (relative periods {', '.join(map(str, relative))}); leave out the groups or "
+            "periods that cause them"
         )
     covariance = study.covariance[np.ix_(kept, kept)]
     exact = relative[np.diag(covariance) <= 0]
     if len(exact):
         raise EstimationError(
-            f"the event study has no error in relative periods {exact.tolist()}: units that are compared change "
-            "exactly alike there, so no 95 % set can be drawn; were their outcomes computed from one series?"
+            f"the event study has no error in relative periods {', '.join(map(str, exact))}: units that are compared "
+            "change exactly alike there, so no 95 % set can be drawn; were their outcomes computed from one series?"
         )
-    estimates = study.estimates[kept]
-    return estimates[before], estimates[~before], covariance
+    return estimates[before], estimates[~before], covariance, relative[~before], weights[~before]
 
 
-def _target(target: str | int, n_post: int) -> np.ndarray:
+def _target(target: str | int, relative: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Weights of the periods after the base."""
+    since = relative >= 0
+    if target == "att":
+        return shares
     if target == "average":
-        return np.full(n_post, 1 / n_post)
-    if isinstance(target, str) or not 0 <= target < n_post:
-        raise ParameterError(f"target {target!r}: 'average', or a relative period from 0 to {n_post - 1}")
-    return np.eye(n_post)[target]
+        return since / since.sum()
+    if isinstance(target, str) or target not in relative[since]:
+        raise ParameterError(
+            f"target {target!r}: 'att', 'average', or a relative period from 0 to {relative[since].max()}"
+        )
+    return (relative == target).astype(float)
 
 
 def _breakdown(excludes_zero: Callable[[float], bool], scale: float) -> float:

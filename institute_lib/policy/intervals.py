@@ -8,6 +8,7 @@ of two means these are the HC2 errors and degrees of freedom of Bell and McCaffr
 (2016), Robust standard errors in small samples, Review of Economics and Statistics 98(4), section II, recommend.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ import pandas as pd
 from institute_lib.policy.results import LEVEL
 
 DRAWS = 20_000
+DOUBLINGS, HALVINGS = 60, 30
 ROUNDING = 1e-12
 MANY = 1e9  # degrees of freedom that are as good as infinitely many
 
@@ -58,6 +60,32 @@ class Noise:
         within = np.add.reduceat(own**2, first)
         common = ((influence**2).sum(axis=0) - within.sum(axis=0)).clip(0)
         return cls(np.vstack([within * (df + 1) / df, common]), np.vstack([df, np.full_like(common, MANY)]))
+
+    @classmethod
+    def grouped(
+        cls, influence: np.ndarray, start: np.ndarray, mass: np.ndarray, cluster: np.ndarray | None = None
+    ) -> "Noise":
+        """Of estimates with these influence functions (units by estimates), by groups of units that start together.
+
+        With clusters they are by group of clusters: those whose units all start together count as that group, and
+        those that mix groups, each a comparison in itself, as one group more.
+        """
+        groups, code = np.unique(start, return_inverse=True)
+        if cluster is None:
+            return cls.welch(influence, code, mass)
+        size = int(cluster.max()) + 1
+        lowest, highest = np.full(size, len(groups)), np.zeros(size, int)
+        np.minimum.at(lowest, cluster, code)
+        np.maximum.at(highest, cluster, code)
+        kind = np.where(lowest == highest, lowest, len(groups))
+        sums = np.zeros((size, influence.shape[1] + 1))
+        np.add.at(sums, cluster, np.column_stack([influence, mass]))
+        return cls.welch(sums[:, :-1], kind, sums[:, -1])
+
+    def at_least(self, other: "Noise") -> "Noise":
+        """The larger of two variances of each estimate, with the fewer of their degrees of freedom."""
+        errors = np.maximum(self.errors, other.errors)
+        return Noise((errors**2)[None], np.minimum(self.degrees, other.degrees)[None])
 
     @property
     def errors(self) -> np.ndarray:
@@ -110,7 +138,22 @@ def errors_of(covariance: np.ndarray) -> np.ndarray:
 
 
 def simultaneous_critical(covariance: np.ndarray, noise: Noise, seed: int) -> float:
-    """The 95 % point of the largest absolute t among the estimates; 0 where none has an error.
+    """The 95 % point of the largest absolute t among the estimates; 0 where none has an error."""
+    largest = _largest_drawn(covariance, noise, seed)
+    return float(np.quantile(largest, 1 - LEVEL)) if len(largest) else 0.0
+
+
+def joint_test(estimates: np.ndarray, covariance: np.ndarray, noise: Noise, seed: int) -> tuple[float, float]:
+    """The largest absolute t among the estimates, and its p if all of them are zero; NaN where none has an error."""
+    drawn, spread = _largest_drawn(covariance, noise, seed), errors_of(covariance)
+    if not len(drawn):
+        return float("nan"), float("nan")
+    found = float((np.abs(estimates)[spread > 0] / spread[spread > 0]).max())
+    return found, float((1 + (drawn >= found).sum()) / (1 + len(drawn)))
+
+
+def _largest_drawn(covariance: np.ndarray, noise: Noise, seed: int) -> np.ndarray:
+    """Draws of the largest absolute t among the estimates if all are zero; none where none has an error.
 
     Source: Montiel Olea and Plagborg-Møller (2019), the plug-in sup-t band, with draws from the estimates' own
     covariance; the errors below the line are drawn too, since the largest of many ratios is often one whose error came
@@ -119,11 +162,26 @@ def simultaneous_critical(covariance: np.ndarray, noise: Noise, seed: int) -> fl
     spread = errors_of(covariance)
     used = spread > 0
     if not used.any():
-        return 0.0
+        return np.empty(0)
     correlation = covariance[np.ix_(used, used)] / np.outer(spread[used], spread[used])
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(values.clip(0))
     rng = np.random.default_rng(seed)
     draws = np.abs(rng.standard_normal((DRAWS, len(values))) @ root.T)
     draws /= np.sqrt(noise.draw(rng, DRAWS)[:, used].clip(np.finfo(float).tiny))
-    return float(np.quantile(draws.max(axis=1), 1 - LEVEL))
+    return draws.max(axis=1)
+
+
+def border(p_of: Callable[[float], float], inside: float, step: float, halvings: int = HALVINGS) -> float:
+    """Where a test begins to reject, away from an effect that it does not reject in the direction of `step`."""
+    for _ in range(DOUBLINGS):
+        outside = inside + step
+        if p_of(outside) <= LEVEL:
+            break
+        inside, step = outside, 2 * step
+    else:
+        return float(np.copysign(np.inf, step))
+    for _ in range(halvings):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if p_of(middle) > LEVEL else (inside, middle)
+    return inside

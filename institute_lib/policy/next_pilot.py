@@ -15,9 +15,8 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import EstimationError
-from institute_lib.policy.panel import Panel, listed
+from institute_lib.policy.panel import Panel, listed, read_adoption
 from institute_lib.policy.results import LEVEL, bounds_words, size_words, unit_name
-from institute_lib.policy.starts import read_adoption
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 
@@ -99,11 +98,11 @@ def where_next(
     complete = ~np.isnan(grid).any(axis=1)
     rest = ~np.isin(np.arange(len(start)), chosen) & complete
     adopters, controls = np.flatnonzero(np.isfinite(start) & rest), np.flatnonzero(np.isinf(start) & rest)
-    first = int((data.periods < start[adopters].min()).sum()) if len(adopters) else 0
+    first = int(start[adopters].min()) if len(adopters) else 0
     _refuse_too_few(len(adopters), len(controls), first)
     grid = grid - grid[controls].mean(axis=0)
-    horizon = int(len(data.periods) - np.searchsorted(data.periods, start[adopters].max()))
-    effects, noise = _effects(grid, data.periods, start, adopters, controls, first // 2, horizon)
+    horizon = int(len(data.ordinals) - start[adopters].max())
+    effects, noise = _effects(grid[:, first // 2 :], start - first // 2, adopters, controls, horizon)
     levels = grid[adopters][:, : first // 2].mean(axis=1)
     fit = _meta_regression(effects, noise, np.column_stack([np.ones(len(levels)), levels]))
     recent = np.nanmean(grid[chosen][:, -(first // 2) :], axis=1)
@@ -138,17 +137,16 @@ def _refuse_too_few(adopters: int, controls: int, before: int) -> None:
 
 
 def _effects(
-    grid: np.ndarray, periods: np.ndarray, start: np.ndarray, adopters: np.ndarray, controls: np.ndarray, *shape: int
+    grid: np.ndarray, start: np.ndarray, adopters: np.ndarray, controls: np.ndarray, horizon: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Each adopter's change against the comparison units, and the variance of the same among these.
 
     The periods that show the level are not used again: a low level by chance would else look like a high effect.
     """
-    skipped, horizon = shape
     effects, noise = [], []
     for one in adopters:
-        at = int(np.searchsorted(periods, start[one]))
-        change = grid[:, at : at + horizon].mean(axis=1) - grid[:, skipped:at].mean(axis=1)
+        at = int(start[one])
+        change = grid[:, at : at + horizon].mean(axis=1) - grid[:, :at].mean(axis=1)
         effects.append(change[one])
         noise.append(change[controls].var(ddof=1))
     return np.array(effects), np.array(noise)

@@ -1,8 +1,13 @@
-"""A panel that can be estimated on, or an error that names the units and periods that stand in the way."""
+"""A panel that can be estimated on, or an error that names the units and periods that stand in the way.
+
+Time is counted in observed periods: a quarter that was dropped for all, waves every other year, or codes such as 20231
+leave no hole between the last period before a start and the first one after it.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -12,45 +17,74 @@ from institute_lib.errors import DataError, EstimationError, Fault, ParameterErr
 from institute_lib.policy.periods import Calendar, calendar_of
 
 SHOWN = 6
+CODED = 10_000
 SMALLEST, LARGEST = 1e-100, 1e100  # beyond, squares leave the range of floating point
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Rows with unit, period (an integer), outcome and the further columns asked for, sorted by unit and period.
+    """Rows with unit, period, outcome and the further columns asked for (called "x:…"), sorted by unit and period.
 
-    `units` holds the units as the caller wrote them; column `unit` their positions in it.
+    rows: column `unit` holds positions in `units`, which are as the caller wrote them; column `period` positions in
+    `ordinals`, the observed periods as the calendar counts them.
     """
 
     rows: pd.DataFrame
     units: tuple[Any, ...]
+    ordinals: np.ndarray
     calendar: Calendar
     warnings: tuple[str, ...]
 
     @property
-    def periods(self) -> np.ndarray:
-        """The observed periods, ascending, as integers."""
-        return np.unique(self.rows["period"].to_numpy())
+    def labels(self) -> list[str | int]:
+        """The observed periods as the panel writes them, ascending."""
+        return self.calendar.labels(self.ordinals)
+
+    def label(self, period: float) -> str | int:
+        return self.calendar.label(self.ordinals[int(period)])
+
+    @property
+    def unit(self) -> np.ndarray:
+        return self.rows["unit"].to_numpy()
+
+    @property
+    def period(self) -> np.ndarray:
+        return self.rows["period"].to_numpy()
+
+    @property
+    def present(self) -> np.ndarray:
+        """Units by periods: who is observed when."""
+        seen = np.zeros((len(self.units), len(self.ordinals)), bool)
+        seen[self.unit, self.period] = True
+        return seen
 
     def wide(self, column: str = "outcome") -> np.ndarray:
         """Units by periods, NaN where a unit is not observed."""
-        grid = np.full((len(self.units), len(self.periods)), np.nan)
-        place = np.searchsorted(self.periods, self.rows["period"].to_numpy())
-        grid[self.rows["unit"].to_numpy(), place] = self.rows[column].to_numpy(float)
+        grid = np.full((len(self.units), len(self.ordinals)), np.nan)
+        grid[self.unit, self.period] = self.rows[column].to_numpy(float)
         return grid
 
-    def gaps(self) -> list[str]:
-        """Units with the periods they lack, in words."""
-        return self.gaps_of(self.units)
-
-    def gaps_of(self, units: Sequence[Any]) -> list[str]:
-        """Those of some units."""
-        missing, periods, wanted = np.isnan(self.wide()), self.periods, set(units)
+    def gaps(self, units: Sequence[Any] | None = None) -> list[str]:
+        """Units (of these) with the periods they lack, in words."""
+        missing, labels = ~self.present, np.array(self.labels, object)
+        wanted = set(self.units if units is None else units)
         return [
-            f"{self.units[row]} ({listed(self.calendar.labels(periods[missing[row]]))})"
+            f"{self.units[row]} ({listed(labels[missing[row]])})"
             for row in np.flatnonzero(missing.any(axis=1))
             if self.units[row] in wanted
         ]
+
+    def named(self, chosen: np.ndarray) -> str:
+        """Some units, chosen by a mask or by positions, in words."""
+        return listed(self.units[one] for one in (np.flatnonzero(chosen) if chosen.dtype == bool else chosen))
+
+    def only(self, kept: np.ndarray, *warnings: str) -> tuple["Panel", np.ndarray]:
+        """The panel of some of its rows, and which units are left; further warnings are added."""
+        units, places = np.unique(self.unit[kept], return_inverse=True)
+        periods, when = np.unique(self.period[kept], return_inverse=True)
+        rows = self.rows[kept].assign(unit=places, period=when).reset_index(drop=True)
+        names = tuple(self.units[one] for one in units)
+        return Panel(rows, names, self.ordinals[periods], self.calendar, (*self.warnings, *warnings)), units
 
 
 def listed(values: Iterable[Any], shown: int = SHOWN) -> str:
@@ -96,42 +130,35 @@ def read_panel(
     """
     if not isinstance(frame, pd.DataFrame):
         raise ParameterError(f"panel: a DataFrame is needed, not {type(frame).__name__}")
-    columns = {"outcome": outcome, "unit": unit, "period": period}
-    refuse_shared_roles(columns)
-    for name in (*columns.values(), *required, *kept):
+    roles = {"outcome": outcome, "unit": unit, "period": period}
+    for one, other in combinations(roles, 2):
+        if roles[one] == roles[other]:
+            raise ParameterError(f"panel: {roles[one]!r} is named as {one} and as {other}; name two columns")
+    for name in (*roles.values(), *required, *kept):
         refuse_no_single_column(frame, name, "panel")
     if frame.empty:
         raise EstimationError("the panel has no rows")
     _refuse_missing_keys(frame, unit, period)
     _refuse_compound_units(frame[unit], unit)
     calendar = calendar_of(frame[period], name=period)
-    rows = pd.DataFrame(
-        {"unit": frame[unit].array, "period": calendar.ordinals(frame[period], name=period).astype(int)},
-    )
-    rows["outcome"] = _numbers(frame[outcome], outcome)
-    for name in (*required, *kept):
-        rows[f"x:{name}"] = frame[name].array
+    rows = pd.DataFrame({"unit": frame[unit].array, "period": calendar.ordinals(frame[period], name=period)})
+    rows["outcome"] = numbers_of(frame[outcome], outcome)
+    further = {f"x:{name}": frame[name].array for name in (*required, *kept)}
+    rows = pd.concat([rows, pd.DataFrame(further, index=rows.index)], axis=1)
     rows, warnings = _without_missing(rows, outcome, required)
     if not repeated:
         _refuse_duplicates(rows, calendar, unit, period)
+        _refuse_seen_once(rows, unit)
     if rows["outcome"].max() == rows["outcome"].min():
         raise EstimationError(
             f"{outcome} is {rows['outcome'].iloc[0]:g} in all {len(rows)} rows: without variation there is no effect "
             "to estimate"
         )
-    if not repeated:
-        _refuse_seen_once(rows, unit)
     units = sorted(rows["unit"].unique().tolist(), key=lambda one: (str(type(one)), one))
-    rows["unit"] = rows["unit"].map({one: place for place, one in enumerate(units)}).astype(int)
-    rows = rows.sort_values(["unit", "period"], kind="stable", ignore_index=True)
-    return Panel(rows, tuple(units), calendar, (*warnings, *_unobserved_periods(rows, calendar)))
-
-
-def refuse_shared_roles(columns: dict[str, str]) -> None:
-    """Raise if one column is named for two things, which only a slip of the pen can mean."""
-    for one, other in combinations(columns, 2):
-        if columns[one] == columns[other]:
-            raise ParameterError(f"panel: {columns[one]!r} is named as {one} and as {other}; name two columns")
+    ordinals, places = np.unique(rows["period"].to_numpy(), return_inverse=True)
+    codes = rows["unit"].map({one: place for place, one in enumerate(units)}).astype(int)
+    rows = rows.assign(unit=codes, period=places).sort_values(["unit", "period"], kind="stable", ignore_index=True)
+    return Panel(rows, tuple(units), ordinals, calendar, (*warnings, *_holes(ordinals, calendar)))
 
 
 def refuse_no_single_column(frame: pd.DataFrame, name: str, place: str) -> None:
@@ -142,11 +169,24 @@ def refuse_no_single_column(frame: pd.DataFrame, name: str, place: str) -> None:
         raise ParameterError(f"{place}: {frame[name].shape[1]} columns are called {name!r}; keep one of them")
 
 
-def _unobserved_periods(rows: pd.DataFrame, calendar: Calendar) -> tuple[str, ...]:
-    """A warning that names the periods between the first and the last in which nobody is observed."""
-    seen = np.unique(rows["period"].to_numpy())
-    absent = np.setdiff1d(np.arange(seen[0], seen[-1] + 1), seen)
-    return (f"no unit is observed in {listed(calendar.labels(absent))}",) if len(absent) else ()
+def _holes(ordinals: np.ndarray, calendar: Calendar) -> tuple[str, ...]:
+    """A warning that names the periods between the first and the last in which nobody is observed.
+
+    Waves that are evenly apart have no holes, and large numbers are codes, of which nobody knows which are left out.
+    """
+    steps = np.diff(ordinals)
+    step = steps.min(initial=np.inf)
+    many = int((steps // step - 1).sum())
+    if not many or (ordinals[-1] >= CODED and not calendar.quarterly and not calendar.base):
+        return ()
+    absent = [
+        ordinals[at] + step * one
+        for at in np.flatnonzero(steps >= 2 * step)[:SHOWN]
+        for one in range(1, min(int(steps[at] // step), SHOWN + 1))
+    ]
+    more = f" and {many - SHOWN} more" if many > SHOWN else ""
+    named = ", ".join(str(calendar.label(one)) for one in absent[:SHOWN])
+    return (f"no unit is observed in {named}{more}: time is counted in observed periods",)
 
 
 def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
@@ -161,28 +201,37 @@ def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
 
 def _refuse_compound_units(values: pd.Series, name: str) -> None:
     """A unit is one code or name; tables of units could not hold pairs or lists."""
-    if values.dtype != object:
-        return
-    compound = [kind for kind in set(map(type, values)) if issubclass(kind, tuple | list | dict | set)]
+    kinds = set(map(type, values)) if values.dtype == object else ()
+    compound = [kind for kind in kinds if issubclass(kind, tuple | list | dict | set)]
     if compound:
         first = next(one for one in values if isinstance(one, compound[0]))
         raise DataError(f"{name}: {first!r} is a {compound[0].__name__}, not one code or name; join its parts to text")
 
 
-def _numbers(values: pd.Series, name: str) -> np.ndarray:
-    """The outcome as finite numbers of a size that can be squared."""
+def numbers_of(values: pd.Series, name: str) -> np.ndarray:
+    """A column as finite numbers of a size that can be squared, NaN where missing.
+
+    Raises:
+        DataError: it holds something else.
+    """
     kind = values.dtype
-    if pd.api.types.is_complex_dtype(kind) or getattr(kind, "kind", "") in "mM" or isinstance(kind, pd.PeriodDtype):
+    dates = pd.api.types.is_datetime64_any_dtype(kind) or pd.api.types.is_timedelta64_dtype(kind)
+    if dates or pd.api.types.is_complex_dtype(kind) or isinstance(kind, pd.PeriodDtype):
         raise DataError(f"{name}: values of type {kind} are not numbers that can be averaged")
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float, na_value=np.nan)
+    numbers = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(float, na_value=np.nan)
     wrong = (np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers)
     if wrong.any():
-        first = values[wrong].tolist()[0]
-        raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {first!r}")
+        raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {_plain(values, wrong)}")
     largest = np.abs(numbers).max(initial=0.0, where=~np.isnan(numbers))
     if largest and not SMALLEST <= largest <= LARGEST:
         raise DataError(f"{name}: its largest value is {largest:g}; state it in units in which that is nearer to one")
     return numbers
+
+
+def _plain(values: pd.Series, wrong: np.ndarray) -> str:
+    """The first value that is wrong as a reader would write it, text in quotes."""
+    first = values[wrong].tolist()[0]
+    return repr(first) if isinstance(first, str) else str(first)
 
 
 def covariate(values: pd.Series, name: str) -> np.ndarray:
@@ -193,7 +242,20 @@ def covariate(values: pd.Series, name: str) -> np.ndarray:
     """
     if not pd.api.types.is_numeric_dtype(values) and pd.to_numeric(values, errors="coerce").isna().any():
         raise DataError(f"{name}: covariates must be numbers; write a category as 0/1 columns")
-    return _numbers(values, name)
+    return numbers_of(values, name)
+
+
+def positive_weights(values: pd.Series, name: str) -> np.ndarray:
+    """Weights as numbers, the largest one.
+
+    Raises:
+        DataError: one of them is not positive, or not finite.
+    """
+    weights = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(float)
+    wrong = ~((weights > 0) & np.isfinite(weights))
+    if wrong.any():
+        raise DataError(f"{name}: weights must be positive numbers, one is {_plain(values, wrong)}")
+    return weights / weights.max()
 
 
 def _without_missing(rows: pd.DataFrame, outcome: str, required: Sequence[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
@@ -213,20 +275,13 @@ def _without_missing(rows: pd.DataFrame, outcome: str, required: Sequence[str]) 
 def _refuse_duplicates(rows: pd.DataFrame, calendar: Calendar, unit: str, period: str) -> None:
     repeated = rows[rows.duplicated(["unit", "period"], keep=False)]
     pairs = repeated[["unit", "period"]].drop_duplicates()
-    if pairs.empty:
-        return
+    rule, remedy = "a unit has one row a period", "keep one row, or aggregate first"
     faults = tuple(
-        Fault(
-            "panel",
-            None,
-            f"{unit}, {period}",
-            f"{one}, {calendar.label(when)}",
-            "a unit has one row a period",
-            "keep one row, or aggregate first",
-        )
+        Fault("panel", None, f"{unit}, {period}", f"{one}, {calendar.label(when)}", rule, remedy)
         for one, when in pairs.itertuples(index=False)
     )
-    raise DataError(f"panel: {len(pairs)} unit-periods have more than one row", faults)
+    if faults:
+        raise DataError(f"panel: {len(pairs)} unit-periods have more than one row", faults)
 
 
 def _refuse_seen_once(rows: pd.DataFrame, unit: str) -> None:
@@ -248,6 +303,77 @@ def constant_by_unit(panel: Panel, name: str, *, meaning: str) -> pd.Series:
     groups = panel.rows.groupby("unit")[f"x:{name}"]
     several = groups.nunique(dropna=False) > 1
     if several.any():
-        units = [panel.units[place] for place in several.index[several]]
-        raise DataError(f"{name} changes within {listed(units)}: {meaning}")
+        raise DataError(f"{name} changes within {panel.named(several.to_numpy())}: {meaning}")
     return groups.first().reindex(range(len(panel.units)))
+
+
+def read_adoption(frame: pd.DataFrame, *, treated_from: str, further: Sequence[str | None], **columns: str):
+    """The checked panel and each unit's first treated period as a position among the observed ones, infinite if never.
+
+    Raises:
+        DataError, EstimationError: as `policy.staggered`.
+    """
+    data = read_panel(frame, **columns, required=[name for name in further if name], kept=[treated_from])
+    written = constant_by_unit(
+        data, treated_from, meaning="treatment that switches off or changes its date cannot be evaluated here"
+    )
+    ordinals = _dated(data, written, treated_from)
+    start = np.searchsorted(data.ordinals, ordinals).astype(float)
+    start[ordinals > data.ordinals[-1]] = np.inf
+    early = start == 0
+    if early.any():
+        at_zero = data.ordinals[0] == 0 and not data.calendar.quarterly
+        raise EstimationError(
+            f"treated from the first period of the panel ({data.label(0)}): {data.named(early)}; nothing shows how "
+            f"they were before, leave them out{f'; if 0 was to say never, {_how(treated_from)}' if at_zero else ''}"
+        )
+    refuse_nobody_treated(data, np.isfinite(start), treated_from)
+    if start[np.isfinite(start)].max() < 2:
+        raise EstimationError(f"fewer than two periods before every start: the panel begins in {data.label(0)}")
+    return data, start
+
+
+def refuse_nobody_treated(data: Panel, treated: np.ndarray, name: str) -> None:
+    """Raise if nobody starts within the panel."""
+    if not treated.any():
+        raise EstimationError(
+            f"{name}: no unit is treated within the panel, which runs from {data.label(0)} to {data.label(-1)}"
+        )
+
+
+def _dated(data: Panel, written: pd.Series, name: str) -> np.ndarray:
+    """Each unit's start as the calendar counts, infinite if never; 0 is never where it is no period of the panel.
+
+    Raises:
+        DataError: no period of this calendar; or 0, where 0 is a later period of the panel and no unit is marked as
+            never treated in another way, so that nobody can tell which of the two it means.
+    """
+    if data.calendar.quarterly:  # the numbers 0 and infinity can only say never
+        written = written.astype(object).mask(written.map(lambda one: isinstance(one, Number) and one in (0, np.inf)))
+    try:
+        start = data.calendar.ordinals(written, name=name)
+    except DataError as wrong:
+        raise DataError(f"{wrong}; {_how(name)}") from wrong
+    start = np.where(np.isnan(start), np.inf, start)
+    zero = (start == 0) & (not data.calendar.quarterly)
+    if not data.ordinals[0] <= 0 <= data.ordinals[-1]:
+        return np.where(zero, np.inf, start)
+    if zero.any() and data.ordinals[0] < 0 and not np.isinf(start).any():
+        raise DataError(
+            f"{name} is 0 for {data.named(zero)}, and 0 is also a period of the panel: treated from then, or never? "
+            f"{_how(name)}"
+        )
+    return start
+
+
+def _how(name: str) -> str:
+    return f"leave {name} missing for units that are never treated"
+
+
+def refuse_no_control(data: Panel, start: np.ndarray, control: str) -> None:
+    """Raise if nobody is left to compare with."""
+    never = np.isinf(start).sum()
+    if control == "never_treated" and not never:
+        raise EstimationError("no donors: every unit is treated sooner or later; pass control='not_yet_treated'")
+    if not never and len(np.unique(start)) == 1:
+        raise EstimationError(f"no donors: every unit starts in {data.label(start[0])}, nobody is left to compare with")

@@ -1,24 +1,155 @@
 """One treated unit: its effect, and what the units without the policy say about chance."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.errors import EstimationError, ParameterError, closest, nearest
 from institute_lib.policy import placebos as ranks
-from institute_lib.policy.conformal import conformal_test
-from institute_lib.policy.design import Design, read_design
-from institute_lib.policy.panel import names_of
-from institute_lib.policy.pilot_tables import PAIRS, tables_of
-from institute_lib.policy.predictors import Predictor
-from institute_lib.policy.results import LEVEL, DetectableEffect, PilotEffect
-from institute_lib.policy.synthetic import Fit, Method, fit_unit
+from institute_lib.policy.conformal import by_period, conformal_test
+from institute_lib.policy.panel import Panel, as_written, listed, names_of, read_panel
+from institute_lib.policy.predictors import Predictor, read_predictors
+from institute_lib.policy.results import BAD_FIT, LEVEL, DetectableEffect, PilotEffect
+from institute_lib.policy.synthetic import METHODS, Fit, Method, fit_unit
 
-POOR_FIT = 2.0
 POWER = 0.8
+PAIRS = 2
+
+
+@dataclass(frozen=True)
+class Design:
+    """Outcomes (units by periods) of the treated and the donors, and how many periods come before the start.
+
+    predictors: by units, first the treated one and then the donors; None where outcomes alone are matched.
+    """
+
+    panel: Panel
+    donor_units: tuple[Any, ...]
+    treated: np.ndarray
+    donors: np.ndarray
+    n_pre: int
+    predictors: np.ndarray | None
+    warnings: tuple[str, ...]
+
+    def traits(self, unit: int, pool: Sequence[int]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Predictors of one unit and of a pool, by donors' positions; -1 is the treated unit."""
+        if self.predictors is None:
+            return None
+        return self.predictors[:, unit + 1], self.predictors[:, [row + 1 for row in pool]]
+
+    def fit(self, unit: int, pool: Sequence[int], method: str) -> Fit:
+        """One unit against a pool, by donors' positions; -1 is the treated unit."""
+        own = self.treated[0] if unit < 0 else self.donors[unit]
+        return fit_unit(own, self.donors[list(pool)], self.n_pre, method=method, traits=self.traits(unit, pool))
+
+
+def read_design(
+    frame: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated_units: list[Any],
+    start: str | int,
+    method: str,
+    donors: Sequence[Any] | None,
+    incomplete: str = "refuse",
+    predictors: Sequence[Predictor] = (),
+) -> Design:
+    """The checked matrices of a design with one start."""
+    if method not in METHODS:
+        raise ParameterError(f"method {method!r}: {nearest(method, METHODS)}")
+    if predictors and method != "synthetic_control":
+        raise ParameterError(f"predictors: only method='synthetic_control' matches on them, not {method!r}")
+    if incomplete not in ("refuse", "drop"):
+        raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
+    if not treated_units:
+        raise ParameterError("treated_units: name at least one unit")
+    columns = {"outcome": outcome, "unit": unit, "period": period}
+    whole = read_panel(frame, **columns)
+    for one in treated_units:
+        if not pd.api.types.is_scalar(one):
+            raise ParameterError(f"treated unit {one!r}: one code or name is needed, as column {unit!r} holds it")
+    treated = list(dict.fromkeys(as_written(one, whole.units) for one in treated_units))
+    for one in treated:
+        if one not in set(whole.units):
+            close = closest(one, [str(unit) for unit in whole.units])
+            hint = f"did you mean {close!r}? " if close else ""
+            raise EstimationError(f"treated unit {one!r} is not in the panel: {hint}units: {listed(whole.units)}")
+    pool = _pool(whole, treated, None if donors is None else [as_written(one, whole.units) for one in names_of(donors)])
+    part = frame[frame[unit].isin([*treated, *pool])]
+    chosen = read_panel(part, **columns)
+    n_pre = _periods_before(chosen, start)
+    pool, warnings = _complete(chosen, treated, pool, incomplete)
+    grid, place = chosen.wide(), {name: row for row, name in enumerate(chosen.units)}
+    others = grid[[place[one] for one in pool]]
+    if (others == others[0, 0]).all():  # placebos could not show what chance does
+        raise EstimationError(
+            f"{outcome} is {others[0, 0]:g} in all periods of all {len(pool)} donors ({listed(pool)}): a constant "
+            "outcome shows nothing of what chance does; choose another outcome or other donors"
+        )
+    traits = None
+    if predictors:
+        found = read_predictors(part, chosen, predictors, unit=unit, period=period, n_pre=n_pre)
+        traits = found[:, [place[one] for one in (*treated, *pool)]]
+    own = grid[[place[one] for one in treated]]
+    return Design(chosen, tuple(pool), own, others, n_pre, traits, (*chosen.warnings, *warnings))
+
+
+def _pool(panel: Panel, treated: list[Any], donors: Sequence[Any] | None) -> list[Any]:
+    if donors is not None:
+        unknown = [one for one in donors if one not in set(panel.units)]
+        if unknown:
+            raise EstimationError(f"donors not in the panel: {listed(unknown)}; units: {listed(panel.units)}")
+        both = [one for one in donors if one in treated]
+        if both:
+            raise EstimationError(f"{listed(both)} cannot be both treated and a donor")
+    allowed = set(panel.units if donors is None else donors)
+    pool = [one for one in panel.units if one in allowed and one not in treated]
+    if not pool:
+        raise EstimationError(f"no donors: {listed(treated)} has nothing to be compared with")
+    return pool
+
+
+def _periods_before(panel: Panel, start: str | int) -> int:
+    """How many periods come before the start, if the panel reaches far enough on both sides of it."""
+    at, first, last = panel.calendar.ordinal(start, name="start"), panel.label(0), panel.label(-1)
+    if not panel.ordinals[0] <= at <= panel.ordinals[-1]:
+        raise EstimationError(f"start {start!r} lies outside the panel, which runs from {first} to {last}")
+    before = int((panel.ordinals < at).sum())
+    if before == 0:
+        raise EstimationError(f"treated from the first period of the panel ({first}): no period to compare with")
+    if before < 2:
+        raise EstimationError(
+            f"only one period before {start!r} ({first}): at least two are needed, to see how well the comparison fits"
+        )
+    return before
+
+
+def _complete(panel: Panel, treated: list[Any], pool: list[Any], incomplete: str) -> tuple[list[Any], tuple[str, ...]]:
+    """The donors observed in every period, or an error that names who lacks which."""
+    holes = panel.gaps(pool)
+    holed = panel.gaps(treated)
+    if holed:
+        raise EstimationError(
+            f"the treated unit has gaps: {listed(holed)}; fill them in, or drop these periods for all"
+        )
+    if not holes:
+        return pool, ()
+    if incomplete == "refuse":
+        raise EstimationError(
+            f"the panel has gaps: {listed(holes)}; drop the period, name other donors, or pass incomplete='drop' to "
+            "leave out incomplete donors"
+        )
+    whole = panel.present.all(axis=1)
+    kept = [one for one in pool if whole[panel.units.index(one)]]
+    if not kept:
+        raise EstimationError(f"no donors: all {len(pool)} have gaps, the first {listed(holes, 1)}")
+    return kept, (f"{len(holes)} of {len(pool)} donors left out because they have gaps: {listed(holes)}",)
 
 
 def pilot(
@@ -75,18 +206,18 @@ def pilot(
         method=method,
         outcome=outcome,
         treated_unit=treated_unit,
-        start=design.panel.calendar.label(design.start),
+        start=design.panel.label(design.n_pre),
         se=float(found.effects.std()) if len(found.donors) else float("nan"),
         raw_p_value=ranks.rank_p(found.own.att, found.effects),
         pre_rmspe=found.own.pre_rmspe,
         **headline(found),
-        **tables_of(design, found, method),
+        **_tables(design, found, method),
         conformal_p=lasting.p_value,
         conformal_ci=lasting.ci,
         n_donors=len(design.donors),
         n_pre=design.n_pre,
         n_post=design.donors.shape[1] - design.n_pre,
-        warnings=(*design.panel.warnings, *design.warnings, *_warnings(found)),
+        warnings=(*design.warnings, *_warnings(found)),
     )
 
 
@@ -135,7 +266,7 @@ def detectable_effect(
     own = [fit_unit(row, design.donors, design.n_pre, method=method) for row in design.treated]
     found = ranks.Placebos(own[0], placebo_fits(design.donors, design.n_pre, method))
     scale = float(np.sqrt(np.mean(found.scale_of(np.array([one.pre_rmspe for one in own])) ** 2)))
-    statistics = _averages(found.statistics, len(own), draws, seed)
+    statistics = ranks.averages(found.statistics, len(own), draws, seed)
     effect = ranks.detectable(scale, statistics, alpha=alpha, power=power)
     top = 2 * effect if 0 < effect < np.inf else 4 * scale * float(np.abs(statistics).max(initial=1.0))
     grid = np.linspace(0, top, 41)
@@ -148,23 +279,25 @@ def detectable_effect(
         n_donors=len(design.donors),
         smallest_p=ranks.smallest_p(len(statistics)),
         curve=pd.DataFrame({"effect": grid, "power": curve}),
-        warnings=(*design.panel.warnings, *design.warnings, *_warnings(found)),
+        warnings=(*design.warnings, *_warnings(found)),
     )
 
 
 def judge(design: Design, method: str) -> ranks.Placebos:
     """The treated unit's estimate among its donors' placebos."""
     everyone = range(len(design.donors))
-    traits = design.traits(-1, everyone)
-    own = fit_unit(design.treated[0], design.donors, design.n_pre, method=method, traits=traits)
-    if traits is None or len(everyone) < PAIRS:
+    own = design.fit(-1, everyone, method)
+    if design.predictors is None or len(everyone) < PAIRS:
         return ranks.Placebos(own, placebo_fits(design.donors, design.n_pre, method))
-    others = [[row for row in everyone if row != one] for one in everyone]
-    fits = [
-        fit_unit(design.donors[one], design.donors[pool], design.n_pre, method=method, traits=design.traits(one, pool))
-        for one, pool in zip(everyone, others, strict=True)
-    ]
-    return ranks.Placebos(own, tuple(fits))
+    return ranks.Placebos(
+        own, tuple(design.fit(one, [row for row in everyone if row != one], method) for one in everyone)
+    )
+
+
+def placebo_fits(donors: np.ndarray, n_pre: int, method: str) -> tuple[Fit, ...]:
+    """Each donor as if it were treated, against the others; none where there is no other."""
+    rows = range(len(donors)) if len(donors) >= PAIRS else ()
+    return tuple(fit_unit(donors[row], np.delete(donors, row, axis=0), n_pre, method=method) for row in rows)
 
 
 def headline(found: ranks.Placebos) -> dict[str, Any]:
@@ -180,43 +313,87 @@ def headline(found: ranks.Placebos) -> dict[str, Any]:
     }
 
 
-def placebo_fits(donors: np.ndarray, n_pre: int, method: str) -> tuple[Fit, ...]:
-    """Each donor as if it were treated, against the others; none where there is no other."""
-    if len(donors) < PAIRS:
-        return ()
-    rows = range(len(donors))
-    return tuple(fit_unit(donors[row], np.delete(donors, row, axis=0), n_pre, method=method) for row in rows)
-
-
-def _averages(statistics: np.ndarray, size: int, draws: int, seed: int) -> np.ndarray:
-    """The donors' statistics, or averages of `size` different ones."""
-    if size == 1:
-        return statistics
-    if size > len(statistics):
-        raise EstimationError(f"{size} treated units against {len(statistics)} donors: too few to draw placebos from")
-    rng = np.random.default_rng(seed)
-    return np.array([rng.choice(statistics, size, replace=False).mean() for _ in range(draws)])
-
-
 def _warnings(found: ranks.Placebos) -> tuple[str, ...]:
-    notes = []
-    n_donors = max(len(found.donors), 1)
-    if ranks.smallest_p(len(found.donors)) > LEVEL:
+    notes, errors = [], found.errors
+    n_donors = max(len(errors), 1)
+    named = "1 donor" if n_donors == 1 else f"{n_donors} donors"
+    if ranks.smallest_p(len(errors)) > LEVEL:
         notes.append(
-            f"{'1 donor' if n_donors == 1 else f'{n_donors} donors'}: the smallest p that a placebo rank can reach is "
-            f"{ranks.smallest_p(len(found.donors)):.3f}, so no effect can be told from chance at 5 % and the 95 % set "
-            "is unbounded"
+            f"{named}: the smallest p that a placebo rank can reach is {ranks.smallest_p(len(errors)):.3f}, so no "
+            "effect can be told from chance at 5 % and the 95 % set is unbounded"
         )
-    errors = found.errors
     if len(errors) and found.motionless:
         notes.append(
-            f"the {n_donors} donors follow one another exactly, before the start and after: their placebos show "
-            "nothing of what chance does, p is a bare rank and the interval has no width; were their outcomes "
-            "computed from one series?"
+            f"the {named} follow one another exactly, before the start and after: their placebos show nothing of what "
+            "chance does, p is a bare rank and the interval has no width; were their outcomes computed from one series?"
         )
-    elif len(errors) and found.own.pre_rmspe > POOR_FIT * np.median(errors):
+    elif len(errors) and found.own.pre_rmspe > BAD_FIT * np.median(errors):
         notes.append(
             f"the treated unit's pre-period error ({found.own.pre_rmspe:.3g}) is more than twice the donors' median "
             f"({np.median(errors):.3g}): the comparison fits it badly"
         )
     return tuple(notes)
+
+
+def _tables(design: Design, found: ranks.Placebos, method: str) -> dict[str, pd.DataFrame]:
+    """All tables of a PilotEffect, by name."""
+    own, units, periods, n_pre = (
+        found.own,
+        np.array(design.donor_units, dtype=object),
+        design.panel.labels,
+        design.n_pre,
+    )
+    placed, observed = units[: len(found.donors)], design.treated[0]
+    weights = pd.DataFrame({"unit": units, "weight": own.unit_weights})
+    path = {"period": periods, "observed": observed, "counterfactual": observed - own.gap, "gap": own.gap}
+    gaps = np.array([one.gap for one in found.donors]).reshape(len(placed), len(periods))
+    scaled = gaps / found.scales[:, None]
+    bounds = [ranks.interval(gap, found.scale, scaled[:, place], LEVEL) for place, gap in enumerate(own.gap)]
+    later = by_period(observed, design.donors, n_pre, own.gap[n_pre:], method=method)
+    return {
+        "weights": weights.sort_values("weight", ascending=False, kind="stable", ignore_index=True),
+        "time_weights": pd.DataFrame({"period": periods[:n_pre], "weight": own.time_weights}),
+        "path": pd.DataFrame(path),
+        "event_study": pd.DataFrame(
+            {"relative_period": np.arange(len(periods)) - n_pre, "period": periods, "estimate": own.gap}
+            | _bounds(bounds)
+        ),
+        "placebos": pd.DataFrame(
+            {"unit": placed, "att": found.effects, "pre_rmspe": found.errors, "statistic": found.statistics}
+        ),
+        "placebo_paths": pd.DataFrame(
+            {"unit": np.repeat(placed, len(periods)), "period": periods * len(placed), "gap": gaps.ravel()}
+        ),
+        "leave_one_out": _leave_one_out(design, own, method),
+        "in_time": _in_time(design, method),
+        "conformal": pd.DataFrame(
+            {"period": periods[n_pre:], "estimate": own.gap[n_pre:]}
+            | _bounds([one.ci for one in later])
+            | {"p_value": [one.p_value for one in later]}
+        ),
+    }
+
+
+def _bounds(intervals: list[tuple[float, float]]) -> dict[str, list[float]]:
+    return {"ci_low": [low for low, _ in intervals], "ci_high": [high for _, high in intervals]}
+
+
+def _leave_one_out(design: Design, own: Fit, method: str) -> pd.DataFrame:
+    """The estimate without each donor that carries weight."""
+    everyone = range(len(design.donors))
+    rows = [row for row in np.flatnonzero(own.unit_weights > 0) if len(everyone) >= PAIRS]
+    fits = [design.fit(-1, [one for one in everyone if one != row], method) for row in rows]
+    units = {"unit": [design.donor_units[row] for row in rows], "weight": own.unit_weights[rows]}
+    return pd.DataFrame(units | _estimates(fits))
+
+
+def _in_time(design: Design, method: str) -> pd.DataFrame:
+    """The start moved back into the pre-periods: an effect before the policy began would speak against the design."""
+    treated, donors = design.treated[0, : design.n_pre], design.donors[:, : design.n_pre]
+    starts = range(max(2, design.n_pre // 2), design.n_pre)
+    fits = [fit_unit(treated, donors, at, method=method) for at in starts]
+    return pd.DataFrame({"start": [design.panel.label(at) for at in starts]} | _estimates(fits))
+
+
+def _estimates(fits: Sequence[Fit]) -> dict[str, list[float]]:
+    return {"att": [one.att for one in fits], "pre_rmspe": [one.pre_rmspe for one in fits]}

@@ -27,6 +27,7 @@ from functools import cached_property
 
 import numpy as np
 
+from institute_lib.errors import EstimationError
 from institute_lib.policy.synthetic import Fit
 
 ROUNDING = 1e-9
@@ -96,6 +97,21 @@ class Placebos:
         return np.sqrt(np.maximum(level * noise**exponent, floor))
 
 
+def variance_model(squares: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    """The variance of each unit's effect, by one model of all units.
+
+    Args:
+        squares: of the effects. measured: mean squared errors before the start, in its first half, in its second half;
+            three by units.
+    """
+    noise, halves = measured[0], measured[1:]
+    mean = float(noise.mean()) or 1.0
+    relative = np.maximum(noise / mean, FLOOR)
+    exponents, levels = _variance_fits(squares, relative, _reliability(np.maximum(halves / mean, FLOOR)))
+    floor = ROUNDING**2 * max(float(squares.max()), float(noise.max())) or 1.0
+    return np.maximum(levels[0] * relative ** exponents[0], floor)
+
+
 def _reliability(halves: np.ndarray) -> float:
     """The share of the variation of measured log noise between donors that is noise's own.
 
@@ -127,6 +143,23 @@ def _left_out(terms: np.ndarray) -> np.ndarray:
     """Sums over donors, the last axis: of all, then without each."""
     total = terms.sum(axis=-1, keepdims=True)
     return np.concatenate([total, total - terms], axis=-1)
+
+
+def averages(statistics: np.ndarray, size: int, draws: int, seed: int) -> np.ndarray:
+    """The donors' statistics, or averages of `size` different ones, as spread out as that of treated units would be.
+
+    Donors are compared with one another, treated units with all donors: of n donors, averages of k vary less than those
+    of k treated units, by (1 − k/n)·(n/(n−1))² to 1 + k/n.
+    """
+    n = len(statistics)
+    if size == 1:
+        return statistics
+    if size > n:
+        raise EstimationError(f"{size} treated units against {n} donors: too few to draw placebos from")
+    rng = np.random.default_rng(seed)
+    drawn = np.array([rng.choice(statistics, size, replace=False).mean() for _ in range(draws)])
+    spread = (1 + size / n) / max((1 - size / n) * (n / (n - 1)) ** 2, 1 / n)
+    return drawn * np.sqrt(spread)
 
 
 def smallest_p(n_donors: int) -> float:

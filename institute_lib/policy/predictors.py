@@ -24,7 +24,7 @@ MATCHED = 1e-6  # standard deviations: predictors this near are matched
 
 
 def read_predictors(
-    frame: pd.DataFrame, panel: Panel, predictors: Sequence[Predictor], *, unit: str, period: str, start: int
+    frame: pd.DataFrame, panel: Panel, predictors: Sequence[Predictor], *, unit: str, period: str, n_pre: int
 ) -> np.ndarray:
     """Predictors by units, each the mean over the periods named (or all before the start), in units of its spread.
 
@@ -33,7 +33,7 @@ def read_predictors(
             period at or after the start, or a predictor that is the same everywhere.
     """
     when = pd.Series(panel.calendar.ordinals(frame[period], name=period), index=frame.index)
-    rows = []
+    start, rows = panel.ordinals[n_pre], []
     for one in names_of(predictors):
         name, chosen = _named(one)
         refuse_no_single_column(frame, name, "predictors")
@@ -65,7 +65,7 @@ def _means(
     *,
     name: str,
     chosen: Sequence[Any] | None,
-    start: int,
+    start: float,
 ) -> np.ndarray:
     wanted = None if chosen is None else panel.calendar.ordinals(list(chosen), name=f"predictors: {name}")
     if wanted is not None and (wanted >= start).any():

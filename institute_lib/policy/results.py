@@ -1,7 +1,7 @@
 """What a policy evaluation hands back: frozen results that say themselves in a sentence."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -10,34 +10,95 @@ from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.results import Result
 
-FEW_TREATED = 5
+FEW_TREATED = 6  # clusters; with fewer, errors by cluster say nothing (MacKinnon and Webb 2017)
+FEW_CLUSTERS = 30
 LEVEL = 0.05
+BAD_FIT = 2.0  # times the donors' median error before the start
+SHOWN = 8
+
+
+def few_clusters(n_clusters: int) -> str:
+    """That the large-sample theory behind such errors wants more groups (Cameron, Gelbach and Miller 2008)."""
+    return f"{n_clusters} clusters: with fewer than {FEW_CLUSTERS}, errors by cluster tend to be too small"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether the policy had an effect, by a rule that is stated before the estimate.
+
+    key: "yes" where p, corrected for the number of outcomes, is at most 5 % and nothing seen before the start speaks
+        against the comparison; "no" where the whole 95 % interval lies within the size that would matter; else
+        "unsure". reason: a key of the sentence that says why.
+    """
+
+    key: Literal["yes", "no", "unsure"]
+    reason: str
+
+    @classmethod
+    def of(cls, p: float, ci: tuple[float, float], *, relevant: float | None, sound: bool) -> "Verdict":
+        """By a p, its interval, the size that would matter (None: any), and whether the comparison held before."""
+        if relevant is not None and max(abs(ci[0]), abs(ci[1])) < relevant:
+            return cls("no", "negligible")
+        if not np.isfinite(p):
+            return cls("unsure", "withheld")
+        if p > LEVEL:
+            return cls("unsure", "chance")
+        return cls("yes", "found") if sound else cls("unsure", "before")
+
+    def word(self, language: str = "zh") -> str:
+        """有, 没有 or 不能确定."""
+        return terms.text(f"policy.verdict_{self.key}", language)
+
+    def sentence(self, language: str = "zh") -> str:
+        """The word with its reason."""
+        reason = terms.text(f"policy.because_{self.reason}", language)
+        return terms.text("policy.verdict", language, word=self.word(language), reason=reason)
 
 
 @dataclass(frozen=True)
 class EventEstimates:
     """Event-study estimates against one common reference period, with their covariance.
 
-    relative: periods from the start, ascending, the reference (−1) left out. covariance: same order.
+    relative: observed periods from the start, ascending, the reference left out. covariance: same order.
+    weights: how much each counts in the reported average, zero before the start. base: the reference.
     """
 
     relative: np.ndarray
     estimates: np.ndarray
     covariance: np.ndarray
+    weights: np.ndarray
+    base: int = -1
+
+
+@dataclass(frozen=True)
+class PreTrend:
+    """A joint test that nothing happened before the start.
+
+    p_value: of the largest |t| among the periods before, with errors as uncertain as the groups are small.
+    wald, wald_p: the published χ² test of all group-time effects before the start (NaN where it is not defined).
+    """
+
+    n_periods: int
+    largest: float
+    p_value: float
+    wald: float = float("nan")
+    wald_p: float = float("nan")
 
 
 @dataclass(frozen=True)
 class PolicyEffect(Result):
     """The effect of a policy on several units.
 
-    att: average effect on the treated. se: clustered error, as published packages compute it. ci (95 %),
-        cluster_p_value: with degrees of freedom for the size of the groups or clusters (see `intervals`), so that
-        ci is wider than att ± 1.96·se. p_value: the headline, missing where fewer than five units are treated, because
-        clustered errors are then not to be trusted.
-    event_study: relative_period, estimate, se, ci_low, ci_high (pointwise), band_low, band_high (simultaneous over all
-        periods), n_treated.
+    att: average effect on the treated. se: clustered error, as published packages compute it. cluster_p_value: from it,
+        with degrees of freedom for the size of the groups or clusters (see `intervals`).
+    p_value, ci (95 %): the headline. inference says where they come from: "clusters", as cluster_p_value; "placebos",
+        where fewer than six clusters (or units, if not clustered) are treated: dealt out to all clusters (see
+        `clusters`); "withheld": p is missing, since neither can say anything, and ci is unbounded.
+    event_study: relative_period (observed periods since the start), estimate, se, ci_low, ci_high (pointwise),
+        band_low, band_high (simultaneous over all periods), n_treated. pretrend: a joint test of those before.
     group_time: group, period, estimate, se, ci_low, ci_high. aggregations: kind, level, estimate, se, ci_low, ci_high.
     decomposition: kind, treated_group, control_group, weight, estimate (two-way fixed effects on balanced panels).
+    n_units, n_treated, n_rows, n_clusters, n_treated_clusters: of those that the estimate rests on.
     """
 
     method: str
@@ -55,27 +116,37 @@ class PolicyEffect(Result):
     n_periods: int
     n_rows: int
     n_clusters: int
+    n_treated_clusters: int = 0
+    inference: Literal["clusters", "placebos", "withheld"] = "clusters"
+    pretrend: PreTrend | None = None
     decomposition: pd.DataFrame | None = None
     control: str | None = None
     warnings: tuple[str, ...] = ()
     for_sensitivity: EventEstimates | None = field(default=None, repr=False, compare=False)
 
     def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """The effect, its interval and what it rests on, in one sentence; of a share in percentage points."""
+        """The effect, its interval and what it rests on, then period by period; of a share in percentage points."""
         share = measure == "share"
-        key = "effect" if np.isfinite(self.p_value) else "effect_few"
-        return terms.text(
-            f"policy.{key}",
+        sentence = terms.text(
+            f"policy.effect_{self.inference}",
             language,
             method=terms.text(f"policy.{self.method}", language),
             outcome=outcome_name(self.outcome, language),
             att=size_words(self.att, language, share=share),
             interval=bounds_words(self.ci, language, share=share),
-            p=p_value(self.p_value, language),
+            p=p_value(self.p_value, language) if np.isfinite(self.p_value) else "",
             treated=terms.count(self.n_treated, language),
+            clusters=terms.count(self.n_treated_clusters, language),
             units=terms.count(self.n_units, language),
             periods=self.n_periods,
         )
+        since = self.event_study[self.event_study["relative_period"] >= 0] if len(self.event_study) else ()
+        return sentence + unfolding(since, "relative_period", language, share=share)
+
+    def verdict(self, *, relevant: float | None = None) -> Verdict:
+        """Whether there was an effect: see `Verdict`. relevant: the smallest size that would matter."""
+        sound = self.pretrend is None or not self.pretrend.p_value <= LEVEL
+        return Verdict.of(self.p_value, self.ci, relevant=relevant, sound=sound)
 
     def to_frame(self) -> pd.DataFrame:
         """One row: the headline and what it rests on."""
@@ -141,6 +212,20 @@ class PilotEffect(Result):
     def n_periods(self) -> int:
         return self.n_pre + self.n_post
 
+    @property
+    def fits_badly(self) -> bool:
+        """Whether the comparison misses the unit before the start twice as far as it misses the median donor."""
+        return bool(len(self.placebos) and self.pre_rmspe > BAD_FIT * self.placebos["pre_rmspe"].median())
+
+    def verdict(self, *, relevant: float | None = None, p: float | None = None) -> Verdict:
+        """Whether there was an effect: see `Verdict`.
+
+        Args:
+            relevant: the smallest size that would matter. p: corrected for several outcomes; None: the placebo p.
+        """
+        p = float("nan") if self.smallest_p > LEVEL else self.p_value if p is None else p
+        return Verdict.of(p, self.ci, relevant=relevant, sound=not self.fits_badly)
+
     def summary(self, language: str = "zh", *, measure: str = "number") -> str:
         """Effect, interval, placebo p and what the design could have found, in words; a share in percentage points."""
         share = measure == "share"
@@ -201,6 +286,18 @@ class DetectableEffect(Result):
         return self.curve.copy()
 
 
+def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -> str:
+    """The effect period by period in words, evenly chosen ones where there are many; nothing for a single period."""
+    if len(table) < 2:
+        return ""
+    chosen = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SHOWN)).round().astype(int))]
+    when = chosen[period].tolist()
+    names = [period_name(one, language) if isinstance(one, str) else f"{int(one):+d}" for one in when]
+    sizes = [terms.number(100 * one, language, 1) if share else figure(one, language) for one in chosen["estimate"]]
+    parts = terms.text("policy.listed", language).join(f"{a} {b}" for a, b in zip(names, sizes, strict=True))
+    return terms.text("policy.unfolding_points" if share else "policy.unfolding", language, parts=parts)
+
+
 def figure(value: float, language: str) -> str:
     """A number of unknown size to three significant digits."""
     if not np.isfinite(value) or value == 0:
@@ -219,7 +316,8 @@ def figures(interval: tuple[float, float], language: str) -> str:
 
 def outcome_name(outcome: str, language: str) -> str:
     """An outcome in the reader's words, or its column where the catalogue does not know it."""
-    return terms.label(outcome, language) if outcome in terms.catalogue("labels") else outcome
+    known = len(outcome) > 1 and outcome in terms.catalogue("labels")  # a plain y is no latitude
+    return terms.label(outcome, language) if known else outcome
 
 
 def size_words(value: float, language: str, *, share: bool) -> str:

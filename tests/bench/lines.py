@@ -61,11 +61,14 @@ class Rate:
 
 
 def judged(what: str, nominal: float, happened: Any, *, conservative: bool = False, note: str = "") -> Rate:
-    """A rate with its exact binomial p: two-sided, or the lower side alone where at least the level is promised."""
+    """A rate with its exact binomial p: two-sided, or one side alone where at least the level is promised.
+
+    Of intervals it is the lower side, of rejections (a nominal rate below a half) the upper one.
+    """
     from scipy.stats import binomtest
 
     draws, count = len(happened), int(np.sum(happened))
-    side = "less" if conservative else "two-sided"
+    side = "two-sided" if not conservative else "less" if nominal > 0.5 else "greater"
     p = float(binomtest(count, draws, nominal, alternative=side).pvalue)
     return Rate(what, nominal, count / draws, draws, p, note, conservative)
 
@@ -107,7 +110,7 @@ def show_rates(rates: Sequence[Rate]) -> str:
             "nominal": [f"{one.nominal:.3f}" for one in rates],
             "found": [f"{one.found:.3f}" for one in rates],
             "draws": [f"{one.draws}" for one in rates],
-            "binomial p": [f"{one.p_value:.3g}{' (lower side)' * one.conservative}" for one in rates],
+            "binomial p": [f"{one.p_value:.3g}{' (one side)' * one.conservative}" for one in rates],
             "judged": [one.verdict for one in rates],
             "note": [one.note for one in rates],
         }

@@ -2,7 +2,7 @@
 
 Seeds are fixed beforehand: draw number k has seed k. A nominal 95 % interval is judged by an exact two-sided binomial
 test at 0.001; a method that promises at least its level (imputation errors, conformal sets over few periods, bounds on
-trends) by the lower side alone. Printed whatever they are.
+trends, few treated clusters) by one side alone. Printed whatever they are.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,12 +11,12 @@ from functools import partial
 from multiprocessing import get_context
 
 import numpy as np
+import pandas as pd
 
 from institute_lib import demo, kernels, policy
 from institute_lib.policy.conformal import by_period
-from institute_lib.policy.design import read_design
 from institute_lib.policy.moments import RelativeMagnitudes, accepts
-from institute_lib.policy.pilots import headline, judge
+from institute_lib.policy.pilots import headline, judge, read_design
 from institute_lib.policy.smooth import Smoothness
 from institute_lib.policy.synthetic import METHODS, fit_unit
 from tests.bench.lines import Rate, judged
@@ -28,6 +28,8 @@ UNITS, PERIODS, COHORTS = 95, 12, {5: 15, 8: 15}
 PILOT_UNITS, PILOT_PERIODS, START = 40, 28, 21  # with 39 donors, ranks reach 5 % and 10 % exactly
 NAMES = {"outcome": "outcome", "unit": "unit", "period": "period"}
 EFFECT = 0.05
+CITIES, DISTRICTS, YEARS, FIRST = 40, 3, 6, 3
+TREATED_CITIES = (1, 2, 3, 6)
 
 
 def measure(*, large: bool) -> list[Rate]:
@@ -41,6 +43,7 @@ def measure(*, large: bool) -> list[Rate]:
 
         return [
             *_adoption_rates(each(adoption_draw, "staggered coverage")),
+            *_cluster_rates(each),
             *_bound_rates(each(bounds_draw, "bounds on trends")),
             *_conformal_rates(each(conformal_draw, "conformal coverage")),
             *(one for treat in ("random", "largest") for one in _pilot_rates(each, treat)),
@@ -91,6 +94,32 @@ def _adoption_rates(held: np.ndarray) -> Iterator[Rate]:
     for name, column in zip(names, held.T, strict=True):
         note = shape if name != "two-way" else shape.replace("effects that grow", "one effect")
         yield judged(f"{name}, 95 %", LEVEL, column, conservative=name == "imputation", note=note)
+
+
+def clusters_draw(seed: int, *, treated: int) -> tuple[bool, ...]:
+    """Which of three estimators reject a policy without effect on all districts of some cities, which share shocks."""
+    rng = np.random.default_rng(seed)
+    units = CITIES * DISTRICTS
+    panel = pd.DataFrame({"unit": np.repeat(np.arange(units), YEARS), "period": np.tile(np.arange(YEARS), units)})
+    panel["city"] = panel["unit"] // DISTRICTS
+    shocks = rng.normal(size=(CITIES, YEARS))[panel["city"], panel["period"]]
+    panel["outcome"] = shocks + rng.normal(size=len(panel))
+    panel["treated_from"] = np.where(panel["city"] < treated, FIRST, np.nan)
+    panel["on"] = (panel["period"] >= panel["treated_from"]).astype(int)
+    found = (
+        policy.staggered(panel, **NAMES, treated_from="treated_from", cluster="city"),
+        policy.imputation(panel, **NAMES, treated_from="treated_from", cluster="city"),
+        policy.two_way(panel, **NAMES, treated="on", cluster="city"),
+    )
+    return tuple(bool(one.p_value <= 0.05) for one in found)
+
+
+def _cluster_rates(each: Callable) -> Iterator[Rate]:
+    for treated in TREATED_CITIES:
+        found = each(partial(clusters_draw, treated=treated), f"{treated} treated cities")
+        note = f"{CITIES} cities of {DISTRICTS} districts over {YEARS} years, no effect, shocks by city and year"
+        for name, column in zip(("group-time effects", "imputation", "two-way"), found.T, strict=True):
+            yield judged(f"{name}, {treated} treated cities, p ≤ 5 %", 0.05, column, conservative=True, note=note)
 
 
 def bounds_draw(seed: int) -> tuple[bool, bool]:

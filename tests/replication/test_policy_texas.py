@@ -11,7 +11,7 @@ from causaldata import texas
 
 from institute_lib import policy
 from institute_lib.errors import EstimationError, ParameterError
-from institute_lib.policy.design import read_design
+from institute_lib.policy.pilots import read_design
 from institute_lib.policy.predictors import nearest_mixture, predictor_weights
 
 PREDICTORS = (

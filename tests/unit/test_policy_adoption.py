@@ -10,7 +10,7 @@ import statsmodels.formula.api as smf
 
 from institute_lib import policy
 from institute_lib.errors import DataError, EstimationError, ParameterError
-from institute_lib.policy.least_squares import without_two_way_effects
+from institute_lib.policy.regression import without_effects
 
 NAMES = {"outcome": "y", "unit": "unit", "period": "period"}
 STARTS = {0: 6, 1: 10, 2: 15}
@@ -95,17 +95,18 @@ def test_covariates_that_drive_trends_are_adjusted_for():
     assert abs(adjusted.att - truth(panel)) < 3 * adjusted.se
 
 
-def test_fewer_than_five_treated_units_have_no_headline_p(panel):
+def test_few_treated_units_are_judged_by_placebos_not_by_clustered_errors(panel):
     few = panel[(panel["start"].isna()) | (panel["unit"].isin(panel.loc[panel["start"] == 6, "unit"].unique()[:3]))]
     for found in (
         policy.staggered(few, **NAMES, treated_from="start"),
         policy.two_way(few, **NAMES, treated="treated"),
     ):
-        assert np.isnan(found.p_value)
-        assert found.cluster_p_value < 0.05
+        assert found.inference == "placebos"
+        assert found.p_value < 0.05
+        assert found.ci[0] < truth(few) < found.ci[1]
         assert any("policy.pilot" in warning for warning in found.warnings)
-        assert "p =" not in found.summary("en")
-        assert "p=" not in found.summary("zh")
+        assert "placebos that deal the start out" in found.summary("en")
+        assert "安慰剂检验" in found.summary("zh")
 
 
 def test_summaries_speak_both_languages(effect):
@@ -117,7 +118,7 @@ def test_summaries_speak_both_languages(effect):
 def test_two_way_effects_are_taken_out_exactly_on_unbalanced_weighted_panels(panel):
     part = panel[panel["unit"] < 30].sample(frac=0.8, random_state=1)
     unit, period = (pd.factorize(part[name])[0] for name in ("unit", "period"))
-    ours = without_two_way_effects(part[["y"]].to_numpy(), unit, period, part["weight"].to_numpy())[:, 0]
+    ours = without_effects(part[["y"]].to_numpy(), (unit, period), part["weight"].to_numpy())[:, 0]
     theirs = smf.wls("y ~ C(unit) + C(period)", part, weights=part["weight"]).fit().resid
     assert ours == pytest.approx(theirs.to_numpy(), abs=1e-9)
 
@@ -205,12 +206,16 @@ def cpu_seconds(panel):
     return time.process_time() - began
 
 
-def test_few_treated_units_are_told_what_placebos_could_reach(panel):
-    few = panel[panel["start"].isna() | (panel["unit"] == panel.loc[panel["start"] == 6, "unit"].iloc[0])]
-    (found,) = [one for one in policy.staggered(few, **NAMES, treated_from="start").warnings if "clustered" in one]
-    never = few.loc[few["start"].isna(), "unit"].nunique()
-    assert f"{never} units are never treated" in found
-    assert f"can reach is {1 / (never + 1):.3g}" in found
+def test_where_placebos_cannot_reject_p_is_withheld_and_says_so(panel):
+    own = panel.loc[panel["start"] == 6, "unit"].iloc[0]
+    others = panel.loc[panel["start"].isna(), "unit"].unique()[:12]
+    found = policy.staggered(panel[panel["unit"].isin([own, *others])], **NAMES, treated_from="start")
+    assert (found.inference, found.ci) == ("withheld", (-np.inf, np.inf))
+    assert np.isnan(found.p_value)
+    assert "1 treated unit of 13: clustered errors are not to be trusted below 6" in found.warnings[0]
+    assert "p =" not in found.summary("en")
+    assert "p=" not in found.summary("zh")
+    assert found.verdict().key == "unsure"
 
 
 def test_a_person_panel_with_gaps_is_clustered_by_district():

@@ -58,8 +58,12 @@ def test_treatment_from_the_first_period_is_refused_in_every_design(panel):
     always = treated(panel, "320611", "2021Q1")
     with pytest.raises(EstimationError, match="320611"):
         policy.staggered(always, **STAGGERED)
-    with pytest.raises(EstimationError, match="320611"):
-        policy.two_way(always, **TWO_WAY)
+
+
+def test_units_treated_throughout_serve_as_comparison_alone_in_the_two_way_number(panel):
+    found = policy.two_way(treated(panel, "320611", "2021Q1"), **TWO_WAY)
+    assert found.n_treated == 5
+    assert "treated in all their periods, so they serve as comparison alone: 320611" in found.warnings
 
 
 def test_fewer_than_two_pre_periods_are_refused(panel):
@@ -128,9 +132,10 @@ def test_what_a_gap_leaves_to_be_detected_is_said_on_request(panel):
     assert "320618 (2021Q3)" in found.warnings[0]
 
 
-def test_all_three_roads_name_a_missing_quarter_as_the_panel_writes_it(panel):
+def test_all_three_ways_name_a_missing_quarter_as_the_panel_writes_it(panel):
     roads = policy.cross_check(panel[panel["quarter"] != "2021Q3"], **STAGGERED)
-    assert [one for one in roads.warnings if "no unit" in one] == ["no unit is observed in 2021Q3"]
+    (found,) = [one for one in roads.warnings if "no unit" in one]
+    assert found == "no unit is observed in 2021Q3: time is counted in observed periods"
 
 
 def test_more_covariates_than_units_to_compare_are_refused_in_words(panel):
@@ -158,7 +163,7 @@ def test_a_constant_outcome_is_refused(panel, call):
 def test_missing_outcomes_and_clusters_are_dropped_with_a_count_by_column(panel):
     city = panel["district"].str[-1]
     holed = panel.assign(city=city.mask(panel["district"] == "320620"))
-    holed.loc[[3, 4], "share"] = np.nan
+    holed.loc[[4, 5], "share"] = np.nan
     effect = policy.staggered(holed, **STAGGERED, cluster="city")
     assert effect.warnings[0] == "14 of 120 rows dropped for missing values: share 2, city 12"
     assert effect.n_rows == 106
@@ -257,13 +262,13 @@ def test_years_may_be_text(panel):
 
 def test_a_period_in_which_nobody_is_observed_is_warned_of(panel):
     effect = policy.staggered(panel[panel["quarter"] != "2021Q3"], **STAGGERED)
-    assert "no unit is observed in 2021Q3" in effect.warnings
+    assert "no unit is observed in 2021Q3: time is counted in observed periods" in effect.warnings
 
 
 def test_gaps_are_named_in_the_warning_of_an_unbalanced_panel(panel):
-    effect = policy.staggered(panel.drop(index=[3]), **STAGGERED)
+    effect = policy.staggered(panel.drop(index=[2]), **STAGGERED)
     (found,) = [one for one in effect.warnings if "gaps" in one]
-    assert "1 of 10 units have gaps: 320611 (2021Q4)" in found
+    assert "1 of 10 units have gaps: 320611 (2021Q3)" in found
 
 
 def test_donors_whose_outcome_never_changes_are_refused(panel):

@@ -1,0 +1,260 @@
+"""The two-way fixed-effects number, and the comparisons it averages: shown beside the headline, never as it."""
+
+import warnings as python_warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.policy.adoption import EFFECT_COLUMNS
+from institute_lib.policy.clusters import headline_of
+from institute_lib.policy.intervals import Noise, errors_of, joint_test, with_bands, with_interval
+from institute_lib.policy.panel import (
+    Panel,
+    covariate,
+    listed,
+    names_of,
+    positive_weights,
+    read_panel,
+    refuse_nobody_treated,
+)
+from institute_lib.policy.regression import Errors, LeastSquares, least_squares, summed, without_effects
+from institute_lib.policy.results import EventEstimates, PolicyEffect, PreTrend
+
+EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
+COLLINEAR = 1e-9
+
+
+def two_way(
+    panel: pd.DataFrame,
+    *,
+    outcome: str,
+    unit: str,
+    period: str,
+    treated: str,
+    covariates: Sequence[str] = (),
+    weights: str | None = None,
+    cluster: str | None = None,
+    errors: Errors = "cluster",
+    repeated: bool = False,
+    seed: int = 0,
+) -> PolicyEffect:
+    """The coefficient of a 0/1 treatment with unit and period effects.
+
+    Args:
+        panel: one row a unit and period (or several, with repeated=True: persons or houses of a unit, different ones
+            each period).
+        treated: 0/1 or False/True, switched on for good. Units treated in all their periods, which published tables
+            hold, only serve as comparison, with a warning.
+        covariates: numeric columns that enter linearly. weights: positive row weights.
+        cluster: column to cluster errors by; None: the unit. errors: "robust" and "classical" for published tables.
+        seed: of the placebos where few clusters are treated.
+
+    Returns:
+        A PolicyEffect with `decomposition` where it is exact (balanced, unweighted, without covariates, nobody always
+        treated), and with an event study where all treated units start together.
+
+    Raises:
+        DataError: a treatment that is not 0/1, non-positive weights. EstimationError: a treatment that switches off,
+            nobody treated or everybody always, collinear covariates.
+
+    Source: Goodman-Bacon (2021) on what it estimates; errors as in `regression`, interval and p with Welch's degrees of
+    freedom over groups of clusters (`intervals`).
+    """
+    if errors not in ("cluster", "robust", "classical"):
+        raise ParameterError(f"errors {errors!r}: {nearest(errors, ('cluster', 'robust', 'classical'))}")
+    covariates = names_of(covariates)
+    required = [treated, *covariates, *([weights] if weights else []), *([cluster] if cluster else [])]
+    data = read_panel(panel, outcome=outcome, unit=unit, period=period, required=required, repeated=repeated)
+    data = _without_single(data)
+    start = _switched_on(data, treated)
+    further = {"covariates": covariates, "weights": weights, "cluster": cluster, "errors": errors}
+    fit, codes = _fit(data, data.rows[[f"x:{treated}"]].to_numpy(float), treated, **further)
+    att, always = float(fit.coefficients[0]), start == 0
+    begun = np.where(always, np.inf, start)
+    switching = np.isfinite(begun)[data.unit]
+    cells = pd.DataFrame({"unit": data.unit, "code": codes}).drop_duplicates()
+    by_unit = cells.sort_values("unit")["code"].to_numpy() if len(cells) == len(data.units) else None
+    noise = Noise.student(fit.se[:1], fit.df)
+    if errors == "cluster" and by_unit is not None:
+        own, mass = summed(fit.influence[:, :1], data.unit), np.bincount(data.unit).astype(float)
+        noise = noise.at_least(Noise.grouped(own, start, mass, by_unit))
+    study, df = _common_start_study(data, begun, treated, further)
+    if always.any():
+        said = f"treated in all their periods, so they serve as comparison alone: {data.named(always)}"
+        data = replace(data, warnings=(*data.warnings, said))
+    return PolicyEffect(
+        method="two_way",
+        outcome=outcome,
+        event_study=_event_table(study, df, int(np.isfinite(begun).sum())),
+        group_time=pd.DataFrame(columns=["group", "period", *EFFECT_COLUMNS], dtype=float),
+        aggregations=pd.DataFrame(columns=["kind", "level", *EFFECT_COLUMNS], dtype=float),
+        decomposition=None if repeated or weights or covariates else _decomposition(data, start),
+        for_sensitivity=study,
+        pretrend=_pre_trend(study, df, seed),
+        **headline_of(
+            data,
+            begun,
+            att=att,
+            se=float(fit.se[0]),
+            noise=noise,
+            cluster=by_unit if cluster else None,
+            seed=seed,
+            counts=(int(codes.max()) + 1, len(np.unique(codes[switching]))) if cluster else None,
+            dealt=not repeated and by_unit is not None,
+        ),
+    )
+
+
+def _without_single(data: Panel) -> Panel:
+    """The panel without units and periods of a single row, which their own effects fit exactly."""
+    single = np.bincount(data.unit) == 1
+    if single.any():
+        said = f"{single.sum()} units carry no information and are left out: observed once: {data.named(single)}"
+        return _without_single(data.only(~single[data.unit], said)[0])
+    alone = np.bincount(data.period) == 1
+    if alone.any():
+        said = f"one row alone in {listed(data.label(one) for one in np.flatnonzero(alone))}: left out"
+        return _without_single(data.only(~alone[data.period], said)[0])
+    return data
+
+
+def _switched_on(data: Panel, treated: str) -> np.ndarray:
+    """Each unit's first treated period (0: treated in all its periods; infinite: never), by a 0/1 column.
+
+    The column becomes numbers.
+
+    Raises:
+        DataError: neither 0 nor 1. EstimationError: a treatment that switches off or differs within a unit and period,
+            or nobody who switches on.
+    """
+    column = f"x:{treated}"
+    values = pd.to_numeric(data.rows[column].astype(object), errors="coerce").to_numpy(float)
+    if not np.isin(values, (0, 1)).all():
+        wrong = data.rows[column][~np.isin(values, (0, 1))].iloc[0]
+        raise DataError(f"{treated}: {wrong!r} is neither 0 nor 1")
+    data.rows[column] = values
+    cells = data.rows.groupby(["unit", "period"])[column].agg(["min", "max"]).reset_index()
+    mixed = cells.loc[cells["min"] != cells["max"], "unit"]
+    if len(mixed):
+        raise EstimationError(
+            f"{treated} differs among rows of one unit and period: {listed(data.units[one] for one in mixed)}"
+        )
+    off = cells["min"].diff().lt(0) & cells["unit"].eq(cells["unit"].shift())
+    if off.any():
+        where = cells.loc[off, ["unit", "period"]].to_numpy(int)
+        places = [f"{data.units[one]} in {data.label(when)}" for one, when in where]
+        raise EstimationError(
+            f"{treated} switches off ({listed(places)}): the effect of a policy that ends is not one "
+            "number; shorten the window or leave these units out"
+        )
+    first = cells[cells["min"] == 1].groupby("unit")["period"].min()
+    start = np.full(len(data.units), np.inf)
+    start[first.index] = first.to_numpy(float)
+    start[cells.groupby("unit")["min"].min().to_numpy() == 1] = 0
+    refuse_nobody_treated(data, np.isfinite(start) & (start > 0), treated)
+    return start
+
+
+def _fit(
+    data: Panel,
+    treatment: np.ndarray,
+    treated: str,
+    *,
+    covariates: Sequence[str],
+    weights: str | None,
+    cluster: str | None,
+    errors: Errors,
+) -> tuple[LeastSquares, np.ndarray]:
+    """The regression on the treatment's columns and the covariates with unit and period effects; the rows' clusters."""
+    rows = data.rows
+    others = [covariate(rows[f"x:{name}"], name) for name in covariates]
+    codes = pd.factorize(rows[f"x:{cluster}"])[0] if cluster else data.unit
+    mass = positive_weights(rows[f"x:{weights}"], weights) if weights else None
+    effects = (data.unit, data.period)
+    left = without_effects(treatment[:, :1], effects, np.ones(len(rows)) if mass is None else mass)
+    if np.abs(left).max() < COLLINEAR:
+        raise EstimationError(
+            f"{treated} is collinear with the unit and period effects: everybody starts at once, or nobody is left to "
+            "compare with"
+        )
+    names = [*([treated] * treatment.shape[1]), *covariates]
+    fit = least_squares(
+        rows["outcome"].to_numpy(),
+        np.column_stack([treatment, *others]),
+        effects=effects,
+        weights=mass,
+        clusters=(codes,),
+        errors=errors,
+        names=names,
+    )
+    return fit, codes
+
+
+def _common_start_study(
+    data: Panel, start: np.ndarray, treated: str, further: dict
+) -> tuple[EventEstimates | None, float]:
+    """Effects by period against the last one before the start, where all treated units start together.
+
+    None with several starts, where such coefficients mix groups (Sun and Abraham 2021), or with nobody untreated.
+    """
+    starts = np.unique(start[np.isfinite(start)])
+    if len(starts) > 1 or np.isfinite(start).all():
+        return None, np.inf
+    at = int(starts[0])
+    relative = np.delete(np.arange(len(data.ordinals)), at - 1) - at
+    columns = (np.isfinite(start)[data.unit][:, None] & (data.period[:, None] - at == relative)).astype(float)
+    fit, _ = _fit(data, columns, treated, **further)
+    size = len(relative)
+    weights = (relative >= 0) / (relative >= 0).sum()
+    return EventEstimates(relative, fit.coefficients[:size], fit.covariance[:size, :size], weights), fit.df
+
+
+def _event_table(study: EventEstimates | None, df: float, n_treated: int) -> pd.DataFrame:
+    if study is None:
+        return pd.DataFrame(columns=list(EVENT_COLUMNS), dtype=float)
+    errors = errors_of(study.covariance)
+    noise = Noise.student(errors, df)
+    table = pd.DataFrame({"relative_period": study.relative, "estimate": study.estimates, "se": errors})
+    table = with_interval(table.assign(n_treated=n_treated), noise)
+    return with_bands(table, study.covariance, noise)[list(EVENT_COLUMNS)]
+
+
+def _pre_trend(study: EventEstimates | None, df: float, seed: int) -> PreTrend | None:
+    """The joint test of the event study's periods before the base."""
+    if study is None or not (study.relative < 0).any():
+        return None
+    before = study.relative < 0
+    covariance = study.covariance[np.ix_(before, before)]
+    noise = Noise.student(errors_of(covariance), df)
+    return PreTrend(int(before.sum()), *joint_test(study.estimates[before], covariance, noise, seed))
+
+
+def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame | None:
+    """The two-by-two comparisons, groups as the panel writes periods (None: never, or always); None with gaps."""
+    if not data.present.all():
+        return None
+    from diff_diff import BaconDecomposition
+
+    first = np.where(np.isfinite(start), start + 1, 0)[data.unit].astype(int)
+    frame = data.rows[["unit", "period", "outcome"]].assign(period=data.period + 1, first=first)
+    columns = {"outcome": "outcome", "unit": "unit", "time": "period", "first_treat": "first"}
+    with python_warnings.catch_warnings():  # of units always treated, which this library warns of itself
+        python_warnings.simplefilter("ignore")
+        found = BaconDecomposition().fit(frame, **columns).comparisons
+
+    def written(group: object) -> object:
+        return data.label(group - 1) if isinstance(group, int | float | np.number) and 0 < group < np.inf else None
+
+    table = pd.DataFrame(
+        {
+            "kind": [one.comparison_type for one in found],
+            "treated_group": pd.Series([written(one.treated_group) for one in found], dtype=object),
+            "control_group": pd.Series([written(one.control_group) for one in found], dtype=object),
+            "weight": [one.weight for one in found],
+            "estimate": [one.estimate for one in found],
+        }
+    )
+    return table

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
-from institute_lib.policy.periods import Calendar, calendar_of
+from institute_lib.policy.periods import Calendar, calendar_of, plain
 
 SHOWN = 6
 CODED = 10_000
@@ -221,17 +221,12 @@ def numbers_of(values: pd.Series, name: str) -> np.ndarray:
     numbers = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(float, na_value=np.nan)
     wrong = (np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers)
     if wrong.any():
-        raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {_plain(values, wrong)}")
+        first = plain(values[wrong].tolist()[0])
+        raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {first}")
     largest = np.abs(numbers).max(initial=0.0, where=~np.isnan(numbers))
     if largest and not SMALLEST <= largest <= LARGEST:
         raise DataError(f"{name}: its largest value is {largest:g}; state it in units in which that is nearer to one")
     return numbers
-
-
-def _plain(values: pd.Series, wrong: np.ndarray) -> str:
-    """The first value that is wrong as a reader would write it, text in quotes."""
-    first = values[wrong].tolist()[0]
-    return repr(first) if isinstance(first, str) else str(first)
 
 
 def covariate(values: pd.Series, name: str) -> np.ndarray:
@@ -254,7 +249,7 @@ def positive_weights(values: pd.Series, name: str) -> np.ndarray:
     weights = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(float)
     wrong = ~((weights > 0) & np.isfinite(weights))
     if wrong.any():
-        raise DataError(f"{name}: weights must be positive numbers, one is {_plain(values, wrong)}")
+        raise DataError(f"{name}: weights must be positive numbers, one is {plain(values[wrong].tolist()[0])}")
     return weights / weights.max()
 
 

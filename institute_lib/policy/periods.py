@@ -60,7 +60,7 @@ class Calendar:
         wrong = np.isnan(numbers) | (np.isfinite(numbers) & (numbers != np.round(numbers)))
         if wrong.any():
             first = values[known][wrong].tolist()[0]
-            raise DataError(f"{name}: {first!r} is not a whole number, as the panel's other periods are")
+            raise DataError(f"{name}: {plain(first)} is not a whole number, as the panel's other periods are")
         large = np.isfinite(numbers) & (np.abs(numbers) > EXACT)
         if large.any():
             raise DataError(
@@ -80,7 +80,7 @@ class Calendar:
         """
         found = self.ordinals([value], name=name)[0]
         if not np.isfinite(found):
-            raise DataError(f"{name}: {value!r} is not a period; write {'2024Q4' if self.quarterly else 'a year'}")
+            raise DataError(f"{name}: {plain(value)} is not a period; write {'2024Q4' if self.quarterly else 'a year'}")
         return int(found)
 
     def label(self, ordinal: float) -> str | int:
@@ -92,6 +92,11 @@ class Calendar:
 
     def labels(self, ordinals: Sequence[float]) -> list[str | int]:
         return [self.label(one) for one in ordinals]
+
+
+def plain(value: Any) -> str:
+    """A value as a reader would write it: text in quotes, numbers and dates without their type."""
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def calendar_of(values: pd.Series, *, name: str) -> Calendar:

@@ -12,6 +12,7 @@ from institute_lib.errors import EstimationError, ParameterError, closest, neare
 from institute_lib.policy import placebos as ranks
 from institute_lib.policy.conformal import by_period, conformal_test
 from institute_lib.policy.panel import Panel, as_written, listed, names_of, read_panel
+from institute_lib.policy.periods import plain
 from institute_lib.policy.predictors import Predictor, read_predictors
 from institute_lib.policy.results import BAD_FIT, LEVEL, DetectableEffect, PilotEffect
 from institute_lib.policy.synthetic import METHODS, Fit, Method, fit_unit
@@ -73,13 +74,13 @@ def read_design(
     whole = read_panel(frame, **columns)
     for one in treated_units:
         if not pd.api.types.is_scalar(one):
-            raise ParameterError(f"treated unit {one!r}: one code or name is needed, as column {unit!r} holds it")
+            raise ParameterError(f"treated unit {plain(one)}: one code or name is needed, as column {unit!r} holds it")
     treated = list(dict.fromkeys(as_written(one, whole.units) for one in treated_units))
     for one in treated:
         if one not in set(whole.units):
             close = closest(one, [str(unit) for unit in whole.units])
             hint = f"did you mean {close!r}? " if close else ""
-            raise EstimationError(f"treated unit {one!r} is not in the panel: {hint}units: {listed(whole.units)}")
+            raise EstimationError(f"treated unit {plain(one)} is not in the panel: {hint}units: {listed(whole.units)}")
     pool = _pool(whole, treated, None if donors is None else [as_written(one, whole.units) for one in names_of(donors)])
     part = frame[frame[unit].isin([*treated, *pool])]
     chosen = read_panel(part, **columns)
@@ -119,13 +120,14 @@ def _periods_before(panel: Panel, start: str | int) -> int:
     """How many periods come before the start, if the panel reaches far enough on both sides of it."""
     at, first, last = panel.calendar.ordinal(start, name="start"), panel.label(0), panel.label(-1)
     if not panel.ordinals[0] <= at <= panel.ordinals[-1]:
-        raise EstimationError(f"start {start!r} lies outside the panel, which runs from {first} to {last}")
+        raise EstimationError(f"start {plain(start)} lies outside the panel, which runs from {first} to {last}")
     before = int((panel.ordinals < at).sum())
     if before == 0:
         raise EstimationError(f"treated from the first period of the panel ({first}): no period to compare with")
     if before < 2:
         raise EstimationError(
-            f"only one period before {start!r} ({first}): at least two are needed, to see how well the comparison fits"
+            f"only one period before {plain(start)} ({first}): at least two are needed, to see how well the comparison "
+            "fits"
         )
     return before
 

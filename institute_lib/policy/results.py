@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError, ParameterError
+from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.result import Measure, Provenance
+from institute_lib.result import Result as Figures
 from institute_lib.results import Result
 
 FEW_TREATED = 6  # clusters; with fewer, errors by cluster say nothing (MacKinnon and Webb 2017)
@@ -143,6 +145,20 @@ class PolicyEffect(Result):
         since = self.event_study[self.event_study["relative_period"] >= 0] if len(self.event_study) else ()
         return sentence + unfolding(since, "relative_period", language, share=share)
 
+    def result(self, table: str = "event_study", **about: Any) -> Figures:
+        """One of its tables ("event_study", "group_time", "aggregations", "effect"), ready to show.
+
+        Args:
+            about: what `figures_of` asks for.
+        """
+        tables = {
+            "event_study": (self.event_study, ("relative_period",)),
+            "group_time": (self.group_time, ("group", "period")),
+            "aggregations": (self.aggregations, ("kind", "level")),
+            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method",)),
+        }
+        return figures_of(tables, table, **about)
+
     def verdict(self, *, relevant: float | None = None) -> Verdict:
         """Whether there was an effect: see `Verdict`. relevant: the smallest size that would matter."""
         sound = self.pretrend is None or not self.pretrend.p_value <= LEVEL
@@ -211,6 +227,19 @@ class PilotEffect(Result):
     @property
     def n_periods(self) -> int:
         return self.n_pre + self.n_post
+
+    def result(self, table: str = "event_study", **about: Any) -> Figures:
+        """One of its tables ("event_study", "conformal", "effect"), ready to show.
+
+        Args:
+            about: what `figures_of` asks for.
+        """
+        tables = {
+            "event_study": (self.event_study, ("period",)),
+            "conformal": (self.conformal, ("period",)),
+            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method",)),
+        }
+        return figures_of(tables, table, **about)
 
     @property
     def fits_badly(self) -> bool:
@@ -284,6 +313,40 @@ class DetectableEffect(Result):
 
     def to_frame(self) -> pd.DataFrame:
         return self.curve.copy()
+
+
+def figures_of(
+    tables: dict[str, tuple[pd.DataFrame, tuple[str, ...]]],
+    name: str,
+    *,
+    persons: int | None,
+    provenance: Provenance,
+    share: bool = False,
+    title: str = "",
+    chart: str = "table",
+) -> Figures:
+    """Estimates with their intervals as a result that knows its keys, persons and sources.
+
+    Args:
+        tables: name to a table with estimate, ci_low and ci_high, and its keys.
+        persons: distinct persons behind the smallest unit and period used; None where no persons are.
+        provenance: of the panel. share: of a share, and so in percentage points.
+
+    Raises:
+        ParameterError: no such table.
+    """
+    if name not in tables:
+        raise ParameterError(f"table {name!r}: {nearest(name, tables)}")
+    frame, keys = tables[name]
+    scale = 100 if share else 1
+    shown = frame[list(keys)].assign(
+        estimate=scale * frame["estimate"], estimate_low=scale * frame["ci_low"], estimate_high=scale * frame["ci_high"]
+    )
+    measure = Measure("estimate", "number", digits=1 if share else None, interval="given")
+    counted = shown if persons is None else shown.assign(persons=persons)
+    return Figures(
+        counted, keys, (measure,), None if persons is None else "persons", provenance, title=title, chart=chart
+    )
 
 
 def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -> str:

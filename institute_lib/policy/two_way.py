@@ -20,6 +20,7 @@ from institute_lib.policy.panel import (
     read_panel,
     refuse_nobody_treated,
 )
+from institute_lib.policy.periods import plain
 from institute_lib.policy.regression import Errors, LeastSquares, least_squares, summed, without_effects
 from institute_lib.policy.results import EventEstimates, PolicyEffect, PreTrend
 
@@ -134,7 +135,7 @@ def _switched_on(data: Panel, treated: str) -> np.ndarray:
     values = pd.to_numeric(data.rows[column].astype(object), errors="coerce").to_numpy(float)
     if not np.isin(values, (0, 1)).all():
         wrong = data.rows[column][~np.isin(values, (0, 1))].iloc[0]
-        raise DataError(f"{treated}: {wrong!r} is neither 0 nor 1")
+        raise DataError(f"{treated}: {plain(wrong)} is neither 0 nor 1")
     data.rows[column] = values
     cells = data.rows.groupby(["unit", "period"])[column].agg(["min", "max"]).reset_index()
     mixed = cells.loc[cells["min"] != cells["max"], "unit"]

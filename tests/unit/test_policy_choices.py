@@ -91,6 +91,15 @@ def test_a_start_without_a_day_in_the_ledger_is_called_an_assumption(ledger):
     assert "Q1 2025 is the institute's assumption" in specification(dated.assign(start=pd.NaT)).provenance("en")
 
 
+def test_a_row_written_between_the_policys_day_and_its_first_whole_quarter_is_late(ledger):
+    """The pilot begins on 8 November 2024; its first whole quarter is 2025Q1."""
+    dated = ledger.assign(start=pd.Timestamp("2024-11-08"), recorded=pd.Timestamp("2024-12-01"))
+    late = specification(dated)
+    assert late.recorded_late
+    assert "政策始于2024年11月8日" in late.provenance("zh")
+    assert not specification(dated.assign(recorded=pd.Timestamp("2024-11-01"))).recorded_late
+
+
 def test_a_start_chosen_against_the_ledger_is_estimated_or_refused_never_not_yet_begun(panel, ledger):
     early = panel[panel["quarter"] < "2025Q1"]
     assert not policy.has_begun(early, specification(ledger))
@@ -194,6 +203,27 @@ def test_an_evaluation_shows_raw_holm_and_romano_wolf_side_by_side(panel, ledger
     assert (table["p_romano_wolf"] >= table["p_value"] - 1e-12).all()
     assert (table["p_adjusted"] >= table["p_value"]).all()
     assert table["conformal_p"].between(0, 1).all()
+
+
+def test_findings_judge_all_outcomes_by_one_corrected_p_and_show_each_quarter(panel, ledger):
+    evaluation = policy.evaluate(panel, specification(ledger), donors=list(OTHERS))
+    assert {one.key for one in evaluation.verdicts().values()} == {"unsure"}  # nine donors cannot reject
+    rng = np.random.default_rng(1)
+    units = ["320613", *(f"3299{place:02d}" for place in range(59))]
+    many = pd.MultiIndex.from_product([units, QUARTERS], names=["district", "quarter"]).to_frame(index=False)
+    own = (many["district"] == "320613") & (many["quarter"] >= "2025Q1")
+    many["certified_share"] = 0.4 + 0.01 * rng.normal(size=len(many)) + 0.1 * own
+    many["stay_rate"] = 0.9 + 0.01 * rng.normal(size=len(many))
+    found = policy.evaluate(many, specification(ledger))
+    verdicts = found.verdicts(relevant=0.2)
+    assert (verdicts["certified_share"].key, verdicts["stay_rate"].key) == ("no", "no")
+    sentence = found.findings("zh")[0]
+    assert "2个指标一起判断，按Holm校正后p" in sentence
+    assert sentence.count("2025年第") == 5  # the start, then four quarters
+    adjusted = found.to_frame().set_index("outcome")["p_adjusted"]
+    expected = {name: "有" if p <= 0.05 else "不能确定" for name, p in adjusted.items()}
+    assert {name: one.word("zh") for name, one in found.verdicts().items()} == expected
+    assert expected == {"certified_share": "有", "stay_rate": "不能确定"}
 
 
 # --- conformal ---

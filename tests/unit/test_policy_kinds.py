@@ -14,6 +14,7 @@ import pytest
 
 from institute_lib import policy
 from institute_lib.errors import DataError, ParameterError
+from institute_lib.result import Provenance
 
 CASES = Path(__file__).parents[1] / "cases" / "estimators"
 NAMES = {"outcome": "y", "unit": "unit", "period": "year"}
@@ -346,6 +347,19 @@ def test_the_sensitivity_of_the_reported_average_is_about_the_reported_average()
     study = found.for_sensitivity
     assert study.weights @ study.estimates == pytest.approx(found.att)
     assert "所报告的平均效应" in policy.breakdown_words(policy.sensitivity(found, m=(1,), target="att"), "zh")
+
+
+def test_a_result_knows_its_keys_its_interval_and_its_persons():
+    found = policy.staggered(drawn(), **STAGGERED)
+    shown = found.result("event_study", persons=40, provenance=Provenance(), share=True)
+    assert shown.keys == ("relative_period",)
+    assert shown.frame["estimate"].tolist() == pytest.approx((100 * found.event_study["estimate"]).tolist())
+    assert (shown.frame["estimate_low"] < shown.frame["estimate"]).all()
+    assert (shown.persons, shown.frame["persons"].unique().tolist()) == ("persons", [40])
+    pilot = policy.pilot(drawn()[lambda frame: frame["unit"] > 18], **NAMES, treated_unit=19, start=5)
+    assert pilot.result("effect", persons=40, provenance=Provenance()).frame["estimate"].tolist() == [pilot.att]
+    with pytest.raises(ParameterError, match="did you mean 'event_study'"):
+        found.result("events", persons=40, provenance=Provenance())
 
 
 def test_the_effect_is_told_period_by_period_beside_its_mean():

@@ -15,7 +15,15 @@ from institute_lib import disclosure, policy, terms
 from institute_lib.disclosure import show
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy.pilots import placebo_fits
-from institute_lib.policy.placebos import Placebos, _reliability, _variance_fits, critical_value, interval, rank_p
+from institute_lib.policy.placebos import (
+    Placebos,
+    _reliability,
+    _variance_fits,
+    averages,
+    critical_value,
+    interval,
+    rank_p,
+)
 from institute_lib.policy.simplex import simplex_weights
 from institute_lib.policy.synthetic import METHODS, fit_unit
 
@@ -332,3 +340,14 @@ def test_too_few_donors_for_several_treated_units_is_an_error():
     treated = [f"32{place:04d}" for place in range(4)]
     with pytest.raises(EstimationError, match="too few"):
         policy.detectable_effect(world(units=7), **NAMES, treated_units=treated, start="2025Q1")
+
+
+@pytest.mark.parametrize("treated", [2, 4])
+def test_averages_of_donors_are_as_spread_out_as_those_of_treated_units(treated):
+    """Against twenty donors, the mean of k independent units varies by 1/k + 1/20; donors' own averages by less."""
+    spread = []
+    for seed in range(300):
+        units = np.random.default_rng(seed).normal(size=20)
+        placebos = (units - units.mean()) * 20 / 19  # each against the others
+        spread.append(averages(placebos, treated, 200, seed).var())
+    assert np.mean(spread) == pytest.approx(1 / treated + 1 / 20, rel=0.05)

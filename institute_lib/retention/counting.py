@@ -462,8 +462,10 @@ def _levels(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray, list[str
     levels = list(dict.fromkeys(name for name, there in zip(names, occurring, strict=True) if there))
     levels.sort(key={name: at for at, name in enumerate(every)}.get)
     index = {name: at for at, name in enumerate(levels)}
-    place = narrow(np.array([index.get(name, 0) for name in names]), len(levels))
-    return place[codes], np.array(levels, dtype=object), every
+    place = np.array([index.get(name, 0) for name in names])
+    if np.array_equal(place, np.arange(len(levels))):
+        return narrow(codes, len(levels)), np.array(levels, dtype=object), every
+    return narrow(place, len(levels))[codes], np.array(levels, dtype=object), every
 
 
 def _dictionary(column: "pa.ChunkedArray") -> tuple[np.ndarray, list[str]]:

@@ -6,7 +6,7 @@ cells gives the likelihood, its gradient and the information. Cells pass in stre
 fixed number of strands, so that sums do not depend on the number of processors. A block with too many combinations (a
 number with very many values) keeps its own rows, one a cell: `codes` is None.
 
-Fitting centres and scales the columns first: a year and its square are then told apart, and wide numbers lose nothing.
+Fitting centres and scales numbers first: a year and its square are then told apart, and wide numbers lose nothing.
 """
 
 import math
@@ -14,13 +14,18 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import combinations, pairwise, product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.retention.counting import CellCounts, Variable, packed_key, repay
 from institute_lib.retention.drivers import Formula, Term
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 INTERCEPT = "intercept"
 STRETCH = 1 << 19
@@ -49,6 +54,13 @@ class Block:
     grid: dict[str, np.ndarray]
     codes: np.ndarray | None
     table: np.ndarray
+
+    @cached_property
+    def folded(self) -> "csr_array":
+        """The table's transpose, sparse: in products so small, threads of dense algebra cost more than they give."""
+        from scipy.sparse import csr_array
+
+        return csr_array(np.eye(len(self.columns)) if self.codes is None else self.table.T)
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """Sum cell values by row of the table."""
@@ -116,13 +128,18 @@ class Design:
         return found
 
     def standardised(self, rows: np.ndarray, *, centre: bool = True) -> tuple["Design", np.ndarray]:
-        """The design with columns of mean 0 and variance 1 over the rows, and A with β = A β of such columns."""
+        """The design with numbers of mean 0 and variance 1 over the rows, levels as they are, and A: β = A β of such.
+
+        `centre` False: numbers scaled alone.
+        """
         total, back, blocks = rows.sum(dtype=float), np.eye(self.width), []
         for block in self.blocks:
             weight = block.add(rows) / total
             mean = weight @ block.table
             spread = np.sqrt(weight @ (block.table - mean) ** 2)
-            fixed = (block.columns == 0) | (spread == 0)
+            factors = {t.name for t in block.terms if all(self.variables[n].kind == "factor" for n in t.drivers)}
+            named = np.array([self.labels[column][0] in (INTERCEPT, *factors) for column in block.columns])
+            fixed = named | (spread == 0)
             scale = np.where(fixed, 1.0, spread)
             mean = np.where(fixed | (not centre), 0.0, mean)
             back[block.columns, block.columns] = 1 / scale
@@ -153,16 +170,16 @@ class Design:
     def _total(self, tables: "list[_Tables]") -> Sums:
         """Tables into the gradient and the information, by way of each block's few rows."""
         score, information = np.zeros(self.width), np.zeros((self.width, self.width))
-        folded = [np.eye(len(block.columns)) if block.codes is None else block.table.T for block in self.blocks]
         for i, block in enumerate(self.blocks):
-            score[block.columns] = folded[i] @ sum(one.residuals[i] for one in tables)
+            score[block.columns] = block.folded @ sum(one.residuals[i] for one in tables)
             own = sum(one.own[i] for one in tables)
-            own = own if block.codes is None else (folded[i] * own) @ block.table
+            own = own if block.codes is None else block.folded @ (own[:, None] * block.table)
             information[np.ix_(block.columns, block.columns)] = own
         for i, j in combinations(range(len(self.blocks)), 2):
-            cross = folded[i] @ sum(one.cross[i, j] for one in tables) @ folded[j].T
-            information[np.ix_(self.blocks[i].columns, self.blocks[j].columns)] = cross
-            information[np.ix_(self.blocks[j].columns, self.blocks[i].columns)] = cross.T
+            left, right = self.blocks[i], self.blocks[j]
+            cross = (right.folded @ (left.folded @ sum(one.cross[i, j] for one in tables)).T).T
+            information[np.ix_(left.columns, right.columns)] = cross
+            information[np.ix_(right.columns, left.columns)] = cross.T
         return Sums(sum(one.value for one in tables), score, information)
 
     def scores(self, values: np.ndarray) -> np.ndarray:
@@ -391,20 +408,32 @@ def require_full_rank(design: Design, rows: np.ndarray) -> None:
     Raises:
         EstimationError: the first column that the columns before it determine.
     """
-    gram = design.standardised(rows)[0].information(rows) / rows.sum(dtype=float)
-    kept: list[int] = []
-    for column in range(design.width):
-        target = gram[kept, column]
-        weights = np.linalg.solve(gram[np.ix_(kept, kept)], target) if kept else np.zeros(0)
-        if gram[column, column] - target @ weights > COLLINEAR:
-            kept.append(column)
-            continue
-        deciding = [say(design.labels[k]) for k, w in zip(kept, weights, strict=True) if abs(w) > 1e-6]
+    share = slice(None, None, SHARE)
+    if design.n_cells >= MANY_CELLS and _decided(design.take(share), rows[share]) is None:
+        return  # what a share of the cells tells apart, all of them do
+    found = _decided(design, rows)
+    if found is not None:
+        column, deciding = found
         others = [name for name in deciding if name != INTERCEPT] or deciding
         raise EstimationError(
             f"collinear drivers: {say(design.labels[column])} is decided by {', '.join(others) or 'nothing: it is 0'}; "
             "leave one of them out"
         )
+
+
+def _decided(design: Design, rows: np.ndarray) -> tuple[int, list[str]] | None:
+    """The first column that is fixed by those before it, and which of them fix it."""
+    gram = design.standardised(rows)[0].information(rows)
+    scale = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    gram = gram / np.outer(scale, scale)
+    kept: list[int] = []
+    for column in range(design.width):
+        target = gram[kept, column]
+        weights = np.linalg.solve(gram[np.ix_(kept, kept)], target) if kept else np.zeros(0)
+        if not gram[column, column] - target @ weights > COLLINEAR:
+            return column, [say(design.labels[k]) for k, w in zip(kept, weights, strict=True) if abs(w) > 1e-6]
+        kept.append(column)
+    return None
 
 
 def say(label: tuple[str, str]) -> str:
@@ -533,7 +562,7 @@ class Problem:
 class Fit:
     """Estimates on cells: β, the log-likelihood, and the covariance by the expected information.
 
-    `standard`: the problem in columns of mean 0 and variance 1; `inner`: its estimates, `information` there;
+    `standard`: the problem in numbers of mean 0 and variance 1; `inner`: its estimates, `information` there;
     `back` @ inner = beta.
     """
 

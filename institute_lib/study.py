@@ -30,7 +30,6 @@ from institute_lib.sharing import Read
 from institute_lib.tables.files import load_own
 
 SCOPES = ("area", "city", "province")
-AUDIENCE_VARIABLE = "INSTITUTE_AUDIENCE"  # "internal" where the plan says so: counts from 10 up are not rounded
 PERSON_COLUMNS = ("worker_id", "person_id", "candidate_id")
 PROVINCE = "320000"
 DRAWN = {  # how a result's `chart` is drawn
@@ -253,7 +252,7 @@ class Study:
     def view(self, result: Any) -> Protected:
         """The protected view of a result, for its figures, without a chart or a table."""
         words = {"area": self.area_name, "quarter": terms.quarter(self.quarter, self.language)}
-        exact = os.environ.get(AUDIENCE_VARIABLE) == "internal"
+        exact = os.environ.get(exchange.AUDIENCE_VARIABLE) == "internal"
         shown = disclosure.protected(self._result(result), language=self.language, words=words, exact=exact)
         self._shown.append(shown)
         self.note(*shown.methods)

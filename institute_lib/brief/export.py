@@ -108,6 +108,8 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
     has_charts = any(kind == "chart" for kind, _ in content.body)
     tags, allowed = _scripts(shared) if has_charts else ([], [])
     head = page.head(content, language)
+    if (content.opening or {}).get("exact"):
+        content.fold.insert(0, f"<p>{terms.text('disclosure.exact_rule', language, threshold=10)}</p>")
     if any(mark["kind"] == "demo" for mark in head["marks"]):
         content.fold.insert(0, f"<p>{page.word('demo_note', language)}</p>")
     python = notebook.metadata.get("language_info", {}).get("version") or platform.python_version()

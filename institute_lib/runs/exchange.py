@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from institute_lib.parameters import Study
 
 JOB_VARIABLE = "INSTITUTE_JOB_FOLDER"
+AUDIENCE_VARIABLE = "INSTITUTE_AUDIENCE"  # "internal" where the plan says so: counts from 10 up are not rounded
 RESULTS_VARIABLE = "INSTITUTE_JOB_RESULTS"  # the jobs whose results a running job may read
 
 

@@ -53,6 +53,7 @@ def job_inputs(
         "notebook": source_hash(notebook.path),
         "parameters": job_parameters(plan, job, quarter=quarter),
         "form": "single" if plan.single else "shared",
+        "audience": plan.audience,
         "library": library_hash(),
         "divisions": divisions_hash(),
         "reads": contents.hashed(contents.read_from(one) for one in reads),

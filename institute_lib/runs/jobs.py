@@ -20,7 +20,7 @@ from institute_lib import areas, terms
 from institute_lib.errors import DataError, InstituteError
 from institute_lib.result import Provenance
 from institute_lib.runs import contents, places
-from institute_lib.runs.exchange import JOB_VARIABLE, RESULTS_VARIABLE, headline_text
+from institute_lib.runs.exchange import AUDIENCE_VARIABLE, JOB_VARIABLE, RESULTS_VARIABLE, headline_text
 from institute_lib.runs.fingerprints import fingerprint, library_hash, provenance, versions
 from institute_lib.runs.plan import PLAN_VARIABLE
 from institute_lib.runs.tasks import Failure, JobError, Outcome, Task
@@ -244,6 +244,8 @@ def _environment(task: Task, private: Path) -> dict[str, str]:
         READS_VARIABLE: str(private / places.READS),
     }
     optional = {PLAN_VARIABLE: task.plan_path, SHARED_VARIABLE: task.shared}
+    if task.inputs.get("audience") == "internal":
+        optional[AUDIENCE_VARIABLE] = "internal"
     return environment | {name: str(value) for name, value in optional.items() if value}
 
 

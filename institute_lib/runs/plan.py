@@ -14,7 +14,8 @@ from institute_lib import areas as divisions
 from institute_lib import paths, terms
 from institute_lib.errors import ParameterError, nearest
 
-PLAN_KEYS = ("areas", "language", "single", "tables", "limits", "notify", "notebooks")
+PLAN_KEYS = ("areas", "language", "single", "audience", "tables", "limits", "notify", "notebooks")
+AUDIENCES = ("office", "internal")
 OWN_KEYS = (*PLAN_KEYS, "without")
 NOTIFY_KEYS = ("command", "mail")
 LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
@@ -64,6 +65,8 @@ class Plan:
 
     Attributes:
         single: each brief holds plotly itself and may be sent alone; else a quarter's briefs share one file of it.
+        audience: "office", or "internal": counts of persons from ten up are not rounded, every brief says that small
+            groups may follow by subtraction, and none of them is ever released.
         notify: who is told when a scheduled run fails: `command` (words; the text comes on its standard input) or
             `mail` (an address for the computer's own `mail`).
     """
@@ -74,6 +77,7 @@ class Plan:
     language: str = "zh"
     path: Path | None = None
     single: bool = False
+    audience: str = "office"
     notify: Mapping[str, Any] = field(default_factory=dict)
 
     def notebook(self, name: str) -> NotebookPlan:
@@ -149,6 +153,9 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
     _known(content.get("notify", {}), NOTIFY_KEYS, f"{path.name} [notify]")
     if not isinstance(content.get("single", False), bool):
         raise ParameterError(f"{path.name}: single = {content['single']!r}; allowed: true, false")
+    audience = content.get("audience", "office")
+    if audience not in AUDIENCES:
+        raise ParameterError(f"{path.name}: audience = {audience!r}: {nearest(str(audience), AUDIENCES)}")
     notebooks = tuple(_notebook(name, given, limits, path.name) for name, given in content["notebooks"].items())
     _check_order(notebooks, path.name)
     return Plan(
@@ -158,6 +165,7 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
         language=terms.check_language(content.get("language", "zh")),
         path=path,
         single=content.get("single", False),
+        audience=audience,
         notify=content.get("notify", {}),
     )
 

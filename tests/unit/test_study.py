@@ -235,3 +235,15 @@ def test_a_map_of_an_own_indicator_draws_every_county_of_the_province(home, disp
     chart = displayed[0]["application/vnd.institute.chart+json"]
     assert len(chart["table"]["rows"]) == len(codes)
     assert chart["svg"]
+
+
+def test_for_internal_use_counts_from_ten_up_are_exact_and_the_brief_says_so(study, displayed, monkeypatch):
+    monkeypatch.setenv(exchange.AUDIENCE_VARIABLE, "internal")
+    workers = study.load("workers")
+    shown = study.show(study.table(workers, by="kind", measures=[Measure("persons", "count")], from_=[workers]))
+    count = workers.loc[workers["kind"] == "community", "worker_id"].nunique()
+    study.say("社区工作者{n}人。", n=shown.figure("persons", kind="community"))
+    study.close(headline="n")
+    assert shown.figure("persons", kind="community").value == count
+    assert next(one[OPENING] for one in displayed if OPENING in one)["exact"]
+    assert "不得对外" in " ".join(shown.notes("zh"))

@@ -103,7 +103,21 @@ def reference(name: str) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"reference file {path.name} is missing from {path.parent}; it ships with the project")
     stamp = path.stat()
-    return with_provenance(_checked(name, path, (stamp.st_mtime_ns, stamp.st_size)), Provenance([read]))
+    frame = _checked(name, path, (stamp.st_mtime_ns, stamp.st_size))
+    return with_provenance(_with_own(name, frame), Provenance([read]))
+
+
+def _with_own(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the file that ships with the project, and the institute's own, which take the place of their like."""
+    own = paths.registers() / f"{name}.csv"
+    if not own.is_file():
+        return frame
+    sharing.note_read(Read("files", str(own)))
+    stamp = own.stat()
+    added = _checked(name, own, (stamp.st_mtime_ns, stamp.st_size))
+    joined = pd.concat([frame, added], ignore_index=True).drop_duplicates(list(FILES[name].key), keep="last")
+    joined.attrs = dict(frame.attrs)
+    return joined.reset_index(drop=True)
 
 
 @once_a_run

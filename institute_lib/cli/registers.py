@@ -68,6 +68,7 @@ def _import(given: argparse.Namespace) -> int:
             missing=given.missing,
             accept_warnings=given.yes,
             keep=not given.dry_run,
+            compare=given.compare,
         )
     except registers.RegisterError as refused:
         _keep_report(refused.report, given.report, language)

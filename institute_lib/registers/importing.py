@@ -175,6 +175,7 @@ def import_files(
     missing: str | None = None,
     accept_warnings: bool = False,
     keep: bool = True,
+    compare: bool = False,
     today: str | date | None = None,
     root: Path | None = None,
 ) -> Receipt:
@@ -193,6 +194,7 @@ def import_files(
         missing: "left" or "keep" for the people whom a state no longer lists and no leaving day explains.
         accept_warnings: keep it although there are warnings; the journal records it.
         keep: False to do everything but write.
+        compare: count joiners, leavers and corrections since the states before.
         today: the day of the import (ISO); None for today.
         root: another project folder to write to.
 
@@ -219,10 +221,12 @@ def import_files(
     folder = journal.folder(root)
     if not keep:
         store.check_key(folder, imported.report.key_id)
-        return _receipt(keeping.plan(table, rows, folder, True, missing), imported, now, accept_warnings)
+        return _receipt(
+            keeping.plan(table, rows, folder, True, missing, compares=compare), imported, now, accept_warnings
+        )
     with store.writing(folder):
         store.check_key(folder, imported.report.key_id)
-        plan = keeping.plan(table, rows, folder, replace_states, missing)
+        plan = keeping.plan(table, rows, folder, replace_states, missing, compares=compare)
         if plan.parts:
             if key:
                 digests.keep(_digests(frame, key))

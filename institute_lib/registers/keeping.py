@@ -14,7 +14,6 @@ from institute_lib.registers import store
 from institute_lib.registers.comparison import Comparison, between
 from institute_lib.registers.report import Report
 from institute_lib.tables import history, journal, own
-from institute_lib.tables.contracts import LAST_DAY
 from institute_lib.tables.journal import CELL, Entry, Part
 
 # What makes two rows of one table the same thing: two files with such a row overlap.
@@ -79,15 +78,18 @@ def kept_rows(
     return rows
 
 
-def plan(table: str, rows: pd.DataFrame, folder: Path, replaces: bool, missing: str | None) -> Plan:
-    """What keeping the rows would change.
+def plan(
+    table: str, rows: pd.DataFrame, folder: Path, replaces: bool, missing: str | None, *, compares: bool = False
+) -> Plan:
+    """What keeping the rows would change; with `compares` joiners, leavers and corrections are counted too.
 
     Raises:
         DataError: they differ from what is kept of the same cells, and are not to replace it.
     """
     root = folder.parent.parent
     every = journal.entries(root)
-    kept = journal.rows(table, root=root)
+    own_cells = rows[CELL].unique() if table in journal.STATES else None
+    kept = journal.rows(table, root=root, cells=own_cells)
     linked = journal.merge_links(table, rows, journal.standing(every))
     modes = {cell: _mode(table, of_cell, kept[kept[CELL] == cell]) for cell, of_cell in linked.groupby(CELL)}
     written = rows[rows[CELL].map(modes).ne("same")]
@@ -106,9 +108,9 @@ def plan(table: str, rows: pd.DataFrame, folder: Path, replaces: bool, missing: 
     planned = Plan(table, store.next_number(folder), written, modes, tuple(parts), columns=_filled(rows))
     if table in journal.STATES and parts:
         planned.lacking = _lacking(table, planned, every)
-        planned.comparison = _compare(table, planned, kept, linked)
+        planned.comparison = _compare(table, planned, linked, root) if compares else None
         if table == "workers":
-            _look_for_the_missing(planned, kept, linked, root, missing)
+            _look_for_the_missing(planned, linked, root, missing)
     return planned
 
 
@@ -163,26 +165,27 @@ def _lacking(table: str, planned: Plan, every: Iterable[Entry]) -> tuple[str, ..
     return tuple(sorted(said - set(planned.columns) - ends))
 
 
-def _prospective(planned: Plan, kept: pd.DataFrame, linked: pd.DataFrame) -> pd.DataFrame:
-    """All rows of the table as they would be in force afterwards."""
+def _prospective(planned: Plan, linked: pd.DataFrame, root: Path) -> pd.DataFrame:
+    """The spells of the table as they would be in force afterwards."""
+    kept = journal.rows("workers", root=root, columns=[*history.SPELL, CELL])
     replaced = {part.cell for part in planned.parts if part.mode == "replace"}
     new = {part.cell for part in planned.parts}
-    return pd.concat([kept[~kept[CELL].isin(replaced)], linked[linked[CELL].isin(new)]], ignore_index=True)
+    columns = [*history.SPELL, CELL]
+    parts = (kept[~kept[CELL].isin(replaced)].reindex(columns=columns), linked.loc[linked[CELL].isin(new), columns])
+    return pd.concat(parts, ignore_index=True)
 
 
-def _look_for_the_missing(
-    planned: Plan, kept: pd.DataFrame, linked: pd.DataFrame, root: Path, missing: str | None
-) -> None:
+def _look_for_the_missing(planned: Plan, linked: pd.DataFrame, root: Path, missing: str | None) -> None:
     """Who is no longer listed between the states that are touched and their neighbours; answered where an answer is."""
     touched = {part.cell for part in planned.parts}
     districts = {cell.partition(" ")[0] for cell in touched}
-    rows = _prospective(planned, kept, linked)
+    rows = _prospective(planned, linked, root)
     several = [code for code, days in journal.state_days(rows[CELL].unique()).items() if len(days) > 1]
     if not districts & set(several):
         return
     answers = own.answers(root=root)
-    found = history.derive(rows, LAST_DAY, answers)
-    gaps = [gap for gap in found.gaps if {f"{gap.district} {gap.first}", f"{gap.district} {gap.last}"} & touched]
+    found = history.gaps(rows, answers)
+    gaps = [gap for gap in found if {f"{gap.district} {gap.first}", f"{gap.district} {gap.last}"} & touched]
     if missing:
         every = journal.in_force("workers", journal.entries(root))
         number = planned.number + 1
@@ -194,7 +197,7 @@ def _look_for_the_missing(
                 planned.answers.append(answer_line(gap, missing, number, rests))
                 number += 1
         extra = [Entry(0, "missing", "", "", body=line) for line in planned.answers]
-        gaps = [gap for gap in history.derive(rows, LAST_DAY, (*answers, *extra)).gaps if _same(gap, gaps)]
+        gaps = [gap for gap in history.gaps(rows, (*answers, *extra)) if _same(gap, gaps)]
     planned.gaps = tuple(gap for gap in gaps if gap.missing or missing)
 
 
@@ -214,9 +217,10 @@ def answer_line(gap: history.Gap, answer: str, number: int, rests: set[int]) -> 
     return store.line("missing", number, **body, persons=list(gap.open), rests=sorted(rests))
 
 
-def _compare(table: str, planned: Plan, kept: pd.DataFrame, linked: pd.DataFrame) -> Comparison | None:
+def _compare(table: str, planned: Plan, linked: pd.DataFrame, root: Path) -> Comparison | None:
     """The new states against the one before each, all districts together."""
     before, after, days = [], [], ([], [])
+    kept = journal.rows(table, root=root)
     known = journal.state_days(kept[CELL].unique())
     for cell, mode in planned.modes.items():
         district, _, day = cell.partition(" ")

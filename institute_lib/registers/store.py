@@ -113,6 +113,18 @@ def commit(
     before = path.read_text(encoding="utf-8") if path.is_file() and not anew else ""
     added = "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in lines)
     rewrite(path, before + added)
+    if "published_facts" in before + added:
+        export_facts(folder)
+
+
+def export_facts(folder: Path) -> None:
+    """The published facts in force as the file that `areas.reference` reads beside the project's own."""
+    rows = journal.rows("published_facts", root=folder.parent.parent)
+    path = folder / "published_facts.csv"
+    if len(rows):
+        rewrite(path, rows.drop(columns=[journal.CELL, "number"]).to_csv(index=False))
+    elif path.is_file():
+        path.unlink()
 
 
 def rewrite(path: Path, text: str) -> None:

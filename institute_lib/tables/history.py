@@ -14,10 +14,12 @@ import pandas as pd
 
 from institute_lib import areas
 from institute_lib.errors import ParameterError
+from institute_lib.tables.contracts import LAST_DAY
 from institute_lib.tables.journal import CELL, Entry, quarter_of_state
 
 STATE = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
 LASTING = ("kind", "employer", "station", "town", "birth_year", "gender", "education", "contract", "field")
+SPELL = ("worker_id", "district", "entered", "left", "leave_reason")
 UNKNOWN = "unknown"
 NAMED_AFTER = pd.Timedelta(days=92)  # a leaver whom another district takes on within a quarter was transferred
 
@@ -85,6 +87,20 @@ def derive(rows: pd.DataFrame, as_of: str, answers: Iterable[Entry] = ()) -> His
         observed[str(district)] = _observed(of_district, [gap for gap in gaps if gap.district == district])
     workers = joined.assign(district=joined["lineage"])
     return History(workers, _changes(rows, as_of), tuple(gaps), observed, described, begun)
+
+
+def gaps(rows: pd.DataFrame, answers: Iterable[Entry] = ()) -> tuple[Gap, ...]:
+    """The gaps of `derive` alone, of rows that need hold no more than `SPELL` and the cell."""
+    rows, answered = _filed(rows, LAST_DAY), _answers(answers)
+    spells, found = [], []
+    for district, of_district in rows.groupby("lineage", sort=True):
+        own, between = _spells(str(district), dict(list(of_district.groupby("described", sort=True))), answered)
+        spells.append(own)
+        found += between
+    if not found:
+        return ()
+    joined = _name_transfers(pd.concat(spells, ignore_index=True))
+    return tuple(_close(gap, joined, answered) for gap in found)
 
 
 def _filed(rows: pd.DataFrame, as_of: str) -> pd.DataFrame:
@@ -175,7 +191,7 @@ def _carry(accepted: pd.DataFrame, state: pd.DataFrame, pairs: pd.DataFrame, day
     """A blank of a later state keeps what the earlier one said of the same spell."""
     accepted = accepted.copy()
     accepted.loc[pairs["at"], "seen"] = day
-    for column in LASTING:
+    for column in (column for column in LASTING if column in accepted):
         now, before = accepted.loc[pairs["at"], column], state.loc[pairs["row"], column].set_axis(pairs["at"])
         blank = now.isna() | now.eq(UNKNOWN)
         if blank.any():

@@ -128,40 +128,49 @@ def has(table: str, *, known: str | None = None, root: Path | None = None) -> bo
     return bool(in_force(table, entries(root), known))
 
 
-def rows(table: str, *, known: str | None = None, root: Path | None = None) -> pd.DataFrame:
+def rows(
+    table: str,
+    *,
+    known: str | None = None,
+    root: Path | None = None,
+    cells: Iterable[str] | None = None,
+    columns: Iterable[str] | None = None,
+) -> pd.DataFrame:
     """The rows of a table that are in force, under the persons' present pseudonyms.
 
-    Each has its `cell`, and the `number` of its import.
+    Each has its `cell`, and the `number` of its import. `cells` and `columns` read only these; None for all.
 
     Raises:
         DataError: a kept file is missing or damaged.
     """
     every = entries(root)
-    return merge_links(table, _rows(table, in_force(table, every, known), folder(root)), standing(every, known))
+    force = in_force(table, every, known)
+    wanted = force if cells is None else {cell: force[cell] for cell in cells if cell in force}
+    return merge_links(table, _rows(wanted, folder(root), columns), standing(every, known))
 
 
-def _rows(table: str, cells: Mapping[str, tuple[Entry, ...]], place: Path) -> pd.DataFrame:
+def _rows(cells: Mapping[str, tuple[Entry, ...]], place: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
     wanted: dict[Entry, set[str]] = {}
     for cell, of_cell in cells.items():
         for entry in of_cell:
             wanted.setdefault(entry, set()).add(cell)
     parts = []
     for entry, own in wanted.items():
-        kept = read_file(place / entry.file).assign(number=entry.number)
+        kept = read_file(place / entry.file, columns).assign(number=entry.number)
         parts.append(kept if len(own) == len(entry.parts) else kept[kept[CELL].isin(own)])
     if not parts:
         return pd.DataFrame({CELL: pd.Series(dtype="str")})
     return parts[0].reset_index(drop=True) if len(parts) == 1 else pd.concat(parts, ignore_index=True)
 
 
-def read_file(path: Path) -> pd.DataFrame:
-    """The kept rows of one import.
+def read_file(path: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
+    """The kept rows of one import, all columns or some.
 
     Raises:
         DataError: the file is missing or damaged.
     """
     try:
-        return pd.read_parquet(path)
+        return pd.read_parquet(path, columns=None if columns is None else list(columns))
     except (OSError, ValueError) as error:  # pyarrow's own errors are ValueErrors
         raise terms.error(DataError, "tables.error_kept_file", path=path, why=type(error).__name__) from None
 

@@ -3,7 +3,7 @@
 import openpyxl
 import pytest
 
-from institute_lib import cli, registers, tables
+from institute_lib import areas, cli, registers, tables
 from institute_lib.errors import DataError
 from tests.offices import people, write_csv
 
@@ -75,6 +75,10 @@ def test_a_published_figure_of_a_town_comes_between(office):
     )
     loaded = tables.load("village_population")
     assert loaded.loc[loaded["town"] == town, "population"].sum() == 50_000
+    facts = areas.reference("published_facts")
+    assert facts.loc[facts["area"] == town, ["value", "source"]].to_numpy().tolist() == [[50_000, "统计公报"]]
+    registers.undo(2)
+    assert town not in set(areas.reference("published_facts")["area"])
 
 
 def test_faults_are_all_named_and_nothing_is_kept(office, capsys):

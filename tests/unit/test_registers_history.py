@@ -201,7 +201,8 @@ def test_joiners_leavers_and_corrections_are_counted_against_the_last_snapshot(p
     after[2][7] = "2018-07-01"  # another first day
     after.pop(3)  # no longer listed
     added = [person(20, 入职日期="2025-11-03"), person(21, 入职日期="2025-12-01"), person(22, 入职日期="2020-01-01")]
-    receipt = registers.import_files(write_csv(tmp_path / "b.csv", [*after, *added]), as_of=SECOND)
+    path = write_csv(tmp_path / "b.csv", [*after, *added])
+    receipt = registers.import_files(path, as_of=SECOND, compare=True)
     found = registers.compare("workers")
     assert found == receipt.comparison
     counts = dict(found.to_frame().itertuples(index=False))

@@ -2,8 +2,6 @@
 
 import argparse
 
-LAST = "last"
-
 
 def quarter_option(command: argparse.ArgumentParser) -> None:
     command.add_argument("quarter", metavar="QUARTER", help="such as 2025Q4, or `last` for the last closed one")
@@ -20,9 +18,7 @@ def language_option(command: argparse.ArgumentParser, default: str | None = None
 
 
 def resolved(quarter: str) -> str:
-    """A quarter, `last` being the one that closed last by this computer's calendar."""
-    if quarter != LAST:
-        return quarter
-    import pandas as pd
+    """A quarter as typed, or the one that `last` stands for."""
+    from institute_lib.runs.plan import resolved_quarter
 
-    return str(pd.Timestamp.now().to_period("Q") - 1)
+    return resolved_quarter(quarter)

@@ -294,14 +294,16 @@ def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool) 
     from institute_lib import brief
 
     try:
-        shared = None if task.single else brief.write_plotly(task.place.parents[1]).name
+        plotly = None if task.single else brief.write_plotly(task.place.parents[1])
+        if plotly:
+            places.share(plotly)
         brief.export(
             private / places.EXECUTED,
             private / places.BRIEF,
             language=task.language,
             demo=demo,
             provenance=provenance(inputs, task.language),
-            shared=shared and f"../../{shared}",
+            shared=plotly and f"../../{plotly.name}",
         )
     except OSError:
         raise

@@ -21,6 +21,7 @@ NOTIFY_KEYS = ("command", "mail")
 LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
 NOTEBOOK_KEYS = ("after", "reads", "parameters", *LIMIT_KEYS)
 READS = ("area", "peers")
+LAST = "last"
 PLAN_VARIABLE = "INSTITUTE_PLAN"
 CHINESE = re.compile(r"[\u3400-\u9fff]")
 
@@ -215,6 +216,15 @@ def extended(plan: Plan, folder: Path) -> Plan:
     areas = dict.fromkeys([*plan.areas, *sorted(place.name for place in found)])
     notebooks = tuple(known.get(name) or NotebookPlan(name) for name in names)
     return replace(plan, areas=tuple(areas), notebooks=notebooks)
+
+
+def resolved_quarter(quarter: str) -> str:
+    """A quarter, `last` being the one that closed last by this computer's calendar."""
+    if quarter != LAST:
+        return quarter
+    import pandas as pd
+
+    return str(pd.Timestamp.now().to_period("Q") - 1)
 
 
 def with_language(plan: Plan, language: str | None) -> Plan:

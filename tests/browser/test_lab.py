@@ -1,4 +1,6 @@
-"""JupyterLab as `make lab` starts it: launcher, every notebook run to its end, completion, errors, Chinese menus."""
+"""JupyterLab as `make lab` starts it, used without a terminal: its launcher in Chinese and English, every notebook
+run to its end, a brief beside its notebook, jobs that are started, scheduled and found failed.
+"""
 
 import json
 import os
@@ -9,6 +11,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 
 NOTEBOOKS = (
@@ -19,6 +22,7 @@ NOTEBOOKS = (
     "05_talent_pipeline",
     "06_quarterly_overview",
 )
+PREVIEWED = "04_station_coverage"
 OVERVIEW = "06_quarterly_overview"  # without a run of the others it has nothing to draw
 MAKE_LAB_SECONDS = 120
 OPEN = "path => jupyterapp.commands.execute('docmanager:open', {path: path}).then(() => true)"
@@ -39,6 +43,8 @@ OUTCOMES = """() => jupyterapp.shell.currentWidget.content.widgets
                 .filter(figure => figure && figure.data.some(trace => trace.x && trace.x.length !== 0)).length}; })"""
 DRAWN = """() => Array.from(jupyterapp.shell.currentWidget.node.querySelectorAll('.js-plotly-plot'))
     .map(plot => plot.querySelectorAll('.main-svg .trace').length)"""
+PREVIEW = "() => jupyterapp.commands.execute('institute:preview-brief').then(() => true)"
+CREATE_JOB = "() => jupyterapp.commands.execute('scheduling:create-from-notebook').then(() => true)"
 CARDS = """() => Array.from(document.querySelectorAll('.jp-LauncherCard-label')).map(one => one.innerText.trim())"""
 CLOSE = """() => { const panel = jupyterapp.shell.currentWidget;
     return panel.sessionContext.shutdown().then(() => { panel.context.model.dirty = false; panel.dispose(); }); }"""
@@ -120,21 +126,39 @@ def test_it_listens_on_this_computer_alone_and_asks_for_a_token(server, browser)
     context.close()
 
 
-def test_the_launcher_shows_a_card_for_each_notebook(lab):
-    assert cards(lab)[:6] == [
-        "01 Data quality",
-        "02 Policy evaluation",
-        "03 Retention drivers",
-        "04 Station coverage",
-        "05 Talent pipeline",
-        "06 Quarterly overview",
+def test_the_launcher_is_chinese_and_shows_each_notebook_a_new_question_and_the_other_language(lab):
+    lab.wait_for_function(f"({CARDS})().includes('English')")
+    shown = [
+        "01 数据质量",
+        "02 政策评估",
+        "03 留任因素",
+        "04 站点覆盖",
+        "05 人才梯队",
+        "06 季度总览",
+        "新问题",
+        "English",
     ]
-    assert any("institute" in title for title in cards(lab)[6:])
+    assert cards(lab)[:8] == shown
+    assert "文件" in lab.locator("#jp-MainMenu").inner_text()
+    assert any("institute" in title for title in cards(lab)[8:])
+
+
+def test_its_root_is_the_project_so_that_briefs_and_guides_open_in_it(lab, server):
+    found = lab.request.get(f"{server.url}api/contents?token={server.token}").json()
+    assert {"notebooks", "papermill_runs", "data"} <= {one["name"] for one in found["content"]}
+
+
+def test_a_notebook_is_not_modified_by_being_opened(lab):
+    lab.evaluate(OPEN, "notebooks/02_policy_evaluation.ipynb")
+    lab.wait_for_function(READY, timeout=60_000)
+    lab.wait_for_timeout(3000)
+    assert lab.evaluate("() => jupyterapp.shell.currentWidget.context.model.dirty") is False
+    lab.evaluate(CLOSE)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_every_cell_of_a_notebook_runs_and_its_figures_are_drawn(lab, server, notebook):
-    outcomes = run_all(lab, f"{notebook}.ipynb")
+    outcomes = run_all(lab, f"notebooks/{notebook}.ipynb")
     waited = time.monotonic() - server.started
     assert lab.evaluate(READY) == "institute"
     assert [one for one in outcomes if one["errors"]] == []
@@ -144,16 +168,23 @@ def test_every_cell_of_a_notebook_runs_and_its_figures_are_drawn(lab, server, no
     lab.wait_for_function(f"({DRAWN})().filter(traces => traces > 0).length >= {figures}")
     if notebook == NOTEBOOKS[0]:
         assert waited < MAKE_LAB_SECONDS
+    if notebook == PREVIEWED:
+        lab.evaluate(PREVIEW)
+        frame = lab.frame_locator("iframe[title=简报预览]")
+        frame.locator("h1").wait_for(timeout=60_000)
+        assert "站点覆盖" in frame.locator("h1").inner_text()
+        lab.evaluate(OPEN, f"notebooks/{notebook}.ipynb")
     lab.evaluate(CLOSE)
 
 
 @pytest.fixture(scope="module")
 def kernel(lab):
     """A page with a running kernel of the project in which the rooms are imported."""
-    lab.evaluate(OPEN, "01_data_quality.ipynb")
+    lab.evaluate(OPEN, "notebooks/01_data_quality.ipynb")
     lab.wait_for_function(READY, timeout=60_000)
     lab.evaluate(EXECUTE, "import institute_lib\nfrom institute_lib import parameters, policy, retention")
     yield lab
+    lab.evaluate(OPEN, "notebooks/01_data_quality.ipynb")
     lab.evaluate(CLOSE)
 
 
@@ -173,15 +204,77 @@ def test_an_error_is_one_readable_panel(kernel):
     assert panel[-1].startswith("line 1: parameters.study(")
 
 
-def test_the_menus_are_chinese_if_the_user_chooses(lab, server):
-    languages = lab.request.get(f"{server.url}lab/api/translations?token={server.token}").json()
-    assert "zh_CN" in languages["data"]
-    settings = f"{server.url}lab/api/settings/@jupyterlab/translation-extension:plugin?token={server.token}"
+def write_notebook(server, name: str, *cells: str) -> str:
+    """A small notebook in the project of the server; its path there."""
+    code = nbformat.v4.new_code_cell
+    kernel = {"name": "institute", "language": "python", "display_name": "institute"}
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
+    declared = 'area = "320600"\nquarter = "2025Q4"\nlanguage = "zh"\nas_of = ""'
+    notebook.cells = [code(declared, metadata={"tags": ["parameters"]}), *map(code, cells)]
+    nbformat.write(notebook, server.folder / "home" / "notebooks" / f"{name}.ipynb")
+    return f"notebooks/{name}.ipynb"
+
+
+def create_job(page, path: str, *, scheduled: bool = False) -> None:
+    """Fill in the form of a job for Chongchuan, as a researcher does, and send it."""
+    page.evaluate(OPEN, path)
+    page.wait_for_function(READY, timeout=60_000)
+    page.evaluate(CREATE_JOB)
+    page.wait_for_selector("text=Create Job")
+    page.click("button[title='Add new parameter']")
+    page.fill("input[name=parameter-0-name]", "area")
+    page.fill("input[name=parameter-0-value]", "320613")
+    page.keyboard.press("Tab")
+    if scheduled:
+        page.check("input[name=createType][value=JobDefinition]")
+    page.click("button:has-text('创建'):enabled")
+    page.wait_for_selector("text=has been created")
+
+
+def wait_for_state(page, name: str, state: str) -> None:
+    """Reload the list of jobs until a job is in a state."""
+    row = page.locator(f"tr:has-text('{name}'):has-text('{state}')")
+    for _ in range(60):
+        if row.count():
+            return
+        page.click("button:has-text('重新加载')")
+        page.wait_for_timeout(1000)
+    raise AssertionError(f"{name} is not {state}: {page.inner_text('#jp-main-dock-panel')}")
+
+
+def test_jobs_are_started_and_followed_in_the_interface_and_a_failed_one_says_why(lab, server):
+    for name, cell in (("91_runs", "print(area)"), ("90_fails", "raise ValueError('没有“合同”这一列')")):
+        create_job(lab, write_notebook(server, name, cell))
+        wait_for_state(lab, name, "Failed" if name == "90_fails" else "Completed")
+    lab.click("a:has-text('90_fails')")
+    lab.wait_for_selector("text=90_fails/320613: 单元格 [2]：ValueError：没有“合同”这一列")
+    runs = server.folder / "home" / "papermill_runs" / "2025Q4"
+    assert (runs / "91_runs" / "320613" / "executed.ipynb").is_file()
+    lab.evaluate(OPEN, "papermill_runs/2025Q4/90_fails/320613/failed.ipynb")
+    lab.wait_for_selector("text=An Exception was encountered")
+
+
+def test_a_job_is_scheduled_for_each_quarter_in_the_interface(lab, server):
+    create_job(lab, write_notebook(server, "92_each_quarter", "print(area)"), scheduled=True)
+    listed = lab.request.get(f"{server.url}scheduler/job_definitions?token={server.token}").json()["job_definitions"]
+    (definition,) = [one for one in listed if one["name"] == "92_each_quarter"]
+    assert (definition["parameters"], definition["active"]) == ({"area": "320613"}, True)
+    assert definition["schedule"]
     cookie = next(one["value"] for one in lab.context.cookies() if one["name"] == "_xsrf")
-    chosen = {"raw": '{"locale": "zh_CN"}'}
-    assert lab.request.put(settings, data=chosen, headers={"X-XSRFToken": cookie}).ok
-    page = lab.context.new_page()
-    page.goto(f"{server.url}lab/workspaces/chinese?token={server.token}")
-    page.wait_for_selector(".jp-Launcher", timeout=60_000)
-    assert "03 留任因素" in cards(page)
-    assert "文件" in page.locator("#jp-MainMenu").inner_text()
+    quarterly = lab.request.patch(
+        f"{server.url}scheduler/job_definitions/{definition['job_definition_id']}?token={server.token}",
+        data={"schedule": "0 2 5 1,4,7,10 *", "timezone": "Asia/Shanghai"},
+        headers={"X-XSRFToken": cookie},
+    )
+    assert quarterly.ok
+
+
+def test_one_click_turns_it_english_and_back(lab):
+    for word, menu, title in (("English", "File", "03 Retention drivers"), ("中文", "文件", "03 留任因素")):
+        lab.evaluate("() => jupyterapp.commands.execute('launcher:create').then(() => true)")
+        lab.locator(f".jp-LauncherCard:visible:has-text('{word}')").first.click()
+        lab.wait_for_function(
+            f"() => (document.querySelector('#jp-MainMenu') || {{innerText: ''}}).innerText.includes('{menu}')"
+        )
+        lab.evaluate("() => jupyterapp.commands.execute('launcher:create').then(() => true)")
+        lab.wait_for_function(f"({CARDS})().includes('{title}')")

@@ -57,7 +57,7 @@ def test_an_option_that_opens_the_server_to_others_is_refused(checkout, monkeypa
         lab.start([option])
 
 
-def test_it_starts_on_the_notebooks_of_the_project(checkout, monkeypatch):
+def test_its_root_is_the_project_and_it_opens_on_the_notebooks(checkout, monkeypatch):
     seen = []
     monkeypatch.setattr(
         lab.subprocess, "run", lambda command, **_: seen.append(command) or type("D", (), {"returncode": 0})
@@ -65,7 +65,8 @@ def test_it_starts_on_the_notebooks_of_the_project(checkout, monkeypatch):
     assert lab.start(["--no-browser"]) == 0
     (command,) = seen
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
-    assert {f"--notebook-dir={checkout / 'notebooks'}", "--ip=127.0.0.1", "--no-browser"} <= set(command)
+    where = {f"--ServerApp.root_dir={checkout}", f"--ServerApp.preferred_dir={checkout / 'notebooks'}"}
+    assert where | {"--ip=127.0.0.1", "--no-browser"} <= set(command)
 
 
 def test_without_notebooks_it_says_what_to_set(tmp_path, monkeypatch):

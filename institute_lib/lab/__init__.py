@@ -1,4 +1,8 @@
-"""JupyterLab on the notebooks: on this computer alone, behind a token, with outputs kept out of commits."""
+"""JupyterLab on the project: on this computer alone, behind a token, with outputs kept out of commits.
+
+Its root is the project, so that failed notebooks, briefs and guides open in it. Jobs that are started or scheduled
+in it are runs of a quarter (`lab.jobs`).
+"""
 
 import os
 import subprocess
@@ -10,10 +14,14 @@ from institute_lib.errors import RunError
 
 # On this computer alone; packages come with `setup`, never from JupyterLab's own extension manager.
 CLOSED = ("--ip=127.0.0.1", "--LabApp.extension_manager=readonly")
+JOBS = (
+    "--Scheduler.execution_manager_class=institute_lib.lab.jobs.QuarterRun",
+    "--SchedulerApp.environment_manager_class=institute_lib.lab.jobs.OneEnvironment",
+)
 
 
 def start(options: Sequence[str] = ()) -> int:
-    """Open JupyterLab on the notebooks and stay until it is closed; returns its exit status.
+    """Open JupyterLab on the project and stay until it is closed; returns its exit status.
 
     Args:
         options: further options of `jupyter lab`, such as `--no-browser` or `--port=9999`.
@@ -32,7 +40,8 @@ def start(options: Sequence[str] = ()) -> int:
     folder = paths.notebooks()
     if not folder.is_dir():
         raise RunError(f"lab: no folder {folder}; set INSTITUTE_HOME to the project's folder")
-    command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *CLOSED, *options]
+    where = (f"--ServerApp.root_dir={paths.root()}", f"--ServerApp.preferred_dir={folder}")
+    command = [sys.executable, "-m", "jupyterlab", *where, *CLOSED, *JOBS, *options]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     return subprocess.run(command, check=False).returncode

@@ -251,7 +251,7 @@ def test_jobs_are_started_and_followed_in_the_interface_and_a_failed_one_says_wh
     runs = server.folder / "home" / "papermill_runs" / "2025Q4"
     assert (runs / "91_runs" / "320613" / "executed.ipynb").is_file()
     lab.evaluate(OPEN, "papermill_runs/2025Q4/90_fails/320613/failed.ipynb")
-    lab.wait_for_selector("text=An Exception was encountered")
+    lab.wait_for_function("() => jupyterapp.shell.currentWidget.context.path.endsWith('90_fails/320613/failed.ipynb')")
 
 
 def test_a_job_is_scheduled_for_each_quarter_in_the_interface(lab, server):
@@ -269,12 +269,11 @@ def test_a_job_is_scheduled_for_each_quarter_in_the_interface(lab, server):
     assert quarterly.ok
 
 
-def test_one_click_turns_it_english_and_back(lab):
+def test_one_click_turns_it_english_and_back(lab, server):
+    page = lab.context.new_page()
+    page.goto(f"{server.url}lab/workspaces/language?token={server.token}")
     for word, menu, title in (("English", "File", "03 Retention drivers"), ("中文", "文件", "03 留任因素")):
-        lab.evaluate("() => jupyterapp.commands.execute('launcher:create').then(() => true)")
-        lab.locator(f".jp-LauncherCard:visible:has-text('{word}')").first.click()
-        lab.wait_for_function(
-            f"() => (document.querySelector('#jp-MainMenu') || {{innerText: ''}}).innerText.includes('{menu}')"
-        )
-        lab.evaluate("() => jupyterapp.commands.execute('launcher:create').then(() => true)")
-        lab.wait_for_function(f"({CARDS})().includes('{title}')")
+        page.locator(f".jp-LauncherCard:visible:has-text('{word}')").first.click(timeout=60_000)
+        page.wait_for_selector(f"#jp-MainMenu >> text={menu}", timeout=60_000)
+        page.wait_for_function(f"({CARDS})().includes('{title}')")
+    page.close()

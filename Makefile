@@ -37,7 +37,10 @@ check: $(READY)  ## lint and format, without changing anything
 	@$(BIN)/ruff format --check .
 
 bench: $(READY)  ## benchmarks, as ratios against a peer in the same run
-	@$(BIN)/python -m tests.bench
+	@$(BIN)/python -m tests.bench $(filter-out bench,$(MAKECMDGOALS))
+
+# `make bench office`: one benchmark; it installs LibreOffice where it can, to save templates through it.
+office: ;
 
 bench-large: $(READY)  ## 50 million person-quarters from Parquet, beside 5 million and one scan of the file
 	@$(BIN)/python -m tests.bench hazard --large

@@ -11,6 +11,8 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
+from institute_lib.registers import screen
+
 Cells = Mapping[tuple[int, int], tuple[str, str]]
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -25,6 +27,7 @@ _BEHIND_DRAWING = re.compile(
 _NOWHERE = re.compile(rb"<row>|<row (?![^>]*\br=)|<c>|<c (?![^>]*\br=)")  # rows and cells that do not say where
 _LOOKED_AT = 200_000  # bytes of a sheet that show how it is written
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+LINE_HEIGHT = 15  # points
 COMMENT_SIZE = 'style="position:absolute;width:220pt;height:80pt;visibility:hidden"'
 
 
@@ -134,9 +137,11 @@ class Package:
             choices: cells, and the list that they choose from as a formula.
         """
         bold, wrapped = self._look("bold"), self._look("wrapped")
-        lines = [_line(1, [title], [bold]), _line(2, heads, [bold] * len(heads))]
+        lines = [_line(1, [title], [self._look("title")]), _line(2, heads, [bold] * len(heads))]
         for number, (severity, cells) in enumerate(rows, start=3):
-            lines.append(_line(number, cells, [self._look(severity), *[wrapped] * (len(cells) - 1)]))
+            styles = [self._look(severity), *[wrapped] * (len(cells) - 1)]
+            high = max(-(-screen.width(cell) // width) for cell, width in zip(cells, widths, strict=True))
+            lines.append(_line(number, cells, styles, height=LINE_HEIGHT * max(1, high)))
         last = column_letters(len(heads))
         columns = "".join(
             f'<col min="{at}" max="{at}" width="{width}" customWidth="1"/>' for at, width in enumerate(widths, start=1)
@@ -230,17 +235,18 @@ class Package:
         """The style of the sheets that are put in: bold, wrapped, or coloured by severity."""
         if name not in self._looks:
             font, fill = 0, 0
-            if name == "bold":
+            if name in ("bold", "title"):
                 fonts = re.search(rb"<fonts\b[^>]*>(.*?)</fonts>", self.parts["xl/styles.xml"], re.DOTALL)[1]
                 font = len(re.findall(rb"<font\b[^>]*?/>|<font\b[^>]*>.*?</font>", fonts, re.DOTALL))
                 self._append("fonts", '<font><b/><sz val="11"/><name val="宋体"/></font>')
             elif name != "wrapped":
                 fill = self._fill({"fault": "FFFFC7CD", "warning": "FFFFEB9B"}[name])
+            wrap = "" if name == "title" else ' wrapText="1"'
             self._looks[name] = len(self._xfs())
             self._append(
                 "cellXfs",
                 f'<xf numFmtId="49" fontId="{font}" fillId="{fill}" borderId="0" xfId="0" applyNumberFormat="1" '
-                'applyFont="1" applyFill="1" applyAlignment="1"><alignment vertical="top" wrapText="1"/></xf>',
+                f'applyFont="1" applyFill="1" applyAlignment="1"><alignment vertical="top"{wrap}/></xf>',
             )
         return self._looks[name]
 
@@ -448,14 +454,15 @@ def _clean(text: str) -> str:
     return escape(_ILLEGAL.sub("", text))
 
 
-def _line(number: int, cells: Sequence[str], styles: Sequence[int]) -> str:
+def _line(number: int, cells: Sequence[str], styles: Sequence[int], height: int = 0) -> str:
     made = "".join(
         f'<c r="{column_letters(at)}{number}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{_clean(text)}</t>'
         "</is></c>"
         for at, (text, style) in enumerate(zip(cells, styles, strict=True), start=1)
         if text or style
     )
-    return f'<row r="{number}">{made}</row>'
+    high = f' ht="{height}" customHeight="1"' if height else ""
+    return f'<row r="{number}"{high}>{made}</row>'
 
 
 def _ranges(cells: Sequence[str]) -> str:

@@ -41,6 +41,7 @@ EXAMPLES = {
     "subjects": "综合能力、实务",
     "amount": 3,
 }
+OF_COLUMNS = {"monthly_pay": 5300, "subsidy": 200, "amount": 425_000, "x": 120.86, "y": 32.01}
 TITLE_ROW, HEADER_ROW = 0, 1
 
 
@@ -162,8 +163,9 @@ def _write_example(sheet: Any, at: int, column: Column, looks: dict[str, Any]) -
     value = EXAMPLES.get(column.type)
     if vocabulary.is_level_list(column.type):
         value = answers.options(column.type)[0][1]
-    if column.name in ("left", "closed", "leave_reason"):
+    if column.name in ("left", "closed", "leave_reason", "village"):
         return
+    value = OF_COLUMNS.get(column.name, value)
     if at == 0:
         sheet.write_string(HEADER_ROW + 1, at, f"{EXAMPLE}{value}", looks["example"])
     elif isinstance(value, date):

@@ -1,6 +1,9 @@
-"""An office's register read: 100,000 rows by ten columns of a workbook and of a text file, checked, pseudonymised."""
+"""An office's register read (100,000 rows by ten columns of a workbook and of a text file, checked, pseudonymised) and
+marked, and its templates filled in, saved through LibreOffice and imported.
+"""
 
 import csv
+import itertools
 import os
 import subprocess
 import sys
@@ -12,10 +15,13 @@ from statistics import median
 
 import openpyxl
 
-from institute_lib.registers import identity
+from institute_lib import registers
+from institute_lib.registers import identity, template, vocabulary
 from tests.alone import run_alone
+from tests.bench import libreoffice
 from tests.bench.lines import Bound, Line
 from tests.bench.timing import steps
+from tests.templates import fill
 
 HEADERS = ["序号", "姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
 DISTRICTS = ["崇川区", "通州区", "海门区", "如东县", "启东市", "如皋市", "海安市"]
@@ -23,6 +29,13 @@ ROWS, SECONDS, MEGABYTES = 100_000, 4.0, 500.0
 OURS = (
     "import sys, time; from institute_lib import registers; begun = time.perf_counter();"
     "found = registers.read(sys.argv[1]); print(time.perf_counter() - begun); assert len(found.frame) == {rows}"
+)
+MARKED = (
+    "import sys, time; from pathlib import Path; from institute_lib import registers;"
+    "from institute_lib.registers import marking; begun = time.perf_counter();"
+    "report = registers.check(sys.argv[1], today='2026-01-01'); assert len(report.faults) == {faults};"
+    "(label,) = report.origins; marking.mark(report, label, Path(sys.argv[1]).with_suffix('.marked.xlsx'));"
+    "print(time.perf_counter() - begun)"
 )
 PEERS = {
     "xlsx": ("openpyxl, read only", "list(openpyxl.load_workbook(sys.argv[1], read_only=True).active.values)"),
@@ -33,8 +46,37 @@ PEER = "import openpyxl, pandas, sys, time; begun = time.perf_counter(); {call};
 
 def measure(*, large: bool) -> list[Line | Bound]:
     """Both kinds of file; `large` repeats them."""
-    with tempfile.TemporaryDirectory() as folder:
-        return [line for kind in PEERS for line in read(Path(folder), kind, repetitions=3 if large else 1)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = [line for kind in PEERS for line in read(folder, kind, repetitions=3 if large else 1)]
+        return [*found, *marked(folder), *templates(folder)]
+
+
+def marked(folder: Path) -> Iterator[Bound]:
+    """Seconds in which a workbook with faults is read, judged and handed back marked."""
+    for number, faults, limit in ((5_000, 500, 5.0), (ROWS, 5_000, 40.0)):
+        path = folder / f"faulty{number}.xlsx"
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet()
+        sheet.append(HEADERS)
+        for at, row in enumerate(itertools.islice(rows(), number)):
+            sheet.append([*row[:7], "面议", *row[8:]] if at % (number // faults) == 0 else row)
+        book.save(path)
+        seconds, megabytes = run(MARKED.format(faults=faults), path, key_in(folder))
+        what = f"marked, {number:,} rows, {faults:,} faults"
+        yield Bound(what, seconds, limit, "s", "reading and judging included")
+        yield Bound(what, megabytes, 2 * MEGABYTES, "MB", "peak of one process")
+
+
+def templates(folder: Path) -> Iterator[Bound]:
+    """Questions and faults of each table's template with 500 rows, once LibreOffice has saved it."""
+    for table in steps(vocabulary.tables(), "templates"):
+        path = template.write(folder / f"{table}.xlsx", [table], quarter="2025Q4")
+        saved = libreoffice.save(fill(path, table, rows=500), folder / "saved")
+        report = registers.check(saved, table=table, today="2026-01-01")
+        assert report.rows_out == 500, table
+        asked = len(report.faults) + len(report.problems)
+        yield Bound(f"template {table}, 500 rows, LibreOffice", asked, 0, "questions")
 
 
 def read(folder: Path, kind: str, *, repetitions: int) -> Iterator[Line | Bound]:

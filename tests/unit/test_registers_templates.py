@@ -77,3 +77,29 @@ def test_a_town_is_written_by_its_name(project, tmp_path):
         book["社工站（室）登记"].cell(4, at, value)
     book.save(path)
     assert registers.read(path, table="stations").frame["town"].tolist() == ["320613002"]
+
+
+def test_a_clerk_goes_from_an_empty_template_to_an_accepted_register(project, tmp_path, monkeypatch, capsys):
+    """The clerk's page, step by step, with the mistakes that people make."""
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["template", "workers", "--quarter", QUARTER, "--to", "从业人员.xlsx"]) == 0
+    fill(tmp_path / "从业人员.xlsx", "workers", rows=30)
+    book = openpyxl.load_workbook("从业人员.xlsx")
+    sheet = book["从业人员登记"]
+    heads = {cell.value: cell.column for cell in sheet[2]}
+    sheet.cell(5, heads["身份证号"], 320613199003070000)  # typed as a number
+    sheet.cell(6, heads["学历"], "本科在读")
+    sheet.cell(7, heads["月薪（元/月）"], 600_000)
+    book.save("从业人员.xlsx")
+    assert cli.main(["import", "从业人员.xlsx"]) == 2
+    assert "没有写入任何数据" in capsys.readouterr().err
+    marked = openpyxl.load_workbook("从业人员（核对）.xlsx")
+    told = [[cell.value for cell in row][:3] for row in marked["核对结果"].iter_rows(min_row=3)]
+    assert [line[0] for line in told] == ["错误", "错误", "提醒"]
+    marked["从业人员登记"].cell(5, heads["身份证号"], "H12345678")
+    marked["生词"]["D3"] = "大专"
+    marked["核对结果"]["H5"] = "确认无误"
+    marked.save("从业人员（核对）.xlsx")
+    assert cli.main(["import", "从业人员（核对）.xlsx"]) == 0
+    assert cli.main(["registers"]) == 0
+    assert "30" in capsys.readouterr().out

@@ -98,7 +98,8 @@ def assignment(data: pd.DataFrame, *, drivers: Sequence[str], person: str | None
 
     Returns:
         driver, level (a column of places, else the person), units (how many of them there are), share (of the driver's
-        variation that the level and the quarter decide and the quarter alone does not; Goodman and Kruskal's tau).
+        variation that the level and the quarter decide and the quarter alone does not; Goodman and Kruskal's tau),
+        by_time (the share that the quarter alone decides: what changed everywhere at once).
         `.attrs["person"]`: the narrowest column.
 
     Raises:
@@ -124,8 +125,8 @@ def assignment(data: pd.DataFrame, *, drivers: Sequence[str], person: str | None
         by_time = _tau(own, time)
         shares = ((place, _tau(own, key) - by_time) for place, key in keys.items())
         level, share = next((one for one in shares if one[1] >= SHARED), (person, 1.0))
-        rows.append((driver, level, units.get(level, persons), share))
-    table = pd.DataFrame(rows, columns=["driver", "level", "units", "share"])
+        rows.append((driver, level, units.get(level, persons), share, by_time))
+    table = pd.DataFrame(rows, columns=["driver", "level", "units", "share", "by_time"])
     table.attrs["person"] = person
     return table
 

@@ -11,7 +11,7 @@ from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.results import Result
 from institute_lib.retention.counting import CellCounts, Source, Variable, count, covered
-from institute_lib.retention.dependence import assignment
+from institute_lib.retention.dependence import SHARED, assignment
 from institute_lib.retention.drivers import FEW_EVENTS, Drivers, Formula, as_levels, driver_label, level_label, parse
 from institute_lib.retention.effects import average_marginal_effects
 from institute_lib.retention.fitting import (
@@ -237,7 +237,13 @@ def _clusters(
     found = assignment(data, drivers=names)
     base = found.attrs["person"]
     wider = found[found["level"] != base]
-    return base, dict(zip(wider["driver"], wider["level"], strict=True)), []
+    at_once = found[(found["level"] == base) & (found["by_time"] >= SHARED) & ~found["driver"].str.startswith(BASELINE)]
+    notes = [
+        f"{row.driver} changed everywhere at once (the quarter alone decides {100 * row.by_time:.0f} % of it): no "
+        f"clustering covers what else changed then, so its errors, by {base!r}, are too small"
+        for row in at_once.itertuples()
+    ]
+    return base, dict(zip(wider["driver"], wider["level"], strict=True)), notes
 
 
 def _problem(counts: CellCounts, formula: Formula, link: object, *, firth: bool) -> tuple[Problem, np.ndarray | None]:

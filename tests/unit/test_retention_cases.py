@@ -419,6 +419,15 @@ def test_errors_by_person_warn_of_a_driver_that_districts_set():
     assert any("subsidy is set by district (9 of them)" in note for note in narrow.warnings)
 
 
+def test_a_driver_that_changes_everywhere_at_once_says_that_no_clustering_covers_it():
+    rows = subsidised(3).assign(
+        subsidy=lambda frame: np.where((frame["quarter"] > 2) & (frame["own"] == "x"), "yes", "no")
+    )
+    model = retention.hazard(rows, event="left", drivers=["subsidy", "own"], cluster="assignment")
+    assert any(note.startswith("subsidy changed everywhere at once") for note in model.warnings)
+    assert not any(note.startswith("own changed") for note in model.warnings)
+
+
 def test_a_driver_of_one_district_alone_gets_no_p_value():
     model = retention.hazard(subsidised(5, treated=1), event="left", drivers=["subsidy", "own"], cluster="assignment")
     assert np.isnan(coefficient(model, "subsidy", "yes")[["se", "p_value"]].astype(float)).all()

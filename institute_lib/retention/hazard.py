@@ -314,16 +314,12 @@ def clearest_in_words(coefficients: pd.DataFrame, language: str, link: str) -> s
 
 def picked_interval(row: pd.Series, number: int) -> tuple[float, float]:
     """The interval of one coefficient picked among `number`: as wide as its own, to the level 1 − 0.05/number."""
-    from scipy.special import ndtri, stdtrit
+    from scipy.special import stdtrit
 
-    df = row.get("clusters", np.nan) - 1
-    quantiles = [
-        stdtrit(df, tail) if np.isfinite(df) else ndtri(tail)
-        for tail in (1 - (1 - LEVEL) / 2, 1 - (1 - LEVEL) / 2 / number)
-    ]
-    stretch = quantiles[1] / quantiles[0]
-    low, high = ((row[side] - row["estimate"]) * stretch for side in ("ci_low", "ci_high"))
-    return float(row["estimate"] + low), float(row["estimate"] + high)
+    df, tail = np.nan_to_num(row.get("clusters", np.inf) - 1, nan=np.inf), (1 - LEVEL) / 2
+    stretch = stdtrit(df, 1 - tail / number) / stdtrit(df, 1 - tail)
+    low, high = (row["estimate"] + (row[side] - row["estimate"]) * stretch for side in ("ci_low", "ci_high"))
+    return float(low), float(high)
 
 
 def coefficient_table(

@@ -44,13 +44,6 @@ def exact_rate(events: np.ndarray, exposure: np.ndarray) -> tuple[np.ndarray, np
     return np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan)
 
 
-def two_sided_p(z: np.ndarray) -> np.ndarray:
-    """The two-sided p-value of a standard normal statistic."""
-    from scipy.special import ndtr
-
-    return 2 * ndtr(-np.abs(z))
-
-
 def holm(p_values: np.ndarray) -> np.ndarray:
     """p-values adjusted so that the chance of any false finding among them stays at the level.
 
@@ -72,16 +65,8 @@ def estimate_columns(estimate: np.ndarray, se: np.ndarray, df: np.ndarray | floa
     from scipy.special import stdtr, stdtrit
 
     df = np.broadcast_to(np.asarray(df, float), np.shape(estimate))
-    few = np.where(np.isfinite(df), df, 1.0)
-    z = np.where(np.isfinite(df), stdtrit(few, 0.5 + LEVEL / 2), normal_quantile())
+    half = stdtrit(df, 0.5 + LEVEL / 2) * se
     with np.errstate(invalid="ignore", divide="ignore"):
-        statistic = estimate / se
-    return pd.DataFrame(
-        {
-            "estimate": estimate,
-            "se": se,
-            "ci_low": estimate - z * se,
-            "ci_high": estimate + z * se,
-            "p_value": np.where(np.isfinite(df), 2 * stdtr(few, -np.abs(statistic)), two_sided_p(statistic)),
-        }
-    )
+        p_value = 2 * stdtr(df, -np.abs(estimate / se))
+    columns = {"estimate": estimate, "se": se, "ci_low": estimate - half, "ci_high": estimate + half}
+    return pd.DataFrame(columns | {"p_value": p_value})

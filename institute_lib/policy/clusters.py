@@ -134,14 +134,23 @@ def deal(
     changes, sizes, noise = [one[kept] for one in changes], sizes[kept], noise[:, kept]
     deals = _deals(np.searchsorted(kept, own), len(kept), seed)
 
-    def p_of(effect: float) -> float:
-        found = _statistics(changes[0] - effect * changes[1], sizes, deals, pattern, noise)
-        return float((np.abs(found) >= np.abs(found[0]) * (1 - ROUNDING)).mean())
+    plain, moved = (_effects(one, sizes, deals, pattern) for one in changes)
+    weight, main = sizes[deals] * pattern.sum(axis=1), pattern.sum(axis=0).argmax()
+    shares = (weight / weight.sum(axis=1, keepdims=True)) ** 2
+    others = (sizes.sum() - sizes[deals].sum(axis=1)) ** 2
 
-    own_effect = float(_effects(changes[0], sizes, deals[:1], pattern)[0])
-    step = 2 * float(np.std(_effects(changes[0], sizes, deals, pattern))) or 1.0
-    low, high = (border(p_of, own_effect, sign * step, HALVINGS) - own_effect for sign in (-1.0, 1.0))
-    return Dealt(p_of(0.0), (att + low, att + high), len(kept))
+    def p_of(effect: float) -> float:
+        """The share of deals with an effect as large in units of its noise, once this effect is taken out."""
+        left = changes[0][:, main] - effect * changes[1][:, main]
+        variance = variance_model((left - np.average(left, weights=sizes)) ** 2, noise)
+        outside = sizes**2 * variance
+        spread = (shares * variance[deals]).sum(axis=1) + (outside.sum() - outside[deals].sum(axis=1)) / others
+        found = np.abs(plain - effect * moved) / np.sqrt(spread)
+        return float((found >= found[0] * (1 - ROUNDING)).mean())
+
+    step = 2 * float(np.std(plain)) or 1.0
+    low, high = (border(p_of, float(plain[0]), sign * step, HALVINGS) - plain[0] for sign in (-1.0, 1.0))
+    return Dealt(p_of(0.0), (float(att + low), float(att + high)), len(kept))
 
 
 def _changes(grid: np.ndarray, starts: np.ndarray, cluster: np.ndarray, mass: np.ndarray, *, last: bool) -> np.ndarray:
@@ -195,16 +204,3 @@ def _effects(changes: np.ndarray, sizes: np.ndarray, deals: np.ndarray, pattern:
         sizes.sum() - sizes[deals].sum(axis=1)
     )[:, None]
     return dealt - (weight.sum(axis=1) * rest).sum(axis=1) / total
-
-
-def _statistics(
-    changes: np.ndarray, sizes: np.ndarray, deals: np.ndarray, pattern: np.ndarray, noise: np.ndarray
-) -> np.ndarray:
-    """Effects of all deals in units of their modelled noise."""
-    main = changes[:, pattern.sum(axis=0).argmax()]
-    variance = variance_model((main - np.average(main, weights=sizes)) ** 2, noise)
-    weight = sizes[deals] * pattern.sum(axis=1)
-    dealt = ((weight / weight.sum(axis=1, keepdims=True)) ** 2 * variance[deals]).sum(axis=1)
-    shares = sizes**2 * variance
-    rest = (shares.sum() - shares[deals].sum(axis=1)) / (sizes.sum() - sizes[deals].sum(axis=1)) ** 2
-    return _effects(changes, sizes, deals, pattern) / np.sqrt(dealt + rest)

@@ -107,7 +107,8 @@ def variance_model(squares: np.ndarray, measured: np.ndarray) -> np.ndarray:
     noise, halves = measured[0], measured[1:]
     mean = float(noise.mean()) or 1.0
     relative = np.maximum(noise / mean, FLOOR)
-    exponents, levels = _variance_fits(squares, relative, _reliability(np.maximum(halves / mean, FLOOR)))
+    reliability = _reliability(np.maximum(halves / mean, FLOOR))
+    exponents, levels = _variance_fits(squares, relative, reliability, each=False)
     floor = ROUNDING**2 * max(float(squares.max()), float(noise.max())) or 1.0
     return np.maximum(levels[0] * relative ** exponents[0], floor)
 
@@ -123,26 +124,28 @@ def _reliability(halves: np.ndarray) -> float:
     return float(np.clip((first * second).mean() / of_both, LEAST_RELIABLE, 1.0)) if of_both > 0 else 1.0
 
 
-def _variance_fits(squares: np.ndarray, noise: np.ndarray, reliability: float) -> tuple[np.ndarray, np.ndarray]:
-    """Exponents and levels of variance = level · noise^exponent: of all donors first, then without each in turn.
+def _variance_fits(
+    squares: np.ndarray, noise: np.ndarray, reliability: float, *, each: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Exponents and levels of variance = level · noise^exponent: of all donors first, then (if asked) without each.
 
     Args:
         squares: of the placebo effects, one a donor; normal effects' likelihood is taken.
         noise: as measured. The likelihood sees it flattened by its reliability, as the measured is of the true.
     """
-    n = np.r_[len(squares), np.full(len(squares), max(len(squares) - 1, 1))]
+    n = np.r_[len(squares), np.full(len(squares) if each else 0, max(len(squares) - 1, 1))]
     flattened = np.outer(EXPONENTS * reliability, np.log(noise))
-    level = np.maximum(_left_out(squares * np.exp(-flattened)) / n, np.finfo(float).tiny)
-    likelihood = -(n * np.log(level) + _left_out(flattened)) / 2
+    level = np.maximum(_left_out(squares * np.exp(-flattened), each) / n, np.finfo(float).tiny)
+    likelihood = -(n * np.log(level) + _left_out(flattened, each)) / 2
     best = np.argmax(likelihood >= likelihood.max(axis=0) - ROUNDING, axis=0)  # the smallest of equals
-    levels = _left_out(squares * noise ** -EXPONENTS[:, None]) / n
+    levels = _left_out(squares * noise ** -EXPONENTS[:, None], each) / n
     return EXPONENTS[best], levels[best, np.arange(len(n))]
 
 
-def _left_out(terms: np.ndarray) -> np.ndarray:
+def _left_out(terms: np.ndarray, each: bool) -> np.ndarray:
     """Sums over donors, the last axis: of all, then without each."""
     total = terms.sum(axis=-1, keepdims=True)
-    return np.concatenate([total, total - terms], axis=-1)
+    return np.concatenate([total, total - terms], axis=-1) if each else total
 
 
 def averages(statistics: np.ndarray, size: int, draws: int, seed: int) -> np.ndarray:

@@ -35,7 +35,8 @@ class Measure:
             of an amount of money the number of persons, of points the two shares (later, earlier), of a count the whole
             that it is part of.
         interval: how its 95 % interval follows: "poisson" (exact, of a rate), "wilson" (of a share), "effective"
-            (log(−log), of a share whose `of` are effective counts) or "given" (columns `<name>_low`, `<name>_high`).
+            (log(−log), of a share whose `of` are effective counts and the fewest persons at risk so far) or "given"
+            (columns `<name>_low`, `<name>_high`).
         counts: what a count counts. Persons are protected; stations, contracts, schools and places are not persons.
         statistic: of an amount or a number: "mean", "median" or "sum".
         employers: the column with the number of employers behind an amount of money.

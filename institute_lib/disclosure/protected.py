@@ -179,7 +179,7 @@ def _figures(
     if measure.interval == "given":
         plain |= {end: Column.plain(frame[f"{measure.name}_{end}"]) for end in ends}
     elif measure.interval:
-        low, high = _interval(measure.interval, *(counts.true(name) for name in measure.of))
+        low, high = _interval(measure.interval, *(counts.true(name) for name in measure.of[:2]))
         plain |= {"low": Column.plain(low), "high": Column.plain(high)}
     if not guarded.any() or (measure.unit == "count" and measure.counts != "persons"):
         return plain
@@ -214,7 +214,9 @@ def _rate(measure: Measure, counts: Counts) -> dict[str, Column]:
     true_top, true_bottom = counts.true(part), counts.true(whole)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = scale * top / bottom
-        limit = scale * THRESHOLD / (bottom - (0 if counts.exact else BASE // 2))
+        # An effective count changes when somebody leaves; its bound is of the fewest at risk, who are never more.
+        least = counts.rounded(measure.of[2] if len(measure.of) > 2 else whole)
+        limit = scale * THRESHOLD / (least - (0 if counts.exact else BASE // 2))
         error = scale * (BASE / 2) * (1 + top / bottom) / bottom
     state = np.full(len(value), SHOWN, dtype=object)
     complement = true_bottom - true_top

@@ -154,15 +154,15 @@ def curve_result(curves: SurvivalCurves, *, key: str = "group", provenance: Prov
             at = np.searchsorted(curve["time"], time, side="right") - 1
             known = curve.iloc[max(at, 0)]
             share, error = (known["survival"], known["se"]) if at >= 0 else (1.0, 0.0)
-            people = float(known["at_risk"])
-            rows.append((group, time, share, *_effective(share, error, people), people))
-    names = ["group", "time", "survival", "staying", "effective", "at_risk"]
+            people, fewest = float(known["at_risk"]), float(curve["at_risk"].iloc[: max(at, 0) + 1].min())
+            rows.append((group, time, share, *_effective(share, error, people), fewest, people))
+    names = ["group", "time", "survival", "staying", "effective", "fewest", "at_risk"]
     frame = pd.DataFrame(rows, columns=names)
     return Result(
         frame.rename(columns={"group": key}),
         (key, "time"),
         (
-            Measure("survival", "share", of=("staying", "effective"), interval="effective"),
+            Measure("survival", "share", of=("staying", "effective", "fewest"), interval="effective"),
             Measure("at_risk", "count"),
         ),
         "at_risk",
@@ -207,20 +207,25 @@ def ways_out(workers: pd.DataFrame, *, years: int = 3, quarter: str | None = Non
     Returns:
         Result by reason, every reason of the contract: incidence with its log(−log) interval.
     """
-    curves = cumulative_incidence(workers, until=described_quarter(workers, quarter), since=since)
-    seen = curves.table[curves.table["time"] <= years]
-    people = float(seen["at_risk"].max()) if len(seen) else 0.0
-    observed = curves.table["time"].max() >= years
+    until = described_quarter(workers, quarter)
+    everyone = survival(workers, until=until, since=since)
+    table = everyone.table.assign(reason="", incidence=0.0)  # where nobody leaves there is no way out to estimate
+    if everyone.n_events:
+        table = cumulative_incidence(workers, until=until, since=since).table
+    seen = table[table["time"] <= years]
+    at_risk = (seen if len(seen) else table.head(1))["at_risk"]
+    people, fewest = float(at_risk.max()), float(at_risk.min())
+    observed = table["time"].max() >= years
     rows = []
     for reason in REASONS:
         curve = seen[seen["reason"] == reason]
         share, error = (curve["incidence"].iloc[-1], curve["se"].iloc[-1]) if len(curve) else (0.0, 0.0)
         gone, size = _effective(share, error, people) if observed else (np.nan, np.nan)
-        rows.append((reason, share if observed else np.nan, gone, size, people))
+        rows.append((reason, share if observed else np.nan, gone, size, fewest, people))
     return Result(
-        pd.DataFrame(rows, columns=["reason", "incidence", "gone", "effective", "people"]),
+        pd.DataFrame(rows, columns=["reason", "incidence", "gone", "effective", "fewest", "people"]),
         ("reason",),
-        (Measure("incidence", "share", of=("gone", "effective"), interval="effective"),),
+        (Measure("incidence", "share", of=("gone", "effective", "fewest"), interval="effective"),),
         "people",
         provenance_of(workers),
         title="notebooks.ways_out",

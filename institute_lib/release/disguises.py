@@ -212,8 +212,9 @@ def _alike(plain: str) -> str | None:
 
 def _backwards(plain: str) -> str | None:
     """Numbers read from the end: eighteen characters, whose check character makes sure, or a mobile phone."""
-    runs = re.findall(r"(?<![\dXx.])(?:[\dXx]\d{17}|\d{9}[3-9]1)(?![\dXx.])", plain)
-    return BREAK.join(run[::-1] for run in runs) or None
+    runs = re.findall(r"(?<![\w.])(?:[\dXx]\d{17}|\d{9}[3-9]1)(?![\w.])", plain)
+    # A phone is told as digits one by one, which only warn: any amount of eleven digits might be one.
+    return BREAK.join(run[::-1] if len(run) == 18 else " ".join(run[::-1]) for run in runs) or None
 
 
 def encoded(plain: str) -> Iterator[bytes]:

@@ -163,5 +163,5 @@ def _own_words() -> str:
         for entry in terms.catalogue(file.stem).values()
         for language in terms.LANGUAGES
     ]
-    texts += [file.read_text(encoding="utf-8") for file in sorted(paths.reference().glob("*.csv"))]
+    texts += [terms.FONT_STACK, *(file.read_text(encoding="utf-8") for file in sorted(paths.reference().glob("*.csv")))]
     return BREAK.join(texts)

@@ -5,6 +5,7 @@ in it are runs of a quarter (`lab.jobs`).
 """
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,7 +14,15 @@ from institute_lib import paths
 from institute_lib.errors import RunError
 
 # On this computer alone; packages come with `setup`, never from JupyterLab's own extension manager.
-CLOSED = ("--ip=127.0.0.1", "--LabApp.extension_manager=readonly")
+CLOSED = (
+    "--ip=127.0.0.1",
+    "--ServerApp.allow_remote_access=False",
+    "--ServerApp.allow_origin=",
+    "--ServerApp.allow_origin_pat=",
+    "--LabApp.extension_manager=readonly",
+)
+ALLOWED = re.compile(r"--no-browser|--port(?:-retries)?=\d{1,5}|--debug|--LabApp\.expose_app_in_browser=True")
+OPENING = ("JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE", "JUPYTER_CONFIG_PATH")  # variables that could open the server
 JOBS = (
     "--Scheduler.execution_manager_class=institute_lib.lab.jobs.QuarterRun",
     "--SchedulerApp.environment_manager_class=institute_lib.lab.jobs.OneEnvironment",
@@ -27,16 +36,14 @@ def start(options: Sequence[str] = ()) -> int:
         options: further options of `jupyter lab`, such as `--no-browser` or `--port=9999`.
 
     Raises:
-        RunError: there are no notebooks, or an option would open the server to other computers.
+        RunError: there are no notebooks, or an option is not one of the few that cannot open the server to others.
     """
     for option in options:
-        if option.partition("=")[0].rpartition(".")[2].lstrip("-") in (
-            "ip",
-            "token",
-            "password",
-            "allow_remote_access",
-        ):
-            raise RunError(f"lab: option {option!r} is not allowed: JupyterLab stays on this computer, behind a token")
+        if not ALLOWED.fullmatch(option):
+            raise RunError(
+                f"lab: option {option!r} is not allowed: JupyterLab stays on this computer, behind a token; "
+                "allowed: --no-browser --port=9999 --port-retries=5 --debug"
+            )
     folder = paths.notebooks()
     if not folder.is_dir():
         raise RunError(f"lab: no folder {folder}; set INSTITUTE_HOME to the project's folder")
@@ -44,7 +51,10 @@ def start(options: Sequence[str] = ()) -> int:
     command = [sys.executable, "-m", "jupyterlab", *where, *CLOSED, *JOBS, *options]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    return subprocess.run(command, check=False).returncode
+    # A user's own Jupyter configuration could take the token away: this server has a folder of its own for it.
+    environment = {name: value for name, value in os.environ.items() if name not in OPENING}
+    environment["JUPYTER_CONFIG_DIR"] = str(paths.cache() / "jupyter")
+    return subprocess.run(command, env=environment, check=False).returncode
 
 
 def strip_outputs() -> bool:

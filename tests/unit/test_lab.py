@@ -49,7 +49,11 @@ def test_outside_a_git_checkout_it_says_that_it_could_not(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "option", ["--ip=0.0.0.0", "--ServerApp.ip=*", "--IdentityProvider.token=", "--ServerApp.allow_remote_access=True"]
+    "option",
+    [
+        *("--ip=0.0.0.0", "--ServerApp.ip=*", "--IdentityProvider.token=", "--ServerApp.allow_remote_access=True"),
+        *("--config=/tmp/open.py", "--ServerApp.sock=/tmp/s", "--allow-root", "-y", "--port=0 --ip=0.0.0.0"),
+    ],
 )
 def test_an_option_that_opens_the_server_to_others_is_refused(checkout, monkeypatch, option):
     monkeypatch.setattr(subprocess, "run", lambda *_given, **_options: pytest.fail("JupyterLab was started"))
@@ -67,6 +71,18 @@ def test_its_root_is_the_project_and_it_opens_on_the_notebooks(checkout, monkeyp
     assert command[:3] == [sys.executable, "-m", "jupyterlab"]
     where = {f"--ServerApp.root_dir={checkout}", f"--ServerApp.preferred_dir={checkout / 'notebooks'}"}
     assert where | {"--ip=127.0.0.1", "--no-browser"} <= set(command)
+
+
+def test_neither_a_users_configuration_nor_a_variable_opens_it(checkout, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        lab.subprocess, "run", lambda *_, env, **__: seen.append(env) or type("D", (), {"returncode": 0})
+    )
+    monkeypatch.setenv("JUPYTER_TOKEN", "a")
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", "/home/somebody/.jupyter")
+    lab.start()
+    assert "JUPYTER_TOKEN" not in seen[0]
+    assert seen[0]["JUPYTER_CONFIG_DIR"] == str(checkout / ".cache" / "jupyter")
 
 
 def test_without_notebooks_it_says_what_to_set(tmp_path, monkeypatch):

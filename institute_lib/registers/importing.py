@@ -375,7 +375,9 @@ def _in_contract(frame: pd.DataFrame, report: Report, key: Key | None) -> Import
     faults = []
     for name, part in built.items():
         # Each day is a state of its own, in which nobody is twice; what stands beside the spells has no such rule.
-        states = part.groupby(frame["described"].fillna("")) if days and name == report.table else [("", part)]
+        # Each state, and each agency's services, is a list of its own; loading sums the agencies.
+        own = "described" if days else "agency" if name == "services" and "agency" in frame else None
+        states = part.groupby(frame[own].fillna("").to_numpy()) if own and name == report.table else [("", part)]
         unique = [one.drop_duplicates(["worker_id", "date"]) if name == "worker_changes" else one for _, one in states]
         try:
             valid = [tables.validate(name, one) for one in unique]

@@ -195,6 +195,8 @@ def parse_day(*, today: date, epoch_1904: bool = False, blanks: frozenset[str] =
                 return Value(fault="day_future")
             if found.value.year < FIRST_YEAR:
                 return Value(fault="day_old")
+        if blanks and found.fault == "day_form" and not any(map(str.isdigit, written(cell))):
+            return Value(fault="day_word")
         return found
 
     return parse
@@ -225,7 +227,8 @@ def _written_day(text: str, remarks: tuple[str, ...]) -> Value:
         return _calendar_day(year, _chinese_number(match[2]), _chinese_number(match[3]), remarks)
     if match := _YEAR_LAST.fullmatch(text):
         return _year_last(*map(int, match.groups()), remarks)
-    return Value(fault="day_incomplete" if _NO_DAY.fullmatch(text) else "day_form")
+    is_month = _NO_DAY.fullmatch(text) or (re.fullmatch(r"\d{6}", text) and _is_year_month(float(text)))
+    return Value(fault="day_incomplete" if is_month else "day_form")
 
 
 def _serial(number: float, epoch_1904: bool) -> Value:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from institute_lib import registers
+from tests.offices import HEADERS, person, write_csv, write_workbook
 
 CASES = Path(__file__).parents[1] / "cases" / "registers_in_use"
 TODAY = "2026-01-01"
@@ -131,6 +132,8 @@ def test_a_file_whose_meaning_cannot_be_known_is_refused_where_it_stands(name):
 def test_two_agencies_with_the_same_number_are_two_rows():
     report = registers.check(CASES / "39b_services_two_agencies_equal.xlsx", table=SERVICES, today=TODAY)
     assert (report.rows_out, report.faults, report.problems) == (2, (), ())
+    imported = registers.read(CASES / "39b_services_two_agencies_equal.xlsx", table=SERVICES, today=TODAY)
+    assert imported.frame["caseload"].tolist() == [30, 30]
 
 
 def test_what_five_thousand_rows_have_in_common_is_asked_in_one_line_with_its_count():
@@ -139,3 +142,66 @@ def test_what_five_thousand_rows_have_in_common_is_asked_in_one_line_with_its_co
     (question,) = report.problems
     assert (question.rule, len(question.rows)) == ("amount_odd", 4_549)
     assert len(report.listing().splitlines()) == 2
+
+
+# Others of the same kinds: (header, cell, what is read or the rule that it breaks).
+UNSEEN = [
+    ("月薪（元/季度）", "15000", 5_000),
+    ("月薪（万元/年）", "6", 5_000),
+    ("月薪（元/日）", "200", "unit_unclear"),
+    ("月薪", "6万元/年", 5_000),
+    ("月薪", "########", "cell_error"),
+    ("月薪", "#DIV/0!", "cell_error"),
+    ("月薪（大概）", "5300", "header_remark"),
+    ("社工站", "Err:502", "cell_error"),
+    ("社工站", "站（0513）8551-2345", "text_personal"),
+    ("社工站", "站 E12345678", "text_personal"),
+    ("社工站", "台胞证01234567", "text_personal"),
+    ("身份证号", "12345678", "identity_form"),
+    ("身份证号", "19900307", "identity_form"),
+    ("离职日期", "仍在上班", "day_word"),
+    ("离职日期（预计）", "2026-03-01", "header_aside"),
+    ("入职日期", "201803", "day_incomplete"),
+]
+
+
+@pytest.mark.parametrize(("header", "cell", "expected"), UNSEEN)
+def test_other_cells_of_the_same_kinds_do_the_same(project, tmp_path, header, cell, expected):
+    row = person(0)
+    at = next(at for at, own in enumerate(HEADERS) if header.startswith(own))
+    row[at] = cell
+    path = write_csv(tmp_path / "a.csv", [row], [header if place == at else own for place, own in enumerate(HEADERS)])
+    report = registers.check(path, today=TODAY)
+    if isinstance(expected, str):
+        assert expected in {problem.rule for problem in (*report.faults, *report.problems)}
+    else:
+        assert registers.read(path, today=TODAY).changes["monthly_pay"].tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("code", "cell", "read"),
+    [('"S"000', 7, "S007"), ("0000", 12, "0012"), ("00-00", 1234, "12-34"), ("General", 12, "12")],
+)
+def test_a_code_is_read_as_its_workbook_shows_it(tmp_path, code, cell, read):
+    headers = ["站点编号", "社工站", "层级", "区", "启用日期", "岗位数", "在岗人数"]
+
+    def show(book):
+        book.active["A2"].number_format = code
+
+    path = write_workbook(tmp_path / "a.xlsx", [[cell, "甲站", "镇街", "崇川区", "2020-01-02", 3, 2]], headers, show)
+    assert registers.read(path, table=STATIONS, today=TODAY).frame["station_id"].tolist() == [read]
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [("通州湾", "320612"), ("苏锡通科技产业园区", "320671"), ("海門區", "320614"), ("竹行街道", "320671")],
+)
+def test_zones_towns_and_traditional_names_stand_for_their_district(project, tmp_path, word, code):
+    path = write_csv(tmp_path / "a.csv", [person(0, 区=word)])
+    assert registers.read(path, today=TODAY).frame["district"].tolist() == [code]
+
+
+def test_one_unknown_district_in_many_rows_is_one_line(tmp_path):
+    path = write_csv(tmp_path / "a.csv", [person(at, 区="某某新区") for at in range(300)])
+    (fault,) = registers.check(path, today=TODAY).faults
+    assert (fault.value, len(fault.rows)) == ("某某新区", 300)

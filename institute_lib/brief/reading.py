@@ -74,7 +74,7 @@ def read(notebook: Any, language: str) -> Content:
     Raises:
         RunError: a cell of the notebook failed.
     """
-    content = Content(notebook_hash=_hash(notebook))
+    content, left_out = Content(notebook_hash=_hash(notebook)), []
     for number, cell in enumerate(notebook.cells, start=1):
         tags = set(cell.metadata.get("tags", ()))
         if cell.cell_type == "markdown" and not tags & HIDDEN_TAGS:
@@ -87,7 +87,11 @@ def read(notebook: Any, language: str) -> Content:
             for output in cell.get("outputs", ()):
                 if output.output_type == "error":
                     raise RunError(f"cell {number} of the notebook failed ({output.ename}); a brief needs all of them")
-                _take(content, output.get("data", {}), language)
+                taken = _take(content, output.get("data", {}), language)
+                if not taken and "lab" not in tags and not _is_aside(output):
+                    left_out.append((cell.get("execution_count"), _kind(output)))
+    if left_out:
+        content.fold.append(prose(_left_out(left_out, language)))
     if content.opening and not content.opening["title"]:
         content.opening = {**content.opening, **_title_and_question(notebook, language)}
     if content.opening and content.opening.get("personal"):
@@ -164,8 +168,29 @@ def _constants(source: str) -> set[float]:
     return found
 
 
-def _take(content: Content, data: dict[str, Any], language: str) -> None:
-    """Put one output in its place; what carries no type of ours is left behind."""
+def _is_aside(output: Any) -> bool:
+    """A warning, or the one line by which Python names a cell's last value: nothing that a reader would miss."""
+    data = output.get("data", {})
+    one_line = set(data) == {"text/plain"} and "\n" not in data["text/plain"].strip()
+    return output.get("name") == "stderr" or (output.output_type == "execute_result" and one_line)
+
+
+def _kind(output: Any) -> str:
+    """What an output of no type of ours is to a reader: a key of `brief.out_…`."""
+    data = output.get("data", {})
+    if "application/vnd.plotly.v1+json" in data or any(mime.startswith("image/") for mime in data):
+        return "picture"
+    return "table" if "text/html" in data else "text"
+
+
+def _left_out(outputs: list[tuple[int | None, str]], language: str) -> str:
+    """What the notebook shows and the brief does not, by cell, and why."""
+    listed = dict.fromkeys(terms.text(f"brief.out_{kind}", language, cell=cell or "–") for cell, kind in outputs)
+    return terms.text("brief.left_out", language, items=("、" if language == "zh" else ", ").join(listed))
+
+
+def _take(content: Content, data: dict[str, Any], language: str) -> bool:
+    """Put one output in its place; returns whether it has a type of ours. What has none is left behind."""
     mime = next((name for name in data if name.startswith(PREFIX)), None)
     if mime == OPENING:
         content.opening = data[mime]
@@ -177,6 +202,7 @@ def _take(content: Content, data: dict[str, Any], language: str) -> None:
         content.fold += [prose(paragraph) for paragraph in data[mime]["paragraphs"]]
     elif mime == SOURCES:
         content.sources += [one for one in data[mime]["items"] if one not in content.sources]
+    return mime is not None
 
 
 def _in_language(source: str, tags: set[str], language: str) -> str:

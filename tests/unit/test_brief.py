@@ -334,3 +334,15 @@ def test_the_title_and_the_question_of_a_study_are_the_notebooks_own(tmp_path):
     page = export(tmp_path, notebook(closed(), markdown=cells), language="zh")
     assert re.search(r"<h1[^>]*>\s*收入差距\s*</h1>", page)
     assert page.count("差多少？") == 1
+
+
+def test_what_the_notebook_shows_besides_is_listed_as_left_out_with_its_cell(tmp_path):
+    plotly = {"application/vnd.plotly.v1+json": {"data": []}, "text/html": "RAW"}
+    made = notebook(head("zh"), {"text/html": "<b>RAW</b>", "text/plain": "RAW"}, plotly, {"image/png": "RAW"})
+    made.cells.append(NEW.new_code_cell("p()", outputs=[NEW.new_output("stream", text="RAW")], id="last"))
+    for count, cell in enumerate((one for one in made.cells if one.cell_type == "code"), start=1):
+        cell.execution_count = count
+    text = export(tmp_path, made, language="zh")
+    assert "RAW" not in text
+    assert "单元格 [2] 的表、单元格 [3] 的图、单元格 [4] 的图、单元格 [5] 打印的文字" in text
+    assert "未列入简报" not in export(tmp_path, notebook(head("zh"), table()), language="zh")

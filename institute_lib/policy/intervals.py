@@ -16,7 +16,7 @@ import pandas as pd
 
 from institute_lib.policy.results import LEVEL
 
-DRAWS = 20_000
+DRAWS = 10_000
 DOUBLINGS, HALVINGS = 60, 30
 ROUNDING = 1e-12
 MANY = 1e9  # degrees of freedom that are as good as infinitely many
@@ -145,14 +145,14 @@ def simultaneous_critical(covariance: np.ndarray, noise: Noise, seed: int) -> fl
 
 def joint_test(estimates: np.ndarray, covariance: np.ndarray, noise: Noise, seed: int) -> tuple[float, float]:
     """The largest absolute t among the estimates, and its p if all of them are zero; NaN where none has an error."""
-    drawn, spread = _largest_drawn(covariance, noise, seed), errors_of(covariance)
+    drawn, spread = _largest_drawn(covariance, noise, seed, DRAWS // 2), errors_of(covariance)
     if not len(drawn):
         return float("nan"), float("nan")
     found = float((np.abs(estimates)[spread > 0] / spread[spread > 0]).max())
     return found, float((1 + (drawn >= found).sum()) / (1 + len(drawn)))
 
 
-def _largest_drawn(covariance: np.ndarray, noise: Noise, seed: int) -> np.ndarray:
+def _largest_drawn(covariance: np.ndarray, noise: Noise, seed: int, size: int = DRAWS) -> np.ndarray:
     """Draws of the largest absolute t among the estimates if all are zero; none where none has an error.
 
     Source: Montiel Olea and Plagborg-Møller (2019), the plug-in sup-t band, with draws from the estimates' own
@@ -167,8 +167,8 @@ def _largest_drawn(covariance: np.ndarray, noise: Noise, seed: int) -> np.ndarra
     values, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(values.clip(0))
     rng = np.random.default_rng(seed)
-    draws = np.abs(rng.standard_normal((DRAWS, len(values))) @ root.T)
-    draws /= np.sqrt(noise.draw(rng, DRAWS)[:, used].clip(np.finfo(float).tiny))
+    draws = np.abs(rng.standard_normal((size, len(values))) @ root.T)
+    draws /= np.sqrt(noise.draw(rng, size)[:, used].clip(np.finfo(float).tiny))
     return draws.max(axis=1)
 
 

@@ -179,9 +179,8 @@ def _list(table: str | None, language: str) -> int:
 
 
 def _log() -> int:
-    from institute_lib.registers import store
     from institute_lib.tables import journal
 
-    path = journal.folder() / store.LOG
+    path = journal.folder() / journal.LOG
     say(path.read_text(encoding="utf-8").rstrip() if path.is_file() else "")
     return 0

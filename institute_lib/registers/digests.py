@@ -115,6 +115,11 @@ def drop(gone: Iterable[str]) -> Path:
     return _write(_kept() - {line for line in gone if not line.startswith("key ")})
 
 
+def replace(lines: Iterable[str]) -> Path:
+    """The file of digests anew, of these lines alone: everybody has been given pseudonyms by another key."""
+    return _write(set(lines))
+
+
 def _kept() -> set[str]:
     path = _place()
     return set(path.read_text(encoding="ascii").splitlines()) if path.is_file() else set()
@@ -152,7 +157,7 @@ def load() -> Digests:
         lengths |= {int(length)} if kind == "name" else set()
     key = load_key()
     if kept["key"] != {key.id}:
-        raise terms.error(DataError, "registers.error_digests_key", path=path, key=key.id)
+        raise terms.error(DataError, "registers.error_digests_key", path=path, ours=key.id)
     names = frozenset(kept["name"] | kept["pinyin"])
     return Digests(key, names, frozenset(kept["hash"]), frozenset(lengths))
 

@@ -227,12 +227,12 @@ def import_files(
     with store.writing(folder):
         store.check_key(folder, imported.report.key_id)
         plan = keeping.plan(table, rows, folder, replace_states, missing, compares=compare)
+        if key:
+            digests.keep(_digests(frame, key))
         if plan.parts:
-            if key:
-                digests.keep(_digests(frame, key))
             told = (day.isoformat() if day else None, quarter)
             paths = keeping.write(plan, folder, imported.report, day=now, given=told, accepted=accept_warnings)
-            store.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
+            journal.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
             return replace(_receipt(plan, imported, now, accept_warnings), paths=paths, number=plan.number)
     return _receipt(plan, imported, now, accept_warnings)
 
@@ -257,19 +257,19 @@ def _import_facts(
         if not plan.parts:
             return _receipt(plan, imported, now, False)
         paths = keeping.write(plan, folder, report, day=now, given=(None, None), accepted=False)
-        store.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
+        journal.log(folder, "import", table=table, number=plan.number, rows=len(plan.rows))
     return replace(_receipt(plan, imported, now, False), paths=paths, number=plan.number)
 
 
-def reread(entry: journal.Entry, files: list[Path]) -> pd.DataFrame:
-    """The rows that an earlier import kept, read from its files again with this computer's key.
+def reread(entry: journal.Entry, files: list[Path]) -> tuple[pd.DataFrame, set[str]]:
+    """The rows that an earlier import kept and the digests of its people, from its files again by this computer's key.
 
     Raises:
         RegisterError: the files are refused today.
     """
     day, quarter = described.given(**entry.body["given"], today=date.fromisoformat(entry.known))
     bound = day or (described.last_day(quarter) if quarter else date.fromisoformat(entry.known))
-    imported, frame, _ = _read(listed(files), entry.table, bound)
+    imported, frame, key = _read(listed(files), entry.table, bound)
     days = None
     if entry.table in journal.STATES:
         told = {part.cell.partition(" ")[2] for part in entry.parts}
@@ -278,7 +278,8 @@ def reread(entry: journal.Entry, files: list[Path]) -> pd.DataFrame:
         else:
             days = described.decide(imported.described, day, quarter, today=date.fromisoformat(entry.known))
     rows = keeping.kept_rows(entry.table, imported.frame, imported.changes, frame, days)
-    return rows[rows[CELL].isin({part.cell for part in entry.parts})]
+    own = rows[rows[CELL].isin({part.cell for part in entry.parts})]
+    return own, _digests(frame, key) if key else set()
 
 
 def _receipt(plan: "keeping.Plan", imported: Imported, now: date, accepted: bool) -> Receipt:

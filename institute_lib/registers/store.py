@@ -4,9 +4,7 @@ An import writes its rows first and then the journal anew, beside the old one, a
 process that is killed before leaves files that no line names; the next writer clears them away.
 """
 
-import getpass
 import json
-import logging
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,9 +20,7 @@ from institute_lib.errors import DataError
 from institute_lib.tables import journal
 
 LOCK = ".importing"
-LOG = "log.jsonl"
 _NUMBERED = re.compile(r"\d{6}(\.\d+)?\.(parquet|json)")
-logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -65,20 +61,12 @@ def _locked(folder: Path) -> Iterator[bool]:
         os.close(handle)
 
 
-def account() -> str:
-    """Who is at the computer."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # no account by that number, as in some containers
-        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
-
-
 def line(kind: str, number: int, *, day: str | None = None, **body: Any) -> dict[str, Any]:
     """A line of the journal that has no rows; `day` for the day since which it counts (today)."""
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     when = f"{day}{now[10:]}" if day else now
     empty = {"table": "", "file": "", "key_id": None, "parts": [], "columns": []}
-    return {"number": number, "kind": kind, "when": when, "by": account(), **empty, **body}
+    return {"number": number, "kind": kind, "when": when, "by": journal.account(), **empty, **body}
 
 
 def next_number(folder: Path) -> int:
@@ -162,15 +150,3 @@ def check_key(folder: Path, key_id: str | None) -> None:
         if key_id is not None and entry.key_id not in (None, key_id):
             of_it = {"day": entry.known, "table": entry.table, "earlier": entry.key_id}
             raise terms.error(DataError, "registers.error_key_other", ours=key_id, **of_it)
-
-
-def log(folder: Path, what: str, **body: Any) -> None:
-    """Note who did what and when, in a file beside the journal; a folder that cannot be written to is only said."""
-    now = datetime.now().astimezone().isoformat(timespec="seconds")
-    text = json.dumps({"when": now, "by": account(), "what": what, **body}, ensure_ascii=False)
-    try:
-        handle = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n")
-    except OSError as error:
-        logger.warning("%s could not be logged: %s", what, error.strerror)

@@ -96,7 +96,7 @@ def undo(number: int, *, today: date | None = None, root: Path | None = None) ->
         before = len(own.answers(root=root))
         line = store.line("undo", store.next_number(folder), day=_day(today), of=[number])
         store.commit(folder, [line], {})
-        store.log(folder, "undo", number=number)
+        journal.log(folder, "undo", number=number)
         gone = before - len(own.answers(root=root)) if entry.kind == "import" else 0
     return Undone(entry, gone)
 
@@ -137,7 +137,7 @@ def answer(
         if day := _day(today):
             lines = [line | {"when": day + line["when"][10:]} for line in lines]
         store.commit(folder, lines, {})
-        store.log(folder, "missing", district=code, quarter=quarter, answer=answered)
+        journal.log(folder, "missing", district=code, quarter=quarter, answer=answered)
     return tuple(found)
 
 
@@ -163,7 +163,7 @@ def link(path: Path | str, *, root: Path | None = None) -> int:
         line = store.line("link", store.next_number(folder), pairs=pseudonyms) | {"key_id": key.id}
         digests.keep(digests.lines(key, (), (number for pair in pairs for number in pair)))
         store.commit(folder, [line], {})
-        store.log(folder, "link", persons=len(pairs))
+        journal.log(folder, "link", persons=len(pairs))
     return len(pairs)
 
 
@@ -246,9 +246,12 @@ def rekey(files: Iterable[Path | str], *, root: Path | None = None) -> int:
         if lacking:
             raise terms.error(DataError, "registers.error_originals", names="、".join(sorted(lacking)))
         newer: dict[str, str] = {}
+        known: set[str] = set()
         for entry in personal:
             paths = list(dict.fromkeys(originals[file["sha256"]] for file in entry.body["files"]))
-            kept, again = journal.read_file(folder / entry.file), reread(entry, paths)
+            kept = journal.read_file(folder / entry.file)
+            again, lines = reread(entry, paths)
+            known |= lines
             column = journal.PERSONS[entry.table][0]
             if len(again) > len(kept):
                 raise terms.error(DataError, "registers.error_reread", number=entry.number)
@@ -256,7 +259,8 @@ def rekey(files: Iterable[Path | str], *, root: Path | None = None) -> int:
         unknown = _rewrite(folder, every, newer, key, None)
         if unknown:
             raise terms.error(DataError, "registers.error_reread", number="、".join(map(str, sorted(unknown))))
-        store.log(folder, "rekey", key_id=key.id)
+        digests.replace(known)
+        journal.log(folder, "rekey", key_id=key.id)
     return len(personal)
 
 
@@ -360,7 +364,7 @@ def forget(
             _rewrite(folder, tuple(cleaned), None, key, rest)
             if key:
                 digests.drop(digests.lines(key, (), numbers))
-            store.log(folder, "forget", rows=total, quarter=quarter or "")
+            journal.log(folder, "forget", rows=total, quarter=quarter or "")
     return total
 
 

@@ -6,9 +6,13 @@ and no longer counts. Rows belong to cells, which replace each other as a whole:
 district and the day it describes, of events the district and the quarter.
 """
 
+import getpass
 import json
+import logging
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,7 +22,7 @@ import pandas as pd
 from institute_lib import paths, terms
 from institute_lib.errors import DataError
 
-JOURNAL = "journal.jsonl"
+JOURNAL, LOG = "journal.jsonl", "log.jsonl"
 CELL = "cell"  # the column of a kept file that names each row's cell
 STATES = ("workers", "stations")
 EVENTS = {"exams": "exam_date", "services": "quarter", "procurement": "signed", "talent": "awarded"}
@@ -31,6 +35,7 @@ FACTS = {  # and the columns whose values name a cell
 }
 KEPT = (*STATES, *EVENTS, *FACTS)  # tables that are imported; the others are derived from them
 PERSONS = {"workers": ("worker_id",), "exams": ("candidate_id", "worker_id"), "talent": ("person_id",)}
+logger = logging.getLogger(__name__)
 GRACE = pd.Timedelta(days=30)  # a state dated so long after a quarter's end is still that quarter's
 
 
@@ -237,3 +242,29 @@ def state_days(cells: Iterable[str], as_of: str | None = None) -> dict[str, tupl
 
 def _ended(quarter: str, as_of: str) -> bool:
     return pd.Period(quarter, freq="Q").end_time.date().isoformat() <= as_of
+
+
+def account() -> str:
+    """Who is at the computer."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no account by that number, as in some containers
+        return str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+
+
+def log(place: Path, what: str, **body: Any) -> None:
+    """Note who did what and when, in a file beside the journal; a folder that cannot be written to is only said."""
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    text = json.dumps({"when": now, "by": account(), "what": what, **body}, ensure_ascii=False)
+    try:
+        handle = os.open(place / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+    except OSError as error:
+        logger.warning("%s could not be logged: %s", what, error.strerror)
+
+
+@lru_cache(maxsize=256)
+def log_load(place: Path, name: str, _process: int) -> None:
+    """Note once a process that a table of persons was loaded."""
+    log(place, "load", table=name)

@@ -128,6 +128,8 @@ def load(name: str, as_of: str | None = None, *, known: str | None = None, root:
             sharing.note_read(read)
         raise
     read = replace(read, source=place.source)
+    if place.source == "register" and name in PERSONAL:
+        journal.log_load(journal.folder(root), name, os.getpid())
     if root is None:
         sharing.note_read(read)
     return with_provenance(_load(name, as_of, known, root), Provenance([read]))

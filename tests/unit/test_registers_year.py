@@ -1,5 +1,6 @@
 """A year in the life of own registers, step by step, each against a hand count of what had been told by then."""
 
+import json
 import random
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -11,6 +12,7 @@ import pytest
 
 from institute_lib import areas, registers, retention, tables
 from institute_lib.errors import DataError, ParameterError
+from institute_lib.registers import digests
 from institute_lib.runs import contents
 from tests.offices import number
 
@@ -297,6 +299,7 @@ def test_a_new_key_from_the_originals_changes_pseudonyms_and_nothing_else(office
     with pytest.raises(DataError, match="original files are missing"):
         registers.rekey(files[:1])
     assert registers.rekey(files) == 2
+    assert digests.load().is_name("甄无名")
     after = tables.load("workers", "2025-06-30")
     assert not set(before["worker_id"]) & set(after["worker_id"])
     assert before.drop(columns="worker_id").equals(after.drop(columns="worker_id"))
@@ -367,3 +370,11 @@ def test_a_file_for_two_quarters_splits_by_sheet_or_column_and_is_refused_otherw
     book.save(plain)
     with pytest.raises(DataError, match="more than one quarter"):
         registers.import_files(plain, accept_warnings=True)
+
+
+def test_imports_and_loads_are_logged_by_account(office, project):
+    bring(office.write("a", "2025-03-31", office.of(HAIMEN)), "2025-03-31")
+    tables.load("workers", "2025-03-31")
+    log = [json.loads(line) for line in (project / "data" / "registers" / "log.jsonl").read_text().splitlines()]
+    assert [(one["what"], one["table"]) for one in log] == [("import", "workers"), ("load", "workers")]
+    assert {one["by"] for one in log} == {tables.journal.account()}

@@ -41,6 +41,7 @@ class Measure:
         statistic: of an amount or a number: "mean", "median" or "sum".
         employers: the column with the number of employers behind an amount of money.
         largest: the column with the largest employer's share of an amount of money.
+        label: "中文 / English": its words, where no catalogue has them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Measure:
     statistic: str = "mean"
     employers: str = ""
     largest: str = ""
+    label: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "of", (self.of,) if isinstance(self.of, str) else tuple(self.of))

@@ -9,6 +9,7 @@ study.close(headline="rate")
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,11 +20,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib import areas, disclosure, parameters, sharing, tables, terms
+from institute_lib import areas, disclosure, parameters, paths, sharing, tables, terms
 from institute_lib.brief.blocks import METHODS, OPENING, SOURCES, Block
 from institute_lib.disclosure import Figure, Protected, SafeSentence
+from institute_lib.disclosure.numbers import unknown_number
 from institute_lib.disclosure.protected import LEVEL, MISSING, made_figure
-from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.errors import DataError, DisclosureError, ParameterError, nearest
+from institute_lib.registers.personal import find_personal
 from institute_lib.result import Measure, Provenance, Result, job_provenance, with_provenance
 from institute_lib.runs import exchange, places
 from institute_lib.sharing import Read
@@ -32,6 +35,9 @@ from institute_lib.tables.files import load_own
 SCOPES = ("area", "city", "province")
 PERSON_COLUMNS = ("worker_id", "person_id", "candidate_id")
 PROVINCE = "320000"
+MOST_SEEN = 2000  # values of a column of an own file that are looked at for persons
+PSEUDONYM = re.compile(r"\b(?:DEMO-\d{6}|[0-9a-f]{32,64})\b")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")  # of a figure that others may read
 DRAWN = {  # how a result's `chart` is drawn
     "bars": ("charts", "draw_bars"),
     "dot": ("charts", "draw_dot"),
@@ -137,7 +143,9 @@ class Study:
         if str(name) not in tables.CONTRACTS:
             if not Path(name).suffix:
                 raise ParameterError(f"table {str(name)!r}: {nearest(str(name), tables.CONTRACTS)}, or a file of yours")
-            return load_own(name, language=self.language)
+            own = load_own(name, language=self.language)
+            _refuse_persons(own)
+            return own
         frame = tables.load(str(name), self.as_of)
         reported = {"area": self.reports, "city": self.city_reports}.get(scope)
         if name == "stations" and reported:  # a state of its own, which may be up to four quarters old
@@ -199,8 +207,15 @@ class Study:
         if provenance.unknown:
             self._declare(terms.text("result.typed_table", self.language, title=title or ", ".join(keys)), "unknown")
             provenance = provenance | Provenance([Read("declared", title, source="unknown", personal=True)])
-        identity = frame.attrs.get("person") or next((one for one in PERSON_COLUMNS if one in frame), "")
-        if provenance.personal and identity:
+        identity = next((one for one in (frame.attrs.get("person"), *PERSON_COLUMNS) if one and one in frame), "")
+        if not identity and frame.attrs.get("row") == "person":  # a file with one row a person, and no column for it
+            frame, identity = frame.assign(person_id=range(len(frame))), "person_id"
+        if identity and not provenance.personal:
+            self._declare(terms.text("result.typed_table", self.language, title=title or ", ".join(keys)), "unknown")
+            provenance = provenance | Provenance([Read("declared", title, source="unknown", personal=True)])
+        if identity in keys:
+            raise terms.error(DisclosureError, "result.row_a_person", column=identity)
+        if identity:
             frame, measures = _counted(frame, keys, measures, identity, self._require)
             persons = "persons"
         elif provenance.personal and persons:
@@ -244,6 +259,7 @@ class Study:
 
         if result is None:
             return None
+        _check_look(look)
         shown = self.view(result)
         shown = shown.titled(title) if title else shown
         display(self._drawn(shown, chart or shown.chart, {**shown.look, **look}))
@@ -303,6 +319,7 @@ class Study:
             sentence = text.summary(self.language)
         else:
             for name, value in figures.items():
+                _check_name(name)
                 if isinstance(value, int | float | np.number):
                     raise terms.error(DisclosureError, "result.plain_number", name=name, value=value)
             self._figures |= {name: value for name, value in figures.items() if isinstance(value, Figure)}
@@ -320,7 +337,15 @@ class Study:
             self._methods += [text] if text not in self._methods else []
 
     def keep(self, **figures: Figure | None) -> None:
-        """Figures that other notebooks may read, by name."""
+        """Figures that other notebooks may read, by name.
+
+        Raises:
+            DisclosureError: something else than a protected figure, or a name that is more than a name.
+        """
+        for name, value in figures.items():
+            if value is not None and not isinstance(value, Figure):
+                raise terms.error(DisclosureError, "result.plain_number", name=name, value=value)
+            _check_name(name)
         self._figures |= {name: figure for name, figure in figures.items() if figure is not None}
 
     def close(self, *, headline: str, change: str = "") -> None:
@@ -341,8 +366,9 @@ class Study:
             if name not in self._figures:
                 names = ", ".join(self._figures)
                 raise terms.error(ParameterError, "result.unknown_headline", name=name, names=names)
-        findings = [*map(str, self._said), *self.reports.notes(self.language)]
         provenance = job_provenance()
+        late = self.reports.notes(self.language) if _of_registers(provenance) else ()
+        findings = [*map(str, self._said), *late]
         display(self._opening(findings, provenance))
         if self._methods:
             display(Block(METHODS, {"paragraphs": self._methods}, tuple(self._methods)))
@@ -384,7 +410,7 @@ class Study:
             "quarter": self.asked,
             "language": self.language,
             "demo": provenance.demo,
-            "partial": bool(self.late or provenance.absent),
+            "partial": bool((_of_registers(provenance) and self.late) or provenance.absent),
             "headline": {
                 "text": findings[0],
                 "value": first.value,
@@ -434,6 +460,59 @@ class Earlier:
         )
 
 
+def _refuse_persons(frame: pd.DataFrame) -> None:
+    """
+    Raises:
+        DataError: an own file that is described as places or organisations holds persons.
+    """
+    file, row = Path(frame.attrs["file"]), frame.attrs["row"]
+    if row in ("", "person"):
+        return
+    of_persons = set(terms.text("result.person_columns", "zh").split())
+    registers = any(folder.resolve() in file.resolve().parents for folder in (paths.registers(), paths.demo()))
+    for name in frame.columns:
+        column = frame[name].dropna()
+        measured = pd.api.types.is_float_dtype(column) and bool((column % 1).any())
+        texts = "" if measured else " \n".join(column.astype(str).unique()[:MOST_SEEN])
+        named = str(name).strip().lower() in of_persons
+        if named or registers or PSEUDONYM.search(texts) or find_personal(texts):
+            raise terms.error(DataError, "result.holds_persons", name=f"{file.stem}.toml", row=row, column=str(name))
+
+
+def _of_registers(provenance: Provenance) -> bool:
+    """Whether any of it is reported by districts, or nobody knows."""
+    return provenance.unknown or any(one.source not in ("own", "published") for one in provenance.reads)
+
+
+def _check_look(look: Mapping[str, Any]) -> None:
+    """
+    Raises:
+        ParameterError: a source, which is known from what was read. DisclosureError: words with a number in them.
+    """
+    if "source" in look:
+        raise terms.error(ParameterError, "result.typed_source")
+    waiting = list(look.items())
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, Mapping):
+            waiting += [(name, part) for pair in value.items() for part in pair]
+        elif isinstance(value, list | tuple | set):
+            waiting += [(name, part) for part in value]
+        elif isinstance(value, str) and not (value.isdigit() and areas.is_known(value)):
+            number = unknown_number(value, set())
+            if number:
+                raise terms.error(DisclosureError, "result.number_in_look", name=name, number=number)
+
+
+def _check_name(name: str) -> None:
+    """
+    Raises:
+        DisclosureError: a name that others would read, and that is more than a name.
+    """
+    if not NAME.fullmatch(name):
+        raise terms.error(DisclosureError, "result.not_a_name", name=name)
+
+
 def _counted(frame, keys, measures, identity, require) -> tuple[pd.DataFrame, list[Measure]]:
     """Rows of persons brought together by the keys: distinct persons, and each measure from its column.
 
@@ -446,6 +525,8 @@ def _counted(frame, keys, measures, identity, require) -> tuple[pd.DataFrame, li
         one = given
         if one.unit == "count" and one.counts != "persons":
             require(frame, [one.counts])
+            if frame.groupby(one.counts, observed=True)[identity].nunique().max() <= 1:  # it tells persons apart
+                raise terms.error(ParameterError, "result.counts_persons", name=one.name, column=one.counts)
             columns[one.name] = groups[one.counts].nunique()
         elif one.unit in ("count", "share"):
             name = one.of[0] if one.unit == "share" else one.name
@@ -457,7 +538,7 @@ def _counted(frame, keys, measures, identity, require) -> tuple[pd.DataFrame, li
                 columns[f"{one.name}_persons"] = those.reindex(columns["persons"].index, fill_value=0)
             whole = columns.get(f"{one.name}_persons", columns["persons"])
             columns[one.name] = whole / columns["persons"] if one.unit == "share" else whole
-            one = replace(one, of=(f"{one.name}_persons", "persons") if one.unit == "share" else one.of)
+            one = replace(one, of=(f"{one.name}_persons", "persons") if one.unit == "share" else _whole(one, columns))
         elif one.unit == "per_10000":
             require(frame, [one.of[1]])
             columns[one.of[1]] = groups[one.of[1]].first()
@@ -465,6 +546,8 @@ def _counted(frame, keys, measures, identity, require) -> tuple[pd.DataFrame, li
             one = replace(one, of=("persons", one.of[1]))
         else:
             require(frame, [one.name])
+            if frame[one.name].nunique() <= 2:  # the mean of a yes-or-no would give the exact count back
+                raise terms.error(ParameterError, "result.two_values", column=one.name)
             columns[one.name] = groups[one.name].agg(one.statistic)
             one = replace(one, of=("persons",), **_employers(frame, keys, one, columns))
         made.append(one)
@@ -479,6 +562,11 @@ def _counted(frame, keys, measures, identity, require) -> tuple[pd.DataFrame, li
         ]
         counted[counts] = counted[counts].fillna(0)
     return counted.reset_index(), made
+
+
+def _whole(measure: Measure, columns: Mapping[str, pd.Series]) -> tuple[str, ...]:
+    """A count of some of the persons is part of all of them."""
+    return ("persons",) if f"{measure.name}_persons" in columns else measure.of
 
 
 def _employers(frame, keys, measure: Measure, columns: dict[str, pd.Series]) -> dict[str, str]:

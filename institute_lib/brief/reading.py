@@ -121,22 +121,36 @@ def _check_numbers(notebook: Any, content: Content, language: str) -> None:
         DisclosureError: naming the cell as JupyterLab counts it, and the number.
     """
     shown = [text for kind, block in content.body if kind != "prose" for text in _words_of(kind, block)]
-    given = values_of([*shown, *content.opening["findings"], content.opening["as_of"]])
+    known = [*content.opening["findings"], content.opening["as_of"]]
+    given_in_code: set[float] = set()
     for cell in (one for one in notebook.cells if one.cell_type == "code"):
-        given |= _constants(cell.source)
+        given_in_code |= _constants(cell.source)
+    given = given_in_code | values_of([*shown, *known])
     for number, cell in enumerate(notebook.cells, start=1):
         tags = set(cell.metadata.get("tags", ()))
         if cell.cell_type == "markdown" and not tags & HIDDEN_TAGS:
             _refuse_unknown(_in_language(cell.source, tags, language), given, "result.in_cell", cell=number)
+    for text in (content.opening["title"], content.opening["question"]):
+        _refuse_unknown(text, given, "result.in_opening")
+    for kind, block in content.body:
+        if kind != "prose":
+            cells, heads = _cells_and_heads(kind, block)
+            _refuse_unknown(" ".join(heads), given_in_code | values_of([*cells, *known]) | RULES, "result.in_title")
     for paragraph in (text for cell in notebook.cells for text in _method_paragraphs(cell)):
         _refuse_unknown(paragraph, given | RULES, "result.in_methods")
 
 
 def _words_of(kind: str, block: dict[str, Any]) -> list[str]:
     """What a reader reads as figures of a chart or table; not its notes, whose numbers are those of the rules."""
+    cells, heads = _cells_and_heads(kind, block)
+    return [*cells, *heads, *([block["alt"]] if kind == "chart" else [])]
+
+
+def _cells_and_heads(kind: str, block: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """The figures and keys of a chart or table, and its title and column heads, which are its author's words."""
     table = block["table"] if kind == "chart" else block
-    words = [block["title"], block["alt"]] if kind == "chart" else [block["caption"]]
-    return [*words, *(column["label"] for column in table["columns"]), *(cell for row in table["rows"] for cell in row)]
+    heads = [block["title"] if kind == "chart" else block["caption"], *(one["label"] for one in table["columns"])]
+    return [cell for row in table["rows"] for cell in row], heads
 
 
 def _method_paragraphs(cell: Any) -> list[str]:

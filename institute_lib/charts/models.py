@@ -111,7 +111,9 @@ def _draw_protected_forest(safe: Protected, *, language: str, unit: str, title: 
     _forest_axis(canvas, figures, ratio=ratio, title=terms.text(f"charts.{label}", language))
     title = title or safe.title
     notes = [terms.text("charts.interval_note", language)]
-    notes += [terms.text("charts.sizes_note", language)] if counts else []
+    notes += (
+        [terms.text("charts.persons_note" if counts == "persons" else "charts.sizes_note", language)] if counts else []
+    )
     reference = safe.data[safe.figures_of[safe.value].state == "missing"]
     joined = terms.text("charts.between_names", language).join(
         _key_words(record, language) for record in reference[list(safe.rows)].itertuples(index=False, name=None)
@@ -130,6 +132,7 @@ def _draw_protected_forest(safe: Protected, *, language: str, unit: str, title: 
 def _key_words(record: tuple, language: str) -> str:
     """The key of an estimate: driver and level, or driver, level before and level after."""
     parts = [_crossed("term" if place == 0 else "level", one, {}, language) for place, one in enumerate(record)]
+    parts = [one for one in parts if one]  # a term that is a number has no level
     if len(parts) == 2:
         return terms.text("charts.level", language, term=parts[0], level=parts[1])
     if len(parts) == 3:

@@ -12,25 +12,15 @@ from typing import Any
 
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import areas, terms
 from institute_lib.disclosure import show
+from institute_lib.disclosure.numbers import unknown_number
 from institute_lib.disclosure.passed import REASONS
 from institute_lib.disclosure.sensitivity import MIN_EMPLOYERS
 from institute_lib.disclosure.values import MAKER, SafeFigure, SafeSentence, hidden_word
 from institute_lib.errors import DisclosureError, ParameterError, nearest
 
 KEY = re.compile(r"[a-z_]+\.\w+")
-YEAR = r"(?:19|20)\d\d"
-# What words may say without a figure: days, quarters, years, and the level of an interval.
-PLAIN = re.compile(
-    "|".join(
-        (
-            rf"{YEAR}-\d\d-\d\d|{YEAR}Q[1-4]",
-            *(terms.catalogue("disclosure")["dates"][language] for language in terms.LANGUAGES),
-            rf"(?<![\d.,]){YEAR}(?![\d.,%])|9[059](?:\.\d)?%",
-        )
-    )
-)
 
 
 def protect_figure(
@@ -106,10 +96,11 @@ def sentence(template: str, language: str = "zh", **parts: Any) -> SafeSentence:
         ParameterError: an unknown key, or a field without a part.
     """
     words = {name: _part(name, part, language) for name, part in parts.items()}
+    plain = {name: word if isinstance(parts[name], str) else "" for name, word in words.items()}
     if KEY.fullmatch(template):
         text = terms.text(template, language, **words)
     else:
-        check_words(re.sub(r"{\w+}", "", template), "sentence: the template")
+        check_words(template.format(**plain), "sentence: the template")  # what figures give is known; the rest is not
         text = template.format(**words)
     measures = terms.catalogue("disclosure")["measures"][language]
     return SafeSentence(MAKER, re.sub(f"(?<={hidden_word(language)}){measures}", "", text))
@@ -142,10 +133,10 @@ def check_words(text: str, place: str) -> str:
     Raises:
         DisclosureError: a number stands in them.
     """
-    number = re.search(r"\d[\d.,]*%?", PLAIN.sub("", text))
+    number = unknown_number(text, set())
     if number:
         raise DisclosureError(
-            f"{place} holds the number {number.group()!r}, which nobody judged; write it with disclosure.sentence(…) "
+            f"{place} holds the number {number!r}, which nobody judged; write it with disclosure.sentence(…) "
             "from figures of a protected table (safe_table.figure(…)) or disclosure.protect_figure(value, n=persons)"
         )
     return text
@@ -185,8 +176,8 @@ def _part(name: str, part: Any, language: str) -> str:
     if isinstance(part, tuple) and len(part) == 2 and all(isinstance(one, SafeFigure) for one in part):
         return _interval(part, language)
     if isinstance(part, str):
-        column = "quarter" if re.fullmatch(r"\d{4}Q[1-4]", part) else name
-        coded = re.fullmatch(r"\d{6}", part) is not None or column == "quarter"
+        column = "quarter" if re.fullmatch(r"(?:19|20)\d\dQ[1-4]", part) else name
+        coded = column == "quarter" or (re.fullmatch(r"\d{6}", part) is not None and areas.is_known(part))
         return show.key(column, part, language) if coded else check_words(part, f"sentence: {name}")
     raise DisclosureError(
         f"sentence: {name} is a {type(part).__name__}; allowed: a SafeFigure (safe_table.figure(…), "

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import areas, terms
 from institute_lib.disclosure import show
-from institute_lib.disclosure.structure import Line, equations
+from institute_lib.disclosure.structure import Line, equations, is_total
 from institute_lib.disclosure.types import SafeTable
 from institute_lib.disclosure.values import MAKER, SafeFigure, SafeSentence
 from institute_lib.errors import DisclosureError, ParameterError, nearest
@@ -31,7 +31,11 @@ THRESHOLD, BASE = 10, 5
 FEWEST_VALUES = 3  # that a "<10" cell keeps beside its total; else the total is rounded to ten
 EMPLOYERS, DOMINANT = 3, 0.5
 YUAN_STEP, EXACT_YUAN = 50, 10_000
-CLOSED = re.compile(r"True|False|\d{4}-\d\d-\d\d|\d{4}Q[1-4]|\d{6}")  # texts that are no words: days, quarters, codes
+CLOSED = re.compile(r"True|False|\d{4}-\d\d-\d\d|(?:19|20)\d\dQ[1-4]")  # texts that are no words: days, quarters
+BAND = re.compile(r"[<>≤≥]?\d{1,2}(?:[-–~至]\d{1,2})?\+?(?:岁|年|及|以上|以下)*")
+QUARTER_OR_FLAG = re.compile(r"|[A-Za-z]|True|False|(?:19|20)\d\d(?:Q[1-4]|-\d\d)?")
+AREA_CODE = re.compile(r"(\d{6})(?:\d{3}|\d{6})?")
+LARGEST_STEP = 100  # a number up to this one, or a year, is a step of a scale and points at nobody
 SHOWN, BELOW, ABOVE, HIDDEN, MISSING, LEVEL = "shown", "below", "above", "hidden", "missing", "level"
 DIGITS = {"count": 0, "share": 1, "points": 1, "yuan": 0, "per_10000": 1, "ratio": 2, "number": 2}
 SHOW_UNITS = {"per_10000": "number1", "ratio": "number2", "number": "number2"}
@@ -159,8 +163,54 @@ def protected(
         for suffix, column in found.items():
             name = measure.name if not suffix else f"{prefix}_{suffix}"
             columns[name] = column
-            measures.append(replace(measure, name=name, interval="", of=measure.of))
-    return _made(result, measures, columns, guarded, language=language, words=dict(words or {}), exact=exact)
+            label = measure.label if not suffix else ""
+            measures.append(replace(measure, name=name, interval="", of=measure.of, label=label))
+    made = _made(result, measures, columns, guarded, language=language, words=dict(words or {}), exact=exact)
+    return _without_few(made, result, counts, guarded, language)
+
+
+def _without_few(made: "Protected", result: Result, counts: Counts, guarded: np.ndarray, language: str) -> "Protected":
+    """The view without the rows of few persons whose keys could name them: ids, names, amounts and days.
+
+    Raises:
+        DisclosureError: no row of persons is left.
+    """
+    if not result.persons or not guarded.any():
+        return made
+    few = guarded & (counts.true(result.persons) < THRESHOLD)
+    gone = np.zeros(len(few), dtype=bool)
+    for key in result.keys:
+        values = result.frame[key]
+        most = pd.Series(counts.true(result.persons)).groupby(values.astype(str).to_numpy()).transform("max").to_numpy()
+        opened = np.array([not is_closed(key, one) for one in values], dtype=bool)
+        gone |= few & opened & (most < THRESHOLD)
+    if not gone.any():
+        return made
+    if gone.all():
+        raise terms.error(
+            DisclosureError, "disclosure.few_behind_keys", column=", ".join(result.keys), threshold=THRESHOLD
+        )
+    note = terms.text("disclosure.left_out", language, n=int(gone.sum()), threshold=THRESHOLD)
+    return replace(made._at(~gone), made_by=MAKER, methods=(*made.methods, note))
+
+
+def is_closed(name: str, value: object) -> bool:
+    """Whether a key is one of a fixed set of categories, which names nobody: no id, name, amount or day of a person.
+
+    >>> [is_closed("kind", one) for one in ("agency", "320613", "2025Q4", 7, "20-29", "DEMO-000001", 5012.0)]
+    [True, True, True, True, True, False, False]
+    """
+    if value is None or isinstance(value, bool | np.bool_ | pd.Period | pd.Interval) or pd.isna(value):
+        return True
+    if isinstance(value, int | float | np.number):
+        return bool(abs(value) <= LARGEST_STEP or (2000 <= value <= 2100 and float(value).is_integer()))
+    text, known = str(value), terms.catalogue("labels")
+    for part in re.split(r":|\[T?\.?|\]", re.sub(r"^C\((\w+)\)", r"\1", text)):
+        code = AREA_CODE.fullmatch(part)
+        fixed = QUARTER_OR_FLAG.fullmatch(part) or BAND.fullmatch(part) or part in known or f"{name}_{part}" in known
+        if not (fixed or is_total(part) or areas.is_known(code[1] if code else part)):
+            return False
+    return True
 
 
 def _figures(
@@ -172,7 +222,8 @@ def _figures(
         _check_texts(frame[measure.name][guarded], measure.name)
         known = frame[measure.name].notna().to_numpy()
         blank = np.full(len(frame), np.nan)
-        return {"": Column(blank, np.where(known, SHOWN, MISSING).astype(object), blank, np.zeros(len(frame)))}
+        texts = Column(blank, np.where(known, SHOWN, MISSING).astype(object), blank, np.zeros(len(frame)))
+        return {"": _hidden_where(texts, guarded & _few(result, counts)) if result.persons else texts}
     if measure.unit == "points":
         return {"": _change(*(columns[name] for name in measure.of))}
     plain = {"": Column.plain(frame[measure.name])}
@@ -298,7 +349,9 @@ def _check_texts(texts: pd.Series, name: str) -> None:
     """
     known = terms.catalogue("labels")
     for text in texts.dropna().astype(str).unique():
-        if not CLOSED.fullmatch(text) and text not in known and f"{name}_{text}" not in known:
+        if CLOSED.fullmatch(text) or (AREA_CODE.fullmatch(text) and areas.is_known(text[:6])):
+            continue
+        if text not in known and f"{name}_{text}" not in known:
             raise terms.error(DisclosureError, "disclosure.free_text", column=name, text=text)
 
 
@@ -351,21 +404,18 @@ class Protected(SafeTable):
 
     def where(self, **keys: object) -> "Protected":
         """The rows of some keys, without those keys."""
-        at = self._rows(keys).to_numpy()
+        named = {axis: tuple(one for one in getattr(self, axis) if one not in keys) for axis in ("rows", "columns")}
+        found = self._at(self._rows(keys).to_numpy())
+        return replace(found, made_by=MAKER, data=found.data.drop(columns=list(keys)), **named)
+
+    def _at(self, at: np.ndarray) -> "Protected":
+        """The rows at some places."""
         parts = {
             name: Column(*(getattr(one, f)[at] for f in ("value", "state", "limit", "error")))
             for name, one in self.figures_of.items()
         }
-        named = {axis: tuple(one for one in getattr(self, axis) if one not in keys) for axis in ("rows", "columns")}
-        return replace(
-            self,
-            made_by=MAKER,
-            data=self.data[at].drop(columns=list(keys)),
-            states=self.states[at],
-            reasons=self.reasons[at],
-            figures_of=parts,
-            **named,
-        )
+        rows = {"data": self.data[at], "states": self.states[at], "reasons": self.reasons[at]}
+        return replace(self, made_by=MAKER, figures_of=parts, **rows)
 
     def number(self) -> "Figure":
         """How many rows the table has."""
@@ -427,6 +477,8 @@ class Protected(SafeTable):
         """A figure of a row as the table shows it."""
         measure, column = self.measure(name), self.figures_of[name]
         if measure.unit == "text":
+            if column.state[place] == HIDDEN:
+                return show.MASK
             return show.key(name, self.data[name].iloc[place], self.language, self.labels)
         one = made_figure(
             measure, column.value[place], str(column.state[place]), limit=float(column.limit[place]), error=0.0
@@ -488,7 +540,14 @@ class Protected(SafeTable):
         return SafeSentence(MAKER, ("" if language == "zh" else " ").join(said) if said else nothing)
 
     def derive(self, value: float, unit: str, *, digits: int | None = None) -> "Figure":
-        """A figure computed from this view alone: what follows from protected figures is protected."""
+        """A figure that stands in this view, in another unit: a key such as a time, or a figure that is shown.
+
+        Raises:
+            DisclosureError: the view does not hold the value.
+        """
+        held = self.data.apply(lambda column: pd.to_numeric(column, errors="coerce")).to_numpy(float)
+        if not (held == value).any():
+            raise terms.error(DisclosureError, "result.plain_number", name="derive", value=value)
         return made_figure(Measure("derived", unit, digits), value, SHOWN, demo=self.demo, source=self.source)
 
 
@@ -595,7 +654,8 @@ def _made(result, measures, columns, guarded, *, language, words, exact) -> Prot
     rows = tuple(key for key in result.keys if key not in across)
     data = result.frame[[*rows, *across]].copy()
     for one in measures:
-        data[one.name] = result.frame[one.name] if one.unit == "text" else columns[one.name].value
+        words_of = result.frame[one.name].where(columns[one.name].state != HIDDEN) if one.unit == "text" else None
+        data[one.name] = columns[one.name].value if words_of is None else words_of
     if result.chart == "survival":  # rounding may lift a curve a little; a share that stays never rises
         for name in ("ci_low", "ci_high", measures[0].name):
             curve = pd.Series(columns[name].value).groupby(result.frame[result.keys[0]].to_numpy()).cummin()
@@ -620,7 +680,8 @@ def _made(result, measures, columns, guarded, *, language, words, exact) -> Prot
         title=title,
         source=provenance.cite(language),
         demo=provenance.demo,
-        units={one.name: SHOW_UNITS.get(one.unit, one.unit) for one in measures},
+        units={one.name: _show_unit(one) for one in measures},
+        labels={one.name: one.label.split(" / ")[0 if language == "zh" else -1] for one in measures if one.label},
         figures_of=columns,
         measures=tuple(measures),
         language=language,
@@ -632,6 +693,12 @@ def _made(result, measures, columns, guarded, *, language, words, exact) -> Prot
         exact=exact,
         own_sentence=result.sentence,
     )
+
+
+def _show_unit(measure: Measure) -> str:
+    if measure.unit in SHOW_UNITS and measure.digits in (1, 2):
+        return f"number{measure.digits}"
+    return SHOW_UNITS.get(measure.unit, measure.unit)
 
 
 def _catalogue(room: str) -> Mapping[str, Any]:

@@ -88,6 +88,7 @@ def regression_result(fitted: Any, provenance: Provenance) -> Result:
     matrix = np.asarray(fitted.model.exog, float)
     outcome = np.asarray(fitted.model.endog, float)
     identity = np.arange(len(matrix))
+    labels = None
     if frame is not None:
         column = next((one for one in ("worker_id", "person_id") if one in frame), None)
         labels = getattr(fitted.model.data, "row_labels", None)
@@ -107,9 +108,11 @@ def regression_result(fitted: Any, provenance: Provenance) -> Result:
         inside = outcome[marked]
         events = int(min(inside.sum(), len(inside) - inside.sum())) if binary else persons
         sizes.append((persons, events))
+    sizes = [(n, min(events, most)) for (n, events), most in zip(sizes, _effective(matrix, identity), strict=True)]
     kept = [name not in INTERCEPTS for name in names]
     table = read_.coefficients.assign(persons=[one[0] for one in sizes], events=[one[1] for one in sizes])
     table = table[kept].rename(columns={"ci_low": "estimate_low", "ci_high": "estimate_high"})
+    table = pd.concat([table, _references(table, frame, identity, labels)], ignore_index=True)
     people = len(np.unique(identity))
     distinct = len(np.unique(matrix, axis=0))
     residual = people - len(names) if distinct > len(names) else 0
@@ -124,6 +127,36 @@ def regression_result(fitted: Any, provenance: Provenance) -> Result:
         events="events",
         residual=residual,
     )
+
+
+def _effective(matrix: np.ndarray, identity: np.ndarray) -> list[float]:
+    """For each coefficient the number of persons that it rests on, as if all weighed the same.
+
+    A coefficient is a mean over the rows weighted by what is left of its column when the others are taken out (Frisch
+    and Waugh 1933). Two overlapping groups that differ by one person leave that person alone. The number is the sum of
+    the weights squared over the sum of squares (Kish 1965), no less than one.
+    """
+    found = []
+    for place in range(matrix.shape[1]):
+        others = np.delete(matrix, place, axis=1)
+        left = matrix[:, place] - others @ np.linalg.lstsq(others, matrix[:, place], rcond=None)[0]
+        weights = np.bincount(identity, weights=left**2)
+        found.append(weights.sum() ** 2 / (weights**2).sum() if (weights > 1e-12).any() else 0.0)
+    return found
+
+
+def _references(table: pd.DataFrame, frame: pd.DataFrame | None, identity: np.ndarray, labels: Any) -> pd.DataFrame:
+    """The category that each term is compared with: a row without an estimate."""
+    rows = []
+    for term, levels in table[table["level"] != ""].groupby("term", sort=False)["level"]:
+        if frame is None or term not in frame:
+            continue
+        own = (frame if labels is None else frame.loc[labels])[term].astype(str)
+        rest = set(own.unique()) - set(levels)
+        if len(rest) == 1 and len(own) == len(identity):
+            persons = len(np.unique(identity[(own == next(iter(rest))).to_numpy()]))
+            rows.append({"term": term, "level": rest.pop(), "persons": persons, "events": persons})
+    return pd.DataFrame(rows, columns=table.columns).astype(table.dtypes.to_dict() if rows else {})
 
 
 def _smaller_side(column: np.ndarray) -> int:

@@ -8,19 +8,22 @@
 Without it the file is taken to hold persons, is cited as 来源不明, and what rests on it is held at release.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
 
-from institute_lib import paths, sharing, terms
+from institute_lib import areas, paths, sharing, terms
 from institute_lib.errors import DataError
 from institute_lib.result import Provenance, with_provenance
 from institute_lib.sharing import Read
 
 ROWS = ("person", "place", "organisation")
 KEYS = ("title", "source", "row", "person")
+CODES = ("district", "code", "area", "town")
 ENDINGS = (".csv", ".parquet", ".xlsx")
 
 
@@ -41,19 +44,24 @@ def load_own(name: str | Path, *, language: str = "zh") -> pd.DataFrame:
         looked = ", ".join(str(one) for one in dict.fromkeys(one.parent for one in _places(Path(name))))
         raise terms.error(DataError, "result.no_own_file", name=str(name), looked=looked, endings=" ".join(ENDINGS))
     described = _description(file.with_suffix(".toml"))
-    titles = described.get("title", file.name).split(" / ")
-    title = titles[0] if language == "zh" else titles[-1]
+    words = [described.get("title", file.name), described.get("source", "")]
+    cited = [one.split(" / ")[0 if language == "zh" else -1] for one in words if one]
     read = Read(
         "files",
         str(file),
         source="own" if described else "unknown",
         personal=described.get("row", "person") == "person",
-        title="，".join(part for part in (title, described.get("source", "")) if part),
+        title=("，" if language == "zh" else ", ").join(cited),
     )
     sharing.note_read(read)
     sharing.note_read(Read("files", str(file.with_suffix(".toml"))))
     frame = with_provenance(_content(file), Provenance([read]))
-    frame.attrs |= {"name": file.stem, "person": described.get("person", "")}
+    frame.attrs |= {
+        "file": str(file),
+        "name": file.stem,
+        "person": described.get("person", ""),
+        "row": described.get("row", ""),
+    }
     return frame
 
 
@@ -62,15 +70,28 @@ def _places(name: Path) -> Iterator[Path]:
 
 
 def _content(file: Path) -> pd.DataFrame:
-    codes = {"district": "str", "code": "str", "area": "str", "town": "str"}
     try:
-        if file.suffix == ".parquet":
+        if file.suffix.lower() == ".parquet":
             return pd.read_parquet(file)
-        if file.suffix == ".xlsx":
-            return pd.read_excel(file, dtype=codes, engine="calamine")
-        return pd.read_csv(file, dtype=codes, encoding="utf-8-sig")
+        if file.suffix.lower() == ".xlsx":
+            return _with_codes(
+                pd.read_excel(file, dtype="str", engine="calamine"), pd.read_excel(file, engine="calamine")
+            )
+        text = file.read_text(encoding="utf-8-sig")
+        return _with_codes(pd.read_csv(StringIO(text), dtype="str"), pd.read_csv(StringIO(text)))
     except (ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
         raise terms.error(DataError, "result.own_file_unreadable", name=file.name, why=str(error)) from error
+
+
+def _with_codes(texts: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame; columns of codes, which are all areas or of which one begins with a zero, stay text."""
+    for name in texts.columns:
+        known = texts[name].dropna().unique()
+        zero = any(re.fullmatch(r"0\d+", one) for one in known)
+        coded = len(known) > 0 and all(re.fullmatch(r"\d{6}", one) and areas.is_known(one) for one in known)
+        if zero or coded or name in CODES:
+            frame[name] = texts[name]
+    return frame
 
 
 def _description(path: Path) -> dict[str, str]:

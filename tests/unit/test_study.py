@@ -122,10 +122,10 @@ def test_a_number_of_persons_typed_by_the_author_is_a_declaration_for_the_gate(s
 
 
 def test_a_typed_table_is_of_unknown_source_personal_and_declared(study):
-    typed = pd.DataFrame({"place": ["甲", "乙"], "n": [40, 3]})
-    result = study.table(typed, by="place", measures=[Measure("n", "count")], persons="n", title="手工表")
+    typed = pd.DataFrame({"kind": ["agency", "drug"], "n": [40, 3]})
+    result = study.table(typed, by="kind", measures=[Measure("n", "count")], persons="n", title="手工表")
     shown = study.show(result)
-    assert (shown.source, shown.figure("n", place="乙").cell("zh")) == ("来源不明", "<10")
+    assert (shown.source, shown.figure("n", kind="drug").cell("zh")) == ("来源不明", "<10")
     assert any(read.source == "unknown" for read in sharing.reads_so_far())
 
 
@@ -219,7 +219,9 @@ def test_a_fitted_regression_is_shown_without_its_intercept_and_counts_persons(s
 
 def test_a_regression_with_a_parameter_for_every_person_shows_nothing(study):
     few = study.load("workers").head(14).assign(y=range(14))
-    shown = study.show(smf.ols("y ~ C(worker_id)", few).fit())
+    with pytest.raises(DisclosureError, match="every row"):
+        study.show(smf.ols("y ~ C(worker_id)", few).fit())
+    shown = study.show(smf.ols("y ~ gender * kind * education * field", few).fit())
     assert shown.data["estimate"].isna().all()
 
 
@@ -247,3 +249,170 @@ def test_for_internal_use_counts_from_ten_up_are_exact_and_the_brief_says_so(stu
     assert shown.figure("persons", kind="community").value == count
     assert next(one[OPENING] for one in displayed if OPENING in one)["exact"]
     assert "不得对外" in " ".join(shown.notes("zh"))
+
+
+COUNT = [Measure("persons", "count")]
+
+
+def test_a_table_with_one_row_a_person_is_refused_by_every_key(study):
+    workers = study.load("workers").assign(
+        name=lambda d: "张" + d["worker_id"].str[-4:], pay=lambda d: 5000.0 + d.index
+    )
+    with pytest.raises(DisclosureError, match="a row would be a person"):
+        study.table(workers, by="worker_id", measures=COUNT, from_=[workers])
+    for key in ("name", "pay"):
+        with pytest.raises(DisclosureError, match="fewer than 10 persons stand behind every row"):
+            study.show(study.table(workers, by=key, measures=COUNT, from_=[workers]))
+
+
+def test_a_row_of_few_persons_named_by_free_words_is_left_out_and_that_is_said(study):
+    workers = study.load("workers")
+    group = pd.Series("年长", index=workers.index).where(workers.index > 2, "王小明")
+    shown = study.show(study.table(workers.assign(group=group), by="group", measures=COUNT, from_=[workers]))
+    assert list(shown.data["group"]) == ["年长"]
+    assert "1 rows with fewer than 10 persons" in " ".join(shown.methods) or "有1行背后不足10人" in " ".join(
+        shown.methods
+    )
+
+
+def test_a_text_measure_of_few_persons_is_hidden_and_six_digits_are_an_area_or_refused(study):
+    workers = study.load("workers")
+    found = pd.DataFrame({"kind": ["agency", "drug"], "n": [40, 1], "education": ["master", "master"]})
+    measures = [Measure("n", "count"), Measure("education", "text")]
+    shown = study.show(study.table(found, by="kind", measures=measures, from_=[workers], persons="n"))
+    assert [shown.text(place, "education") for place in (0, 1)] == ["硕士及以上", "＊"]
+    assert shown.data["education"].isna().tolist() == [False, True]
+    coded = found.assign(education=["005012", "005013"])
+    with pytest.raises(DisclosureError, match="005012"):
+        study.show(study.table(coded, by="kind", measures=measures, from_=[workers], persons="n"))
+
+
+def test_counting_ids_or_the_mean_of_a_yes_or_no_gives_no_exact_count_of_persons(study):
+    workers = study.load("workers").assign(left_now=lambda d: d["left"].notna().astype(int))
+    with pytest.raises(ParameterError, match="counts persons"):
+        study.table(workers, by="kind", measures=[Measure("n", "count", counts="worker_id")], from_=[workers])
+    for unit in ("number", "ratio"):
+        with pytest.raises(ParameterError, match="exact count"):
+            study.table(workers, by="kind", measures=[Measure("left_now", unit)], from_=[workers])
+
+
+def test_nearly_all_of_a_group_reads_as_a_bound_as_a_count_too(study):
+    workers = study.load("workers").query("kind == 'agency'")
+    most = workers.assign(flag=range(len(workers)))
+    most["flag"] = most["flag"] >= 3
+    shown = study.show(
+        study.table(most, by="kind", measures=[Measure("persons", "count"), Measure("flag", "count")], from_=[workers])
+    )
+    assert shown.figure("flag", kind="agency").state == "above"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "三 名女性离职。",
+        "叁名女性离职。",
+        "俩人离职。",
+        "离职者占百分之三。",
+        "共③人。",
+        "`3`人离职。",
+        "&#51;人离职。",
+        "Three women left.",
+        "three agency workers left.",
+        "代表3人。",
+        "x3人。",
+    ],
+)
+def test_a_number_in_disguise_is_no_finding(study, words):
+    with pytest.raises(DisclosureError):
+        study.say(words)
+
+
+@pytest.mark.parametrize(("unit", "n"), [("名", "三"), ("人", "000007"), ("人", "0007Q1")])
+def test_words_filled_into_a_sentence_make_no_number_with_what_follows(study, unit, n):
+    with pytest.raises(DisclosureError):
+        study.say("有{n}{unit}离职。", n=n, unit=unit)
+
+
+def test_figures_are_kept_under_plain_names_and_only_protected_ones(study):
+    rate = study.view(retention.turnover(study.load("workers", scope="city"))).figure("turnover", district=CHONGCHUAN)
+    with pytest.raises(DisclosureError, match="cannot name a figure"):
+        study.keep(**{"DEMO-000001 earns 5012": rate})
+    with pytest.raises(DisclosureError, match="plain number"):
+        study.keep(rate=3)
+    with pytest.raises(DisclosureError, match="plain number"):
+        study.view(retention.turnover(study.load("workers", scope="city"))).derive(7.0, "count")
+
+
+def test_options_of_a_drawing_hold_no_number_and_no_source(study):
+    turnover = retention.turnover(study.load("workers", scope="city"))
+    with pytest.raises(ParameterError, match="source"):
+        study.show(turnover, chart="bars", source="省厅公布")
+    with pytest.raises(DisclosureError, match="'3'"):
+        study.show(turnover, chart="map", others="3人离职")
+
+
+def test_a_file_of_places_with_persons_in_it_is_refused(home):
+    study = Study(area="320600", quarter="2025Q4")
+    for column, values in (("worker_id", ["a1", "a2"]), ("who", ["DEMO-000001", "DEMO-000002"])):
+        described(home, row="place", **{"district": ["320613", "320685"], column: values})
+        with pytest.raises(DataError, match=column):
+            study.load("my.csv")
+
+
+def test_a_register_read_past_the_library_is_still_of_persons(home, demo_home):
+    described(home, row="place", district=["320613", "320685"], income=[1.5, 2.5])
+    study = Study(area="320600", quarter="2025Q4")
+    study.load("my.csv")
+    workers = pd.read_parquet(demo_home / "data" / "demo" / "workers.parquet").drop_duplicates("worker_id")
+    few = workers.groupby("kind").head(3)
+    shown = study.show(study.table(few, by="kind", measures=COUNT))
+    assert {shown.figure("persons", kind=one).cell("zh") for one in few["kind"]} == {"<10"}
+
+
+def test_a_file_with_one_row_a_person_is_counted_by_its_rows(home):
+    described(home, row="person", kind=["agency"] * 12 + ["drug"] * 3)
+    study = Study(area="320600", quarter="2025Q4")
+    shown = study.show(study.table(study.load("my.csv"), by="kind", measures=COUNT))
+    assert [shown.figure("persons", kind=one).cell("zh") for one in ("agency", "drug")] == ["10", "<10"]
+
+
+def test_codes_of_areas_and_leading_zeros_stay_text_under_any_column_name(home):
+    described(home, row="place", county=["320613", "320685"], number=["007", "012"], score=[1, 2])
+    frame = Study(area="320600", quarter="2025Q4").load("my.csv")
+    assert frame["county"].tolist() == ["320613", "320685"]
+    assert frame["number"].tolist() == ["007", "012"]
+    assert frame["score"].sum() == 3
+
+
+def test_two_groups_that_differ_by_one_person_do_not_give_that_person_by_a_regression(study):
+    workers = study.load("workers").dropna(subset=["birth_year"]).head(300).reset_index(drop=True)
+    workers = workers.assign(
+        y=workers.index % 17.0, one=(workers.index < 50).astype(int), two=(workers.index < 49).astype(int)
+    )
+    shown = study.show(smf.ols("y ~ one + two + birth_year", workers).fit())
+    assert shown.figure("estimate", term="one", level="").hidden
+    assert shown.figure("estimate", term="two", level="").hidden
+    assert not shown.figure("estimate", term="birth_year", level="").hidden
+
+
+def test_a_regression_names_the_group_of_comparison_and_no_worker(study, displayed):
+    workers = study.load("workers").dropna(subset=["birth_year"]).assign(y=lambda d: d.index % 17)
+    shown = study.show(smf.ols("y ~ gender + birth_year", workers).fit())
+    assert shown.figure("persons", term="gender", level="female").value > 0
+    notes = displayed[-1]["application/vnd.institute.chart+json"]["notes"]
+    assert "参照组——性别：女。" in notes
+    with pytest.raises(DisclosureError, match="every row"):
+        study.show(smf.ols("y ~ C(worker_id)", workers.head(14)).fit())
+
+
+def test_an_own_measure_has_its_words_and_digits_and_an_own_brief_waits_for_no_register(home, displayed):
+    described(home, row="place", district=["320613", "320685"], score=[51.25, 48.5])
+    study = Study(area="320600", quarter="2025Q4", language="en")
+    score = Measure("score", "number", digits=1, label="服务得分 / Access score")
+    shown = study.show(study.table(study.load("my.csv"), by="district", measures=[score]), chart="map")
+    chart = displayed[0]["application/vnd.institute.chart+json"]
+    assert (chart["title"], "48.5" in chart["alt"], "48.50" in chart["alt"]) == ("Access score", True, False)
+    study.say("得分{score}。", en="It is {score}.", score=shown.figure("score", district="320613"))
+    study.close(headline="score")
+    opening = next(one[OPENING] for one in displayed if OPENING in one)
+    assert len(opening["findings"]) == 1  # no word of districts that have not reported: no register was read

@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from importlib import import_module
+from pathlib import Path
 
 from tqdm import tqdm
 
@@ -30,7 +31,10 @@ BENCHES = (
     "province",
     "policies",
     "simulation",
+    "attack",
 )
+
+PLACES = ("home", "code")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,7 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     with tqdm(total=len(asked.names), unit="benchmark", file=sys.stderr, leave=False, position=0) as bar:
         for name in asked.names:
             bar.set_description(name)
-            found += import_module(f"tests.bench.{name}").measure(large=asked.large)
+            given = {key: Path(value) for key, value in vars(asked).items() if key in PLACES and value}
+            places = given if name == "attack" else {}
+            found += import_module(f"tests.bench.{name}").measure(large=asked.large, **places)
             bar.update()
     load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     spent = f"{time.perf_counter() - begun:.0f} s on {os.cpu_count()} processors{load}"
@@ -60,6 +66,8 @@ def read(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="name", help=f"which: {', '.join(BENCHES)} (default: all)")
     parser.add_argument("--large", action="store_true", help="larger sizes and 1,000 simulated draws; takes long")
+    parser.add_argument("--home", help="attack: a project home with the runs, instead of making them")
+    parser.add_argument("--code", help="attack: another checkout, whose code makes the runs")
     asked = parser.parse_args(arguments)
     for name in asked.names:
         if name not in BENCHES:

@@ -1,6 +1,7 @@
 """What an attacker can tell of single persons from the briefs of two quarters, of a made register with known truth.
 
-The whole city stands in `python -m tests.bench attack`; here three districts with workers, two of them with briefs, try every kind of count.
+The whole city stands in `python -m tests.bench attack`; here three districts with workers, two of them with briefs,
+try every kind of count.
 """
 
 import pytest

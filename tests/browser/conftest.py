@@ -202,6 +202,7 @@ def curves() -> SurvivalCurves:
                     "at_risk": at_risk,
                     "events": 1,
                     "survival": survival,
+                    "se": se,
                     "ci_low": survival - 1.96 * se,
                     "ci_high": np.minimum(survival + 1.96 * se, 1),
                 }

@@ -313,13 +313,13 @@ class Heads:
             if self.known_before(page.quarter, STAY, name, text, len(exact)):
                 continue
             start, coarse = self.present(name, quarter - 3), name == WHOLE
-            known = Interval(*self.program.values_left(start))
+            known = self.program.between(start)
             part = share(page, text, whole=known, method="", coarse=coarse, exact=exact)
             self.tell(self.stayed(name, quarter), start, part)
         for key, back in (("turnover_last_quarter", 1), ("turnover_last_year", 4)):
             if key in page.beside:
                 whole = self.average(own, quarter - back)
-                known = Interval(*(end / 8 for end in self.program.values_left(added((whole, 8)))))
+                known = self.program.between(whole)
                 exact = np.array([page.beside[key]])
                 part = share(page, f"{exact[0]:.1%}", whole=known, coarse=own == WHOLE, exact=exact)
                 self.tell(self.leavers(own, quarter - back), whole, part)
@@ -339,7 +339,7 @@ class Heads:
         for row in page.table("列", FILLED).to_dict("records"):
             if row["列"].startswith("社工站"):
                 rows = self.records(name, quarter)
-                known = Interval(*self.program.values_left(rows))
+                known = self.program.between(rows)
                 filled = added((rows, 1), (self.blanks(name, quarter), -1))
                 self.tell(filled, rows, share(page, row[FILLED], whole=known, method=""))
 
@@ -609,7 +609,7 @@ def attack(home: Path, register: pd.DataFrame) -> list[Found]:
     check(heads.program, truth)
     found = attack_heads(heads, truth)
     most = {
-        (one, quarter): heads.program.values_left(heads.records(one, number_of(quarter)))[1]
+        (one, quarter): math.floor(heads.program.between(heads.records(one, number_of(quarter))).high + 1e-6)
         for one in districts
         for quarter in QUARTERS
     }

@@ -300,10 +300,14 @@ class Program:
             low, high = _whole(max(low, ends[0]), min(high, ends[1]))
         return low, high
 
+    def between(self, terms: Terms) -> Interval:
+        """Where a sum lies, by linear programs alone."""
+        return Interval(*(self._end(terms, sign, {}) for sign in (1, -1)))
+
     def survey(
-        self, asked: Sequence[Terms], known: Mapping[object, float] | None = None, *, enough: int = 3, rounds: int = 5
+        self, asked: Sequence[Terms], known: Mapping[object, float] | None = None, *, enough: int = 6, rounds: int = 5
     ) -> list[tuple[int, int]]:
-        """A least and a greatest value of each sum, exact where fewer than `enough` values are left.
+        """A least and a greatest value that each sum may be, the outermost ones where fewer than `enough` are left.
 
         Programs with random goals give points that fit everything that was read, and each point a value of every sum;
         a sum that is not seen to vary enough is then asked for by itself.

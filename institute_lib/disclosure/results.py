@@ -95,7 +95,9 @@ def protect_result(
     if units and kind not in EFFECTS:
         raise ParameterError(f"protect_result: measure {measure!r} is for effects of policies alone; leave it out")
     if kind == "survival":
-        return protected(curve_result(result, provenance=job_provenance())).titled(title)
+        view = protected(curve_result(result, provenance=job_provenance()))
+        known = view.demo if demo is None else demo
+        return replace(view, made_by=MAKER, title=title, source=source, demo=known)
     hidden: tuple[tuple[str, str], ...] = ()
     if kind in MODELS:
         result, hidden = _without_small_terms(result, sizes, threshold)

@@ -213,7 +213,10 @@ def _figures(
     area: str,
     quarter: str,
 ) -> pd.DataFrame:
-    """What a brief would add to the ledger: the figures of its tables, and the numbers that it and others recorded."""
+    """What a brief would add to the ledger: the figures of its tables, and the numbers that it and others recorded.
+
+    What was protected by rounding follows from no subtraction, and needs no audit.
+    """
     tables = [
         ledger.from_records(
             table["figures"]["records"],
@@ -225,12 +228,14 @@ def _figures(
             quarter=quarter,
         )
         for exact, table in shown
+        if table["figures"]["method"] != "round"
     ]
     tables += [
         ledger.from_result(one or {}, table=f"{name} {places.RESULT}", definition=name)
         for name, one in recorded.items()
+        if "figures" not in (one or {})
     ]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables, ignore_index=True) if tables else ledger.from_records([])
 
 
 def _shown(notebook: Mapping[str, Any], language: str) -> Iterator[tuple[bool, dict[str, Any]]]:

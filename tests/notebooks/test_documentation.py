@@ -43,7 +43,7 @@ PYTHON = re.compile(r"(?:\.venv/bin/|\.venv\\Scripts\\)?python3? -m institute_li
 # in test_new_notebook.py, of whole quarters and a cluster in tests/runs; `setup` installs packages. Here their options
 # are read, and kernels start for the researcher's story alone.
 STORY = PROJECT / "docs" / "researcher.md"
-ELSEWHERE = ("lab", "setup", "report", "demo")
+ELSEWHERE = ("lab", "setup", "report", "demo", "clean")
 OPERATOR = PROJECT / "docs" / "operator.md"
 OTHER_PROGRAMS = ("conda", "pip", "git", "make", "cd", "tar", ".venv/bin/dask", ".venv/bin/ruff", ".venv/bin/jupyter")
 LAST_COVERED = "2025Q4"  # `last` goes by the calendar, the demo registers end here

@@ -124,7 +124,7 @@ def shown(share: str) -> float:
 def test_what_stands_on_an_imported_register_succeeds(run):
     summary = json.loads((run.folder / "summary.json").read_text(encoding="utf-8"))
     assert summary["failures"] == []
-    assert summary["counts"] == {"done": len(run.notebooks), "current": 0, "failed": 0}
+    assert {name: n for name, n in summary["counts"].items() if n} == {"done": len(run.notebooks)}
 
 
 def test_the_register_takes_the_place_of_the_demos(office):

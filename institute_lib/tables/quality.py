@@ -72,8 +72,8 @@ def inventory(names: Iterable[str] = CONTRACTS, *, as_of: str, root: Path | None
     """What is on record by a day, a row a table, each row with its own source.
 
     Returns:
-        Result by table: source ("register", "demo", "published", "faulty" or "absent"), first and last (day or quarter
-        on record), records, faults (breaches of the contract; the table's other figures are then missing).
+        Result by table: source ("register", "demo", "published", "faulty" or "absent"), first and last (quarter on
+        record), records, faults (breaches of the contract; the table's other figures are then missing).
     """
     described = [_describe(name, as_of, root) for name in names]
     return Result(
@@ -102,7 +102,9 @@ def _describe(name: str, as_of: str, root: Path | None) -> tuple[dict[str, objec
         )  # a table that is not there names nobody
         return empty | {"faults": len(error.faults), "source": "faulty" if error.faults else "absent"}, nothing
     known = frame[KNOWN_FROM[name]].dropna() if name in KNOWN_FROM else pd.Series(dtype="str")
-    first, last = (str(known.min())[:10], str(known.max())[:10]) if len(known) else (None, None)
+    if pd.api.types.is_datetime64_any_dtype(known):
+        known = known.dt.to_period("Q").astype(str)  # the first and the last day are one person's each
+    first, last = (str(known.min()), str(known.max())) if len(known) else (None, None)
     row = {"table": name, "source": frame.attrs["source"], "records": len(frame), "first": first, "last": last}
     return row | {"faults": 0}, provenance_of(frame)
 

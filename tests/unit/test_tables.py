@@ -176,7 +176,7 @@ def test_the_inventory_says_which_table_is_absent_and_which_breaks_its_contract(
     found = tables.inventory(("workers", "talent", "exams"), as_of="2024-12-31", root=root).frame.set_index("table")
     assert list(found["source"]) == ["register", "faulty", "absent"]
     assert found.loc["workers", "records"] == 2
-    assert found.loc["workers", "last"] == "2024-06-01"
+    assert found.loc["workers", "last"] == "2024Q2"
     assert found.loc["talent", "faults"] >= 2
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib import areas, disclosure, parameters, paths, sharing, tables, terms
+from institute_lib import areas, disclosure, indicators, parameters, paths, sharing, tables, terms
 from institute_lib.brief.blocks import METHODS, OPENING, SOURCES, Block
 from institute_lib.disclosure import Figure, Protected, SafeSentence
 from institute_lib.disclosure.numbers import unknown_number
@@ -46,6 +46,7 @@ DRAWN = {  # how a result's `chart` is drawn
     "survival": ("charts", "draw_survival"),
     "forest": ("charts", "draw_forest"),
 }
+PLACE_KEYS, TOTAL = ("district", "area", "town"), "total"
 HIGHLIGHTED = ("bars", "dot", "trend", "slope")
 
 
@@ -73,12 +74,13 @@ class Study:
         self._core = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)
         self.area, self.language, self.asked = self._core.area, self._core.language, self._core.quarter
         self.is_city = self._core.is_city
-        self.own = "total" if self.is_city else self.area.code
+        self.own = TOTAL if self.is_city else self.area.code
         self.all_districts = self._core.districts
         self._said: list[SafeSentence] = []
         self._figures: dict[str, Figure] = {}
         self._methods: list[str] = []
         self._shown: list[Protected] = []
+        self._claims: dict[tuple[str, str, str], dict[str, Any]] = {}
 
     @cached_property
     def reports(self) -> tables.Reports:
@@ -270,9 +272,58 @@ class Study:
         words = {"area": self.area_name, "quarter": terms.quarter(self.quarter, self.language)}
         exact = os.environ.get(exchange.AUDIENCE_VARIABLE) == "internal"
         shown = disclosure.protected(self._result(result), language=self.language, words=words, exact=exact)
+        self._claim(shown)
         self._shown.append(shown)
         self.note(*shown.methods)
         return shown
+
+    def _claim(self, shown: Protected) -> None:
+        """Note what a view says of the catalogue's indicators, by area and quarter, for the briefs that quote it.
+
+        Raises:
+            ParameterError: an indicator in another unit than its own, or with a second value.
+        """
+        keys = (*shown.rows, *shown.columns)
+        for place, measure in enumerate(shown.measures):
+            known = indicators.parse(measure.name, self.quarter)
+            if not known or not set(keys) <= {*PLACE_KEYS, "quarter"}:
+                continue
+            unit = indicators.get(known[0]).unit
+            if measure.unit != unit:
+                raise terms.error(ParameterError, "result.indicator_unit", name=known[0], unit=unit, given=measure.unit)
+            ends = [f"{'ci' if place == 0 else measure.name}_{end}" for end in ("low", "high")]
+            for record in shown.data[list(keys)].astype(str).to_dict("records"):
+                area = next((record[key] for key in PLACE_KEYS if key in record), self.area.code)
+                area = self._core.city if area == TOTAL and "district" in record else area
+                area = self.area.code if area == TOTAL else area
+                figure = shown.figure(measure.name, **record)
+                if figure.state == MISSING:
+                    continue
+                interval = [shown.figure(end, **record).value if end in shown.figures_of else None for end in ends]
+                claim = {"words": figure.cell(self.language), "where": shown.title, "interval": interval}
+                place_of = (known[0], area, record.get("quarter", known[1]))
+                self._hold(place_of, claim | figure.to_json())
+
+    def _hold(self, place: tuple[str, str, str], claim: dict[str, Any]) -> None:
+        """Keep what an indicator is for an area and a quarter.
+
+        Raises:
+            ParameterError: it was something else before.
+        """
+        first = self._claims.setdefault(place, claim)
+        if first["words"] != claim["words"]:
+            name, area, quarter = place
+            raise terms.error(
+                ParameterError,
+                "result.indicator_twice",
+                name=name,
+                area=lambda language: areas.get(area).name(language),
+                quarter=lambda language: terms.quarter(quarter, language),
+                first=first["where"],
+                one=first["words"],
+                second=claim["where"],
+                other=claim["words"],
+            )
 
     def _result(self, given: Any) -> Result:
         if isinstance(given, Result):
@@ -370,8 +421,11 @@ class Study:
         late = self.reports.notes(self.language) if _of_registers(provenance) else ()
         findings = [*map(str, self._said), *late]
         display(self._opening(findings, provenance))
-        if self._methods:
-            display(Block(METHODS, {"paragraphs": self._methods}, tuple(self._methods)))
+        quoted = list(dict.fromkeys(name for name, _, _ in self._claims))
+        if self._methods or quoted:
+            explained = tuple(indicators.get(name).explanation(self.language) for name in quoted)
+            content = {"paragraphs": self._methods, "indicators": quoted}
+            display(Block(METHODS, content, (*self._methods, *explained)))
         sources = list(dict.fromkeys(one.source for one in self._shown if one.source)) or [
             provenance.cite(self.language)
         ]
@@ -426,6 +480,10 @@ class Study:
                 name: {"status": one.status, "reason": one.reason, "unit": one.unit} for name, one in figures.items()
             },
             "sources": list(sources),
+            "indicators": [
+                {"indicator": name, "area": area, "quarter": quarter, **claim}
+                for (name, area, quarter), claim in self._claims.items()
+            ],
         }
         if folder:
             places.write_json(Path(folder) / places.RESULT, json.loads(json.dumps(content)))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from institute_lib import terms
+from institute_lib import indicators, terms
 from institute_lib.brief.blocks import METHODS, OPENING, PREFIX, SOURCES
 from institute_lib.charts import CHART_MIME
 from institute_lib.disclosure.numbers import unknown_number, values_of
@@ -214,6 +214,9 @@ def _take(content: Content, data: dict[str, Any], language: str) -> bool:
         content.body.append(("table", data[mime][language]))
     elif mime == METHODS:
         content.fold += [prose(paragraph) for paragraph in data[mime]["paragraphs"]]
+        quoted = [indicators.get(name).explanation(language) for name in data[mime].get("indicators", ())]
+        heading = f"## {terms.text('brief.indicators', language)}\n\n"
+        content.fold += [prose(heading + "\n".join(f"- {one}" for one in quoted))] if quoted else []
     elif mime == SOURCES:
         content.sources += [one for one in data[mime]["items"] if one not in content.sources]
     return mime is not None

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib import areas, terms
+from institute_lib import areas, indicators, terms
 from institute_lib.disclosure import show
 from institute_lib.disclosure.structure import Line, equations, is_total
 from institute_lib.disclosure.types import SafeTable
@@ -681,7 +681,7 @@ def _made(result, measures, columns, guarded, *, language, words, exact) -> Prot
         source=provenance.cite(language),
         demo=provenance.demo,
         units={one.name: _show_unit(one) for one in measures},
-        labels={one.name: one.label.split(" / ")[0 if language == "zh" else -1] for one in measures if one.label},
+        labels=_labels(measures, language),
         figures_of=columns,
         measures=tuple(measures),
         language=language,
@@ -693,6 +693,13 @@ def _made(result, measures, columns, guarded, *, language, words, exact) -> Prot
         exact=exact,
         own_sentence=result.sentence,
     )
+
+
+def _labels(measures: Sequence[Measure], language: str) -> dict[str, str]:
+    """The words of indicators, from their catalogue, and of measures that bring their own."""
+    quoted = {name: one.name[language] for name, one in indicators.catalogue().items()}
+    own = {one.name: one.label.split(" / ")[0 if language == "zh" else -1] for one in measures if one.label}
+    return {one.name: quoted[one.name] for one in measures if one.name in quoted} | own
 
 
 def _show_unit(measure: Measure) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from institute_lib import areas, paths, terms
 from institute_lib.runs import places
-from institute_lib.runs.plan import Job, Plan, notebook_title
+from institute_lib.runs.plan import Job, NotebookPlan, Plan, notebook_title
 from institute_lib.runs.states import job_status, not_reported
 
 LONGEST_HEADLINE = 60
@@ -74,8 +74,12 @@ def _template() -> Any:
 
 
 def _row(plan: Plan, area: str, quarter: str, folder: Path) -> dict[str, Any]:
-    jobs = [Job(notebook.name, area) for notebook in plan.notebooks]
-    cells = [cell(plan, job, quarter=quarter, folder=folder) for job in jobs]
+    cells = [
+        cell(plan, Job(one.name, area), quarter=quarter, folder=folder)
+        if one.runs_for(area)
+        else elsewhere(one, area, folder)
+        for one in plan.notebooks
+    ]
     return {"code": area, "name": areas.get(area).name(plan.language), "level": areas.get(area).level, "cells": cells}
 
 
@@ -97,6 +101,15 @@ def cell(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
         "failure": status.failure.say(language) if status.state == "failed" else "",
         "stale": status.say(language) if status.state == "stale" else "",
     }
+
+
+def elsewhere(notebook: NotebookPlan, area: str, folder: Path) -> dict[str, Any]:
+    """What the grid shows where a notebook is not run for an area: a link to the brief of its city, if there is one."""
+    city = areas.city_of(area)
+    there = (places.intact_manifest(folder / notebook.name / city) or {}).get("outputs", {})
+    link = f"{notebook.name}/{city}/{places.BRIEF}" if places.BRIEF in there else ""
+    empty = dict.fromkeys(("figure", "change", "text", "made", "failure", "stale"), "")
+    return {"state": "elsewhere", "link": link, "value": None, "partial": False, **empty}
 
 
 def _states(rows: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, Any]]:

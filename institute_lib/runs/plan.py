@@ -19,7 +19,7 @@ AUDIENCES = ("office", "internal")
 OWN_KEYS = (*PLAN_KEYS, "without")
 NOTIFY_KEYS = ("command", "mail")
 LIMIT_KEYS = ("cell_seconds", "notebook_seconds")
-NOTEBOOK_KEYS = ("after", "reads", "parameters", *LIMIT_KEYS)
+NOTEBOOK_KEYS = ("areas", "after", "reads", "parameters", *LIMIT_KEYS)
 READS = ("area", "peers")
 LAST = "last"
 PLAN_VARIABLE = "INSTITUTE_PLAN"
@@ -42,6 +42,7 @@ class NotebookPlan:
     """How the plan runs one notebook.
 
     Attributes:
+        areas: codes of the areas that it runs for; empty for all of the plan's.
         after: notebooks whose results it reads.
         reads: "area" (results of its own area) or "peers" (also of the districts and the city around it).
         parameters: its own parameters, beyond area, quarter, language.
@@ -50,6 +51,7 @@ class NotebookPlan:
 
     name: str
     after: tuple[str, ...] = ()
+    areas: tuple[str, ...] = ()
     reads: str = "area"
     parameters: Mapping[str, Any] = field(default_factory=dict)
     cell_seconds: int = 600
@@ -58,6 +60,9 @@ class NotebookPlan:
     @property
     def path(self) -> Path:
         return paths.notebooks() / f"{self.name}.ipynb"
+
+    def runs_for(self, area: str) -> bool:
+        return not self.areas or area in self.areas
 
 
 @dataclass(frozen=True)
@@ -92,28 +97,35 @@ class Plan:
         raise ParameterError(f"notebook {name!r}: {nearest(name, [notebook.name for notebook in self.notebooks])}")
 
     def jobs(self) -> tuple[Job, ...]:
-        """Every notebook for every area, in the plan's order."""
-        return tuple(Job(notebook.name, area) for area in self.areas for notebook in self.notebooks)
+        """Every notebook for every area that it runs for, in the plan's order."""
+        return tuple(Job(one.name, area) for area in self.areas for one in self.notebooks if one.runs_for(area))
 
     def reads(self, job: Job) -> tuple[Job, ...]:
         """The jobs whose results a job reads, whether or not this run runs them."""
         notebook = self.notebook(job.notebook)
         around = related(job.area, self.areas) if notebook.reads == "peers" else (job.area,)
-        return tuple(Job(name, area) for area in around for name in notebook.after)
+        return tuple(
+            Job(name, area) for area in around for name in notebook.after if self.notebook(name).runs_for(area)
+        )
 
     def readable(self, area: str) -> tuple[Job, ...]:
         """The jobs of an area and those around it that read no other job, for whoever looks at the results."""
-        names = [notebook.name for notebook in self.notebooks if not notebook.after]
-        return tuple(Job(name, code) for code in related(area, self.areas) for name in names)
+        first = [notebook for notebook in self.notebooks if not notebook.after]
+        return tuple(Job(one.name, code) for code in related(area, self.areas) for one in first if one.runs_for(code))
 
     def select(self, areas: Iterable[str] | None = None, notebooks: Iterable[str] | None = None) -> tuple[Job, ...]:
         """The jobs of some areas (codes or names) and notebooks; None selects all.
 
         Raises:
-            ParameterError: an area or notebook that the plan does not hold.
+            ParameterError: an area or notebook that the plan does not hold, or a notebook that runs for none of them.
         """
         codes = self.areas if areas is None else tuple(self._area(area) for area in areas)
         names = None if notebooks is None else {self.notebook(_stem(name)).name for name in notebooks}
+        for name in names or ():
+            only = self.notebook(name).areas
+            if only and not set(codes) & set(only):
+                given, allowed = (", ".join(one) for one in (codes, only))
+                raise ParameterError(f"areas {given}: the plan runs {name} for {allowed} alone; choose one of them")
         return tuple(job for job in self.jobs() if job.area in codes and (names is None or job.notebook in names))
 
     def _area(self, asked: str) -> str:
@@ -144,6 +156,7 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
         return plan
     path = Path(plan or os.environ.get(PLAN_VARIABLE) or paths.plan())
     content = _read(path, PLAN_KEYS)
+    shipped = content.get("areas", ())
     if path.resolve() == paths.plan().resolve() and paths.own_plan().is_file():
         content = _with_own(content, _read(paths.own_plan(), OWN_KEYS))
     for needed in ("areas", "notebooks"):
@@ -157,10 +170,13 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
     audience = content.get("audience", "office")
     if audience not in AUDIENCES:
         raise ParameterError(f"{path.name}: audience = {audience!r}: {nearest(str(audience), AUDIENCES)}")
+    areas = tuple(dict.fromkeys(_place(area, path.name) for area in content["areas"]))
+    known = {*areas, *(_place(area, path.name) for area in shipped)}
     notebooks = tuple(_notebook(name, given, limits, path.name) for name, given in content["notebooks"].items())
+    notebooks = tuple(replace(one, areas=_areas_of(one, areas, known, path.name)) for one in notebooks)
     _check_order(notebooks, path.name)
     return Plan(
-        areas=tuple(dict.fromkeys(_place(area, path.name) for area in content["areas"])),
+        areas=areas,
         notebooks=notebooks,
         tables=tuple(content.get("tables", ())),
         language=terms.check_language(content.get("language", "zh")),
@@ -214,8 +230,12 @@ def extended(plan: Plan, folder: Path) -> Plan:
     names = dict.fromkeys([one.name for one in plan.notebooks] + sorted(place.parent.name for place in found))
     known = {one.name: one for one in plan.notebooks}
     areas = dict.fromkeys([*plan.areas, *sorted(place.name for place in found)])
-    notebooks = tuple(known.get(name) or NotebookPlan(name) for name in names)
-    return replace(plan, areas=tuple(areas), notebooks=notebooks)
+    notebooks = [known.get(name) or NotebookPlan(name) for name in names]
+    for at, one in enumerate(notebooks):
+        if one.areas:
+            ran = [place.name for place in found if place.parent.name == one.name]
+            notebooks[at] = replace(one, areas=tuple(dict.fromkeys([*one.areas, *sorted(ran)])))
+    return replace(plan, areas=tuple(areas), notebooks=tuple(notebooks))
 
 
 def resolved_quarter(quarter: str) -> str:
@@ -252,11 +272,30 @@ def _notebook(name: str, given: Mapping[str, Any], limits: Mapping[str, Any], so
     reads = given.get("reads", "area")
     if reads not in READS:
         raise ParameterError(f"{place}: reads = {reads!r}: {nearest(reads, READS)}")
-    settings = {**limits, **given, "after": tuple(given.get("after", ()))}
+    settings = {**limits, **given, **{key: tuple(given.get(key, ())) for key in ("after", "areas")}}
     for limit in LIMIT_KEYS:
         if limit in settings and not (type(settings[limit]) is int and settings[limit] > 0):
             raise ParameterError(f"{place}: {limit} = {settings[limit]!r}; allowed: whole seconds above 0")
     return NotebookPlan(name, **settings)
+
+
+def _areas_of(notebook: NotebookPlan, planned: tuple[str, ...], known: set[str], source: str) -> tuple[str, ...]:
+    """The areas of the plan that a notebook runs for; the institute's own plan may leave some of its areas out.
+
+    Raises:
+        ParameterError: it names an area that no plan holds, or none of those that this one runs.
+    """
+    named = tuple(dict.fromkeys(_place(area, source) for area in notebook.areas))
+    for code in named:
+        if code not in known:
+            raise ParameterError(f"{source} [notebooks.{notebook.name}]: area {code!r}: {nearest(code, planned)}")
+    kept = tuple(code for code in named if code in planned)
+    if named and not kept:
+        raise ParameterError(
+            f"{source} [notebooks.{notebook.name}]: none of its areas ({', '.join(named)}) is in the plan's; "
+            "name others, or leave the notebook out by without ="
+        )
+    return kept
 
 
 def _check_order(notebooks: tuple[NotebookPlan, ...], source: str) -> None:

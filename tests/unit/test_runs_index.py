@@ -7,7 +7,7 @@ import pytest
 
 from institute_lib import terms
 from institute_lib.runs import contents, fingerprints, index, places
-from institute_lib.runs.plan import Job, NotebookPlan, Plan, load_plan, notebook_title
+from institute_lib.runs.plan import Job, NotebookPlan, Plan, extended, load_plan, notebook_title
 from institute_lib.sharing import KINDS
 
 PROJECT = Path(__file__).parents[2]
@@ -68,6 +68,18 @@ def test_the_demo_mark_appears_only_with_demo_data(folder):
 
 def test_every_place_has_a_cell_whether_it_ran_or_not(folder):
     assert page(folder).count('<td data-state="missing"') == len(PLAN.jobs())
+
+
+def test_an_area_without_a_notebook_of_its_own_links_to_the_brief_of_its_city(folder):
+    """And what ran for an area under an earlier plan is still shown."""
+    once = Plan(areas=("320600", "320612", "320613"), notebooks=(NotebookPlan("02_second", areas=("320600",)),))
+    finish(folder, Job("02_second", "320600"))
+    finish(folder, Job("02_second", "320613"))
+    text = index.write(extended(once, folder), quarter="2025Q4", folder=folder, run=RUN).read_text(encoding="utf-8")
+    cells = re.findall(r'<td data-state="(\w+)".*?href="(.*?)"', text, re.DOTALL)
+    assert cells[1] == ("elsewhere", "02_second/320600/brief.html")
+    assert [link for _, link in cells[::2]] == ["02_second/320600/brief.html", "02_second/320613/brief.html"]
+    assert terms.text("runs.state_elsewhere", "zh") not in re.search('<ul class="counts">.*?</ul>', text, re.DOTALL)[0]
 
 
 def test_a_stale_brief_says_which_input_changed(folder):

@@ -86,6 +86,31 @@ def test_the_plan_of_the_project_names_every_area_of_nantong():
     assert set(plan.areas) == {"320600", *(district.code for district in areas.districts("320600"))}
 
 
+ONE_AREA = PLAN + "[notebooks.02_second]\nareas = ['南通市', '崇川区']\n"
+
+
+def test_a_notebook_that_names_areas_runs_for_these_alone_and_is_read_there_alone(tmp_path):
+    text = ONE_AREA.replace('after = ["01_first"]', 'after = ["01_first", "02_second"]')
+    plan = load_plan(plan_file(tmp_path, text))
+    second = [Job("02_second", "320600"), Job("02_second", "320613")]
+    assert [job for job in plan.jobs() if job.notebook == "02_second"] == second
+    assert len(plan.jobs()) == 3 * 2 + 2
+    assert [job for job in plan.reads(Job("06_last", "320612")) if job.notebook == "02_second"] == second[::-1]
+    assert [job for job in plan.readable("320612") if job.notebook == "02_second"] == second[::-1]
+
+
+def test_a_notebook_asked_for_an_area_that_it_does_not_run_for_is_refused(tmp_path):
+    plan = load_plan(plan_file(tmp_path, ONE_AREA))
+    with pytest.raises(ParameterError, match="areas 320612: the plan runs 02_second for 320600, 320613 alone"):
+        plan.select(["320612"], ["02_second"])
+    assert plan.select(["320612", "320613"], ["02_second"]) == (Job("02_second", "320613"),)
+
+
+def test_a_notebook_may_not_name_an_area_outside_the_plan(tmp_path):
+    with pytest.raises(ParameterError, match=r"\[notebooks.02_second\]: area '320685'"):
+        load_plan(plan_file(tmp_path, ONE_AREA.replace("崇川区", "海安市")))
+
+
 @pytest.fixture
 def shipped(tmp_path, monkeypatch):
     """A project whose plan came with the workbench."""
@@ -107,6 +132,15 @@ def test_the_institutes_own_plan_changes_adds_and_leaves_out(shipped):
     assert [one.name for one in plan.notebooks] == ["01_first", "06_last", "07_own"]
     assert plan.notebook("01_first").cell_seconds == 9
     assert plan.notify == {"mail": "a@b"}
+
+
+def test_the_institutes_own_plan_may_leave_out_some_of_a_notebooks_areas_but_not_all(shipped):
+    paths.plan().write_text(ONE_AREA, encoding="utf-8")
+    paths.own_plan().write_text("areas = ['320612', '320613']", encoding="utf-8")
+    assert load_plan().notebook("02_second").areas == ("320613",)
+    paths.own_plan().write_text("areas = ['320612']", encoding="utf-8")
+    with pytest.raises(ParameterError, match="none of its areas"):
+        load_plan()
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ ROOMS = (
     "runs",
     "release",
     "study",
+    "overview",
     "lab",
     "cli",
 )
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         kernels,
         lab,
         maps,
+        overview,
         parameters,
         paths,
         policy,

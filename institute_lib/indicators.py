@@ -6,7 +6,7 @@ A measure of a result that bears an indicator's name quotes it: its unit is chec
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 
@@ -27,6 +27,7 @@ class Indicator:
         question: which of the three questions it answers ("stay", "placed", "effective"), or "".
         computed: the function that gives it, such as "retention.turnover".
         name, definition, numerator, denominator, population, period: {zh, en}.
+        advice: what to look at where it is worse than it should be, {zh, en}; may be left out.
     """
 
     key: str
@@ -40,10 +41,11 @@ class Indicator:
     denominator: Mapping[str, str]
     population: Mapping[str, str]
     period: Mapping[str, str]
+    advice: Mapping[str, str] = field(default_factory=dict)
 
     def explanation(self, language: str = "zh") -> str:
         """Its line under 指标解释: name, definition, numerator and denominator, population, period, direction."""
-        words = {one.name: getattr(self, one.name)[language] for one in fields(self)[5:]}
+        words = {one.name: getattr(self, one.name)[language] for one in fields(self)[5:-1]}
         parts = [terms.text("result.indicator", language, **words)]
         parts += [terms.text("result.indicator_of", language, **words)] if words["denominator"] else []
         parts += [terms.text("result.indicator_scope", language, **words)]
@@ -58,11 +60,12 @@ def catalogue() -> dict[str, Indicator]:
     Raises:
         ParameterError: an entry lacks a part, or has one that is unknown.
     """
-    wanted = {one.name for one in fields(Indicator)} - {"key"}
+    wanted = {one.name for one in fields(Indicator)} - {"key", "advice"}
     found = {}
     for key, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items():
-        if set(entry) != wanted:
-            parts = ", ".join(sorted(wanted ^ set(entry)))
+        given = set(entry) - {"advice"}
+        if given != wanted:
+            parts = ", ".join(sorted(wanted ^ given))
             raise terms.error(ParameterError, "result.indicator_parts", name=key, parts=parts)
         found[key] = Indicator(key, **entry)
     return found

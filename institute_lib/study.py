@@ -64,6 +64,7 @@ class Study:
         asked, quarter: the quarter asked for, and the one whose figures there are (an earlier one where none of the
             districts has reported).
         districts: the codes of those that reported it; `late` of those that have not.
+        own_city: the code of the city that the area is or lies in.
         own: the key of the area's own row in a table by district: its code, or "total" for a city.
 
     Raises:
@@ -74,6 +75,7 @@ class Study:
         self._core = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)
         self.area, self.language, self.asked = self._core.area, self._core.language, self._core.quarter
         self.is_city = self._core.is_city
+        self.own_city = self._core.city
         self.own = TOTAL if self.is_city else self.area.code
         self.all_districts = self._core.districts
         self._said: list[SafeSentence] = []
@@ -242,7 +244,7 @@ class Study:
         Args:
             quarter: such as "2024Q4"; by default the one asked for.
         """
-        return Earlier(exchange.results(quarter or self.asked, self.area.code, self.language))
+        return Earlier(exchange.results(quarter or self.asked, self.area.code, self.language), self.language)
 
     # showing and saying
 
@@ -250,7 +252,7 @@ class Study:
         """Show a result: its protected view, as a chart or a table, with title, source and marks; and return it.
 
         Args:
-            result: a Result, or a fitted statsmodels regression. Of None, nothing is shown.
+            result: a Result, a fitted statsmodels regression, or a protected view. Of None, nothing is shown.
             title: instead of the result's own. chart: "bars", "dot", "trend", "slope", "survival", "forest", "map" or
                 "table". look: options of the drawing.
 
@@ -271,7 +273,9 @@ class Study:
         """The protected view of a result, for its figures, without a chart or a table."""
         words = {"area": self.area_name, "quarter": terms.quarter(self.quarter, self.language)}
         exact = os.environ.get(exchange.AUDIENCE_VARIABLE) == "internal"
-        shown = disclosure.protected(self._result(result), language=self.language, words=words, exact=exact)
+        shown = result
+        if not isinstance(result, Protected):
+            shown = disclosure.protected(self._result(result), language=self.language, words=words, exact=exact)
         self._claim(shown)
         self._shown.append(shown)
         self.note(*shown.methods)
@@ -342,7 +346,9 @@ class Study:
             if boundaries is None:
                 cities = {areas.city_of(str(code)) for code in shown.data[shown.rows[0]]}
                 boundaries = areas.boundaries(cities.pop() if len(cities) == 1 else PROVINCE)
-            rest = {name: value for name, value in look.items() if name != "boundaries"}
+            rest = {name: value for name, value in look.items() if name not in ("boundaries", "layout")}
+            if "layout" in look:
+                boundaries = maps.regions(boundaries, None, layout=look["layout"])
             return maps.draw_coverage_map(shown, boundaries=boundaries, language=self.language, **rest)
         if kind not in DRAWN:
             raise ParameterError(f"chart {kind!r}: {nearest(kind, (*DRAWN, 'map', 'table'))}")
@@ -503,6 +509,21 @@ class Earlier:
     """
 
     found: exchange.Results
+    language: str = "zh"
+
+    def records(self) -> pd.DataFrame:
+        """What the jobs recorded of the catalogue's indicators: one row an indicator, area and quarter, the area's own
+        jobs first; columns as `disclosure.from_records` and notebook.
+        """
+        own = self.found.around.get(self.found.area, {})
+        jobs = [*own.items(), *(job for area in self.found.around.values() for job in area.items())]
+        rows = [
+            {**one, "low": one["interval"][0], "high": one["interval"][1], "notebook": notebook}
+            for notebook, result in jobs
+            for one in result.get("indicators", ())
+        ]
+        columns = ["indicator", "area", "quarter", *disclosure.RECORDED, "words", "notebook"]
+        return pd.DataFrame(rows, columns=columns).drop_duplicates(["indicator", "area", "quarter"])
 
     def figure(self, notebook: str, name: str, *, area: str = "") -> Figure:
         """A figure that a notebook said or kept; missing where the job or the figure is not there."""

@@ -12,7 +12,7 @@ from institute_lib import terms
 from institute_lib.errors import ParameterError, nearest
 
 PREFIX = "application/vnd.institute."
-OPENING, METHODS, SOURCES = (f"{PREFIX}{kind}+json" for kind in ("opening", "methods", "sources"))
+OPENING, METHODS, SOURCES, TILES = (f"{PREFIX}{kind}+json" for kind in ("opening", "methods", "sources", "tiles"))
 MARKS = ("internal", "public")
 
 

@@ -18,6 +18,10 @@
     if (kept) { figure.layout.width = kept; }
     Plotly.newPlot(place, figure.data, figure.layout, config);
   });
+  each("details.appendix", function (fold) {  // drawn while open, so that every chart knows its width
+    fold.open = false;
+    fold.addEventListener("toggle", function () { if (fold.open) { resize(0); } });
+  });
   var resize = function (width) {
     each(".plot", function (place) {
       var wanted = width || keptWidth(place, place.layout);
@@ -25,7 +29,7 @@
     });
   };
   window.addEventListener("beforeprint", function () {
-    each("details.methods", function (fold) { fold.open = true; });
+    each("details.methods, details.appendix", function (fold) { fold.open = true; });
     resize(650);
   });
   window.addEventListener("afterprint", function () { resize(0); });

@@ -8,6 +8,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from html import unescape
 from importlib import metadata
 from typing import Any
 
@@ -63,7 +64,7 @@ def word(key: str, language: str, **values: object) -> str:
 
 def words(language: str) -> dict[str, str]:
     """The page's fixed words."""
-    keys = ("institute", "skip", "findings", "further", "show_data", "methods", "sources", "provenance")
+    keys = ("institute", "skip", "findings", "further", "contents", "show_data", "methods", "sources", "provenance")
     return {key: word(key, language) for key in keys}
 
 
@@ -92,6 +93,28 @@ def head(content: Content, language: str) -> dict[str, Any]:
     }
 
 
+WIDE, HIGH, EDGE = 120, 28, 3  # of a sparkline, in its own units
+
+
+def tiles(content: Content, language: str) -> dict[str, Any] | None:
+    """The tiles of a one page with their sparklines, and the words of its headings."""
+    if not content.tiles:
+        return None
+    heads = ("heading_advice", "heading_missing", "heading_links", "no_advice")
+    made = [one | {"line": _sparkline(one["past"])} for one in content.tiles["tiles"]]
+    return content.tiles | {"tiles": made} | {key: terms.text(f"overview.{key}", language) for key in heads}
+
+
+def _sparkline(past: list[float]) -> str:
+    """The points of a line through some values, the last one at the right."""
+    if not past:
+        return ""
+    low, high = min(past), max(past)
+    step, span = (WIDE - 2 * EDGE) / (len(past) - 1), (high - low) or 1
+    at = [(EDGE + step * i, HIGH - EDGE - (one - low) / span * (HIGH - 2 * EDGE)) for i, one in enumerate(past)]
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+
+
 def is_demo(content: Content) -> bool:
     """Whether any figure of the brief comes from the demo registers."""
     shown = [block.get("demo") or block.get("table", {}).get("demo") for kind, block in content.body if kind != "prose"]
@@ -104,7 +127,7 @@ def body(content: Content, language: str) -> list[dict[str, Any]]:
     numbers = {"figure": 0, "table": 0}
     for kind, block in content.body:
         if kind == "prose":
-            done.append({"kind": "prose", "html": block})
+            done += _sections(block, language)
             continue
         is_chart = kind == "chart"
         name = "figure" if is_chart else "table"
@@ -120,6 +143,31 @@ def body(content: Content, language: str) -> list[dict[str, Any]]:
         entry["notes"] = block["notes"]
         done.append(entry | (_figure(block) if is_chart else {}))
     return done
+
+
+def _sections(html: str, language: str) -> list[dict[str, Any]]:
+    """Prose with an address on each of its headings; from the heading 附录 on stands the appendix, closed on screen."""
+    found: list[dict[str, Any]] = []
+    for part in re.split(r"(?=<h2>)", html):
+        heading = re.match(r"<h2>(.*?)</h2>\s*", part, flags=re.DOTALL)
+        if not heading:
+            found += [{"kind": "prose", "html": part}] if part.strip() else []
+            continue
+        title = re.sub(r"<[^>]+>", "", heading[1])
+        address = "s-" + (ID.sub("-", unescape(title)).strip("-") or "section")
+        if title == word("appendix", language):
+            found.append({"kind": "appendix", "id": address, "title": title})
+            found += [{"kind": "prose", "html": part[heading.end() :]}] if part[heading.end() :].strip() else []
+        else:
+            html = f'<h2 id="{address}">{heading[1]}</h2>{part[heading.end() :]}'
+            found.append({"kind": "prose", "html": html, "id": address, "title": title})
+    return found
+
+
+def contents(blocks: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The page's sections in order: address and title."""
+    named = [one for one in blocks if one["kind"] in ("prose", "appendix") and "id" in one]
+    return [{"id": one["id"], "title": unescape(one["title"])} for one in named]
 
 
 def common(blocks: list[dict[str, Any]]) -> list[Any]:
@@ -195,6 +243,12 @@ def sources(content: Content) -> list[dict[str, str]]:
         url = item["url"] if re.match(r"https?://", item["url"]) else ""
         lines.append({"text": " · ".join(part for part in parts if part), "url": url})
     return lines
+
+
+def made(content: Content, language: str) -> str:
+    """One line on how a brief was made: the notebook by the start of its hash, the library by its version."""
+    version = metadata.version("institute-lib")
+    return word("made", language, notebook=content.notebook_hash[:12], version=version)
 
 
 def provenance(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from institute_lib import indicators, terms
-from institute_lib.brief.blocks import METHODS, OPENING, PREFIX, SOURCES
+from institute_lib.brief.blocks import METHODS, OPENING, PREFIX, SOURCES, TILES
 from institute_lib.charts import CHART_MIME
 from institute_lib.disclosure.numbers import unknown_number, values_of
 from institute_lib.disclosure.types import TABLE_MIME
@@ -65,6 +65,7 @@ class Content:
     body: list[tuple[str, Any]] = field(default_factory=list)  # ("prose", html) | ("chart", {}) | ("table", {})
     fold: list[str] = field(default_factory=list)  # HTML of methods and limits
     sources: list[dict[str, str]] = field(default_factory=list)
+    tiles: dict[str, Any] | None = None
     notebook_hash: str = ""
 
 
@@ -212,6 +213,8 @@ def _take(content: Content, data: dict[str, Any], language: str) -> bool:
         content.body.append(("chart", data[mime]))
     elif mime == TABLE_MIME:
         content.body.append(("table", data[mime][language]))
+    elif mime == TILES:
+        content.tiles = data[mime]
     elif mime == METHODS:
         content.fold += [prose(paragraph) for paragraph in data[mime]["paragraphs"]]
         quoted = [indicators.get(name).explanation(language) for name in data[mime].get("indicators", ())]

@@ -16,7 +16,7 @@ from institute_lib.disclosure.figures import (
 )
 from institute_lib.disclosure.internal import InternalTable, internal
 from institute_lib.disclosure.passed import exempt, recorded
-from institute_lib.disclosure.protected import Figure, Protected, protected
+from institute_lib.disclosure.protected import RECORDED, Figure, Protected, from_records, protected
 from institute_lib.disclosure.regressions import is_regression, regression_result
 from institute_lib.disclosure.results import protect_result
 from institute_lib.disclosure.structure import TOTAL
@@ -25,6 +25,7 @@ from institute_lib.disclosure.types import SafeResult, SafeTable
 from institute_lib.disclosure.values import SafeFigure, SafeSentence, derive
 
 __all__ = [
+    "RECORDED",
     "TOTAL",
     "Figure",
     "InternalTable",
@@ -38,6 +39,7 @@ __all__ = [
     "exempt",
     "exempt_figure",
     "exempt_sentence",
+    "from_records",
     "internal",
     "is_regression",
     "plain_number",

@@ -23,7 +23,7 @@ from institute_lib.disclosure import show
 from institute_lib.disclosure.structure import Line, equations, is_total
 from institute_lib.disclosure.types import SafeTable
 from institute_lib.disclosure.values import MAKER, SafeFigure, SafeSentence
-from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.errors import DataError, DisclosureError, ParameterError, nearest
 from institute_lib.result import Measure, Provenance, Result
 from institute_lib.retention.intervals import exact_rate, normal_quantile, wilson
 
@@ -37,6 +37,7 @@ QUARTER_OR_FLAG = re.compile(r"|[A-Za-z]|True|False|(?:19|20)\d\d(?:Q[1-4]|-\d\d
 AREA_CODE = re.compile(r"(\d{6})(?:\d{3}|\d{6})?")
 LARGEST_STEP = 100  # a number up to this one, or a year, is a step of a scale and points at nobody
 SHOWN, BELOW, ABOVE, HIDDEN, MISSING, LEVEL = "shown", "below", "above", "hidden", "missing", "level"
+RECORDED = ("value", "state", "limit", "error", "unit", "digits", "low", "high")  # what is kept of a figure for others
 DIGITS = {"count": 0, "share": 1, "points": 1, "yuan": 0, "per_10000": 1, "ratio": 2, "number": 2}
 SHOW_UNITS = {"per_10000": "number1", "ratio": "number2", "number": "number2"}
 
@@ -693,6 +694,44 @@ def _made(result, measures, columns, guarded, *, language, words, exact) -> Prot
         exact=exact,
         own_sentence=result.sentence,
     )
+
+
+def from_records(
+    records: pd.DataFrame, *, by: str, language: str, provenance: Provenance, title: str = "", chart: str = "table"
+) -> Protected:
+    """The recorded figures of indicators as one table, protected as they were where they were computed.
+
+    Args:
+        records: indicator, the column `by`, and the columns RECORDED; one row a figure.
+        by: what names a row of the table: "area" or "quarter".
+        provenance: of the results that they were read from.
+
+    Raises:
+        DataError: there is no record.
+    """
+    if records.empty:
+        raise terms.error(DataError, "result.nothing_recorded")
+    keys, names = list(dict.fromkeys(records[by])), list(dict.fromkeys(records["indicator"]))
+    columns: dict[str, Column] = {}
+    measures: list[Measure] = []
+    for place, name in enumerate(names):
+        own = records[records["indicator"] == name].drop_duplicates(by).set_index(by).reindex(keys)
+        unit, digits = own["unit"].dropna().iloc[0], own["digits"].dropna()
+        of = (name, name) if unit in ("share", "points", "per_10000", "yuan") else ()
+        measure = Measure(name, unit, int(digits.iloc[0]) if len(digits) else None, of=of)
+        state = own["state"].fillna(MISSING).to_numpy(dtype=object)
+        values = [own[one].to_numpy(float) for one in ("value", "limit", "error")]
+        columns[name] = Column(values[0], state, values[1], values[2])
+        measures.append(measure)
+        if own["low"].notna().any():
+            for end in ("low", "high"):
+                shown = f"{'ci' if place == 0 else name}_{end}"
+                columns[shown] = Column.plain(own[end])
+                measures.append(replace(measure, name=shown))
+    frame = pd.DataFrame({by: keys} | {name: one.value for name, one in columns.items()})
+    result = Result(frame, (by,), measures, None, provenance, title=title, chart=chart)
+    guarded = np.zeros(len(frame), dtype=bool)
+    return _made(result, measures, columns, guarded, language=language, words={}, exact=False)
 
 
 def _labels(measures: Sequence[Measure], language: str) -> dict[str, str]:

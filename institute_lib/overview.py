@@ -1,0 +1,378 @@
+"""The one page of an area: five indicators beside last year, the city and its own targets, from saved results alone.
+
+page = overview.page(study, tiles=["turnover", "certified_in_post"])
+page.show()
+page.say()
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from institute_lib import areas, indicators, paths, sharing, talent, terms
+from institute_lib.brief.blocks import TILES, Block
+from institute_lib.disclosure.protected import LEVEL, MISSING, SHOWN, Figure, Protected, from_records, made_figure
+from institute_lib.disclosure.values import MAKER, SafeSentence
+from institute_lib.errors import DataError
+from institute_lib.result import Measure, Result, job_provenance, provenance_of
+from institute_lib.runs.plan import notebook_title
+from institute_lib.sharing import Read
+from institute_lib.study import Earlier, Study
+
+HISTORY = 12  # quarters of a sparkline
+LEAST = {"share": 0.01, "other": 0.05}  # a difference that counts: one point of a share, a twentieth of other figures
+NORMAL = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+STATUS = ("normal", "watch", "alert")
+MOST_ADVICE = 2
+TARGETS = "targets.csv"
+TARGET_COLUMNS = ("indicator", "area", "target", "source")
+
+
+@dataclass(frozen=True)
+class Known:
+    """A recorded figure with the limits of its 95 % interval, where it has one."""
+
+    figure: Figure
+    low: float
+    high: float
+    notebook: str = ""
+
+    @property
+    def spread(self) -> float:
+        """The standard error that its interval implies; half of what rounding may have moved it where it has none."""
+        known = np.isfinite(self.low) and np.isfinite(self.high)
+        return (self.high - self.low) / (2 * NORMAL) if known else self.figure.error / 2
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One indicator of an area: now, a year before, in the city, and what follows.
+
+    Attributes:
+        status: "normal", "watch", "alert", or "" where nothing can be judged; reasons say why, in words.
+        standing: its place in the city in words, "" where none can be told.
+        past: the last quarters and their values, oldest first.
+        weight: how many standard errors the largest difference is worth.
+    """
+
+    indicator: str
+    now: Known
+    change: str
+    status: str
+    reasons: tuple[str, ...]
+    standing: str
+    past: tuple[tuple[str, float], ...]
+    weight: float
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Alerts first, then what differs most."""
+        return (-STATUS.index(self.status) if self.status else 1, -self.weight)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The one page of an area.
+
+    Attributes:
+        tiles: in the order asked for.
+        peers: the same indicators of every area of the city, one row an area; None where nothing is recorded.
+        districts: the first of them by district, for a map.
+        missing: what is not there, in words.
+    """
+
+    study: Study
+    tiles: tuple[Tile, ...]
+    peers: Protected | None
+    districts: Protected | None
+    missing: tuple[str, ...]
+    links: tuple[Mapping[str, str], ...]
+    targets: bool
+
+    def show(self) -> None:
+        """Show the tiles, what to look at, what is missing, and where the evidence is."""
+        from IPython.display import display
+
+        language = self.study.language
+        content = {
+            "tiles": [self._tile(one) for one in self.tiles],
+            "rule": terms.text("overview.rule_targets" if self.targets else "overview.rule", language),
+            "advice": self._advice(),
+            "missing": list(self.missing),
+            "links": [dict(one) for one in self.links],
+        }
+        lines = [f"{one['name']} {one['value']} {one['change']} {one['standing']}" for one in content["tiles"]]
+        display(Block(TILES, content, (*lines, content["rule"], *(one["text"] for one in content["advice"]))))
+
+    def _tile(self, tile: Tile) -> dict[str, Any]:
+        language = self.study.language
+        ends = [terms.quarter(tile.past[at][0], language) for at in (0, -1)] if tile.past else []
+        return {
+            "name": indicators.get(tile.indicator).name[language],
+            "value": _in_unit(tile.now.figure, language),
+            "change": tile.change,
+            "standing": tile.standing,
+            "status": tile.status,
+            "status_words": terms.text(f"overview.status_{tile.status}", language) if tile.status else "",
+            "past": [value for _, value in tile.past],
+            "past_words": terms.text("overview.past", language, first=ends[0], last=ends[1]) if ends else "",
+        }
+
+    def _advice(self) -> list[dict[str, str]]:
+        language, found = self.study.language, []
+        titles = {one["notebook"]: one for one in self.links}
+        for tile in sorted((one for one in self.tiles if one.status in STATUS[1:]), key=lambda one: one.rank):
+            known = indicators.get(tile.indicator)
+            words = {"name": known.name[language], "reasons": _joined(tile.reasons, language)}
+            text = terms.text("overview.advice", language, **words, advice=known.advice.get(language, ""))
+            link = titles.get(tile.now.notebook, {})
+            found.append({"text": text.strip(), "href": link.get("href", ""), "title": link.get("title", "")})
+        return found[:MOST_ADVICE]
+
+    def say(self) -> None:
+        """Say the three indicators that matter most, each in a sentence of its own; keep the first for the index."""
+        known = [one for one in self.tiles if one.now.figure.state != MISSING]
+        for tile in sorted(known, key=lambda one: one.rank)[:3]:
+            words = {
+                "name": _safe(indicators.get(tile.indicator).name[self.study.language]),
+                "period": _safe(terms.quarter(self.study.quarter, self.study.language)),
+                "value": _safe(_in_unit(tile.now.figure, self.study.language)),
+                "more": _safe("".join(self._clause(one) for one in (tile.change, tile.standing) if one)),
+            }
+            self.study.say("overview.sentence", **words)
+        if not known:
+            self.study.say("overview.nothing", period=_safe(terms.quarter(self.study.asked, self.study.language)))
+        first = self.tiles[0]
+        self.study.keep(**{first.indicator: first.now.figure})
+
+    def _clause(self, words: str) -> str:
+        return terms.text("overview.clause", self.study.language, words=words)
+
+
+def page(study: Study, *, tiles: Sequence[str]) -> Page:
+    """The one page of the area that a study looks at.
+
+    Args:
+        tiles: keys of the catalogue, in order.
+
+    Returns:
+        Page.
+
+    Raises:
+        ParameterError: an indicator that the catalogue does not know.
+        DataError: a target without an indicator or a number.
+    """
+    wanted = [indicators.get(name) for name in tiles]
+    now = study.results()
+    records = _history(study, now)
+    targets = _targets()
+    made = tuple(_tile(study, records[records["indicator"] == one.key], one, targets) for one in wanted)
+    listed = [study.own_city, *(one.code for one in areas.districts(study.own_city))]
+    beside = records[records["quarter"].eq(study.quarter) & records["area"].isin(listed)]
+    beside = beside[beside["indicator"].isin(tiles)]
+    order = pd.DataFrame({"tile": beside["indicator"].map(list(tiles).index), "at": beside["area"].map(listed.index)})
+    beside = beside.loc[order.sort_values(["tile", "at"], kind="stable").index]
+    peers = districts = None
+    if len(beside):
+        about = {"by": "area", "language": study.language, "provenance": job_provenance()}
+        peers = from_records(beside, title=terms.text("overview.peers", study.language), **about)
+        leading = beside[beside["indicator"].eq(beside["indicator"].iloc[0]) & beside["area"].ne(study.own_city)]
+        title = indicators.get(beside["indicator"].iloc[0]).name[study.language]
+        districts = from_records(leading, title=title, **about) if len(leading) > 1 else None
+    missing = [*study.reports.notes(study.language)]
+    missing += [now.found.summary(study.language)] if now.found.missing else []
+    judged = any((one.key, area) in targets for one in wanted for area in (study.area.code, ""))
+    return Page(study, made, peers, districts, tuple(missing), _links(study, now), judged)
+
+
+def _history(study: Study, now: Earlier) -> pd.DataFrame:
+    """The records of this quarter's results, and of the last year's for the quarters that these do not speak of."""
+    parts = [now.records()]
+    for quarter in reversed(study.quarters(5)[:-1]):
+        parts.append(study.results(quarter).records())
+    known = pd.concat([one for one in parts if len(one)] or parts[:1], ignore_index=True)
+    return known.drop_duplicates(["indicator", "area", "quarter"])
+
+
+def _known(records: pd.DataFrame, indicator: Any, area: str, quarter: str) -> Known:
+    row = records[(records["area"] == area) & (records["quarter"] == quarter)]
+    of = ("", "") if indicator.unit in ("share", "points", "per_10000", "yuan") else ()
+    if row.empty:
+        return Known(made_figure(Measure(indicator.key, indicator.unit, of=of), None, MISSING), np.nan, np.nan)
+    one = row.iloc[0]
+    digits = None if pd.isna(one["digits"]) else int(one["digits"])
+    value, low, high, limit = (
+        np.nan if pd.isna(one[name]) else float(one[name]) for name in ("value", "low", "high", "limit")
+    )
+    measure = Measure(indicator.key, indicator.unit, digits, of=of)
+    figure = made_figure(measure, value, one["state"], limit=limit, error=float(one["error"] or 0))
+    return Known(figure, low, high, str(one["notebook"]))
+
+
+def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[tuple[str, str], float]) -> Tile:
+    area, quarter, city, language = study.area.code, study.quarter, study.own_city, study.language
+    now = _known(records, indicator, area, quarter)
+    before = _known(records, indicator, area, str(pd.Period(quarter, freq="Q") - 4))
+    whole = _known(records, indicator, city, quarter)
+    sign = {"up": 1, "down": -1}.get(indicator.better, 0)
+    target = targets.get((indicator.key, area), targets.get((indicator.key, "")))
+    reasons, status = [], ""
+    if now.figure.state == SHOWN and target is not None:
+        beyond = now.high < target if sign > 0 else now.low > target
+        met = sign * (now.figure.value - target) >= 0
+        no_interval = not (np.isfinite(now.low) and np.isfinite(now.high))
+        status = "normal" if met else "alert" if beyond or no_interval else "watch"
+        if not met:
+            shown = made_figure(Measure("target", indicator.unit, of=("", "")), target, SHOWN)
+            reasons.append(terms.text("overview.below_target", language, target=_in_unit(shown, language)))
+    elif now.figure.state == SHOWN and sign:
+        others = {"last_year": before} | ({} if area == city else {"city": whole})
+        known = {name: one for name, one in others.items() if one.figure.state == SHOWN}
+        worse = [name for name, one in known.items() if sign * (now.figure.value - one.figure.value) < 0]
+        worse = [name for name in worse if _apart(now, known[name])]
+        status = STATUS[min(len(worse), 2)] if known else ""
+        reasons += [terms.text(f"overview.worse_{name}", language) for name in worse]
+    sizes = [_size(now, one) for one in (before, whole) if one.figure.state == SHOWN and one is not now]
+    past = records[records["area"].eq(area) & records["quarter"].le(quarter) & records["state"].eq(SHOWN)]
+    past = past.sort_values("quarter").tail(HISTORY)
+    return Tile(
+        indicator.key,
+        now,
+        _change(now.figure, before.figure, language),
+        status,
+        tuple(reasons),
+        _standing(study, records, indicator, now, sign),
+        tuple(zip(past["quarter"], past["value"].astype(float), strict=True)) if len(past) > 2 else (),
+        max(sizes, default=0.0),
+    )
+
+
+def _apart(one: Known, other: Known) -> bool:
+    """Whether two figures differ by more than their errors, and by enough to matter."""
+    difference = abs(one.figure.value - other.figure.value)
+    least = LEAST["share"] if one.figure.unit == "share" else LEAST["other"] * abs(other.figure.value)
+    rounding = one.figure.error + other.figure.error
+    return difference > max(NORMAL * float(np.hypot(one.spread, other.spread)), rounding) and difference >= least
+
+
+def _size(one: Known, other: Known) -> float:
+    if one.figure.state != SHOWN:
+        return 0.0
+    error = float(np.hypot(one.spread, other.spread))
+    return abs(one.figure.value - other.figure.value) / error if error else 0.0
+
+
+def _change(now: Figure, before: Figure, language: str) -> str:
+    """The change on a year in words: points of a share, else in per cent."""
+    if now.state != SHOWN or before.state != SHOWN:
+        return ""
+    if now.unit == "share":
+        return terms.text("overview.on_year", language, change=(now - before).words(language))
+    if (now - before).state == LEVEL or not before.value:
+        return terms.text("overview.on_year", language, change=terms.text("labels.nearly_unchanged", language))
+    growth = now.value / before.value - 1
+    key = "overview.grew" if growth > 0 else "overview.fell"
+    change = terms.text(key, language, size=terms.percent(abs(growth), language))
+    return terms.text("overview.on_year", language, change=change)
+
+
+def _standing(study: Study, records: pd.DataFrame, indicator: Any, now: Known, sign: int) -> str:
+    """Its place among the city's districts where the intervals allow one, else how it stands to the city."""
+    if indicator.unit == "count" or now.figure.state != SHOWN:
+        return ""
+    language, quarter = study.language, study.quarter
+    codes = [one.code for one in areas.districts(study.own_city)]
+    peers = {code: _known(records, indicator, code, quarter) for code in codes}
+    peers = {code: one for code, one in peers.items() if one.figure.state == SHOWN}
+    if study.is_city:
+        if len(peers) < 2:
+            return ""
+        ordered = sorted(peers.values(), key=lambda one: one.figure.value)
+        ends = {name: _in_unit(ordered[at].figure, language) for name, at in (("low", 0), ("high", -1))}
+        return terms.text("overview.districts", language, **ends)
+    others = [one for code, one in peers.items() if code != study.area.code]
+    if sign and len(others) >= 2 and all(_apart(now, one) for one in others):
+        better = sum(sign * (one.figure.value - now.figure.value) > 0 for one in others)
+        return terms.text("overview.place", language, rank=better + 1, of=len(others) + 1)
+    city = _known(records, indicator, study.own_city, quarter)
+    if city.figure.state != SHOWN:
+        return ""
+    key = "like_city"
+    if _apart(now, city):
+        key = "above_city" if now.figure.value > city.figure.value else "below_city"
+    return terms.text(f"overview.{key}", language, city=_in_unit(city.figure, language))
+
+
+def _links(study: Study, now: Earlier) -> tuple[dict[str, str], ...]:
+    """Where each technical brief is: of the area, or of its city where the area has none."""
+    found = {}
+    for area in (study.own_city, study.area.code):
+        for notebook in now.found.around.get(area, {}):
+            title = notebook_title(paths.notebooks() / f"{notebook}.ipynb", study.language)
+            found[notebook] = {"notebook": notebook, "title": title, "href": f"../../{notebook}/{area}/brief.html"}
+    return tuple(found[name] for name in sorted(found))
+
+
+def _targets() -> dict[tuple[str, str], float]:
+    """The institute's own targets by indicator and area ("" for every area); none where it has set none.
+
+    Raises:
+        DataError: a column or a number is missing, naming the row. ParameterError: an unknown indicator or area.
+    """
+    file = paths.root() / "data" / TARGETS
+    if not file.is_file():
+        return {}
+    frame = pd.read_csv(file, dtype="str", encoding="utf-8-sig", keep_default_na=False)
+    absent = [name for name in TARGET_COLUMNS if name not in frame]
+    if absent:
+        raise terms.error(DataError, "overview.target_columns", file=TARGETS, columns=", ".join(absent))
+    found = {}
+    for place, row in enumerate(frame.to_dict("records"), start=2):
+        value = pd.to_numeric(row["target"], errors="coerce")
+        if pd.isna(value):
+            raise terms.error(DataError, "overview.target_number", file=TARGETS, row=place, value=row["target"])
+        area = areas.get(row["area"]).code if row["area"] else ""
+        found[indicators.get(row["indicator"]).key, area] = float(value)
+    cited = "；".join(dict.fromkeys(row for row in frame["source"] if row))
+    sharing.note_read(Read("files", str(file), source="own" if cited else "unknown", title=cited or TARGETS))
+    return found
+
+
+def _in_unit(figure: Figure, language: str) -> str:
+    """A figure with its unit: 14.9%, 3,840人, 6.0元."""
+    words = figure.words(language) if figure.state != MISSING else terms.text("overview.not_reported", language)
+    key = f"unit_{figure.unit}"
+    known = figure.state == SHOWN and key in terms.catalogue("overview")
+    return terms.text(f"overview.{key}", language, figure=words) if known else words
+
+
+def _joined(parts: Sequence[str], language: str) -> str:
+    return ("，" if language == "zh" else ", ").join(parts)
+
+
+def _safe(words: str) -> SafeSentence:
+    return SafeSentence(MAKER, words)
+
+
+def published(language: str) -> Result:
+    """Every figure that the two cities published, with its date and source; bounds stay bounds."""
+    facts = areas.reference("published_facts")
+    frame = talent.published_figures(facts, language)
+    return Result(
+        frame.assign(place=range(1, len(frame) + 1)),
+        ("place", "area", "period", "indicator"),
+        (
+            Measure(
+                "stated",
+                "text",
+                label=terms.text("overview.stated", "zh") + " / " + terms.text("overview.stated", "en"),
+            ),
+            Measure("source", "text"),
+        ),
+        None,
+        provenance_of(facts),
+        title="overview.published",
+    )

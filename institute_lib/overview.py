@@ -17,7 +17,7 @@ from institute_lib.brief.blocks import TILES, Block
 from institute_lib.disclosure.protected import LEVEL, MISSING, SHOWN, Figure, Protected, from_records, made_figure
 from institute_lib.disclosure.values import MAKER, SafeSentence
 from institute_lib.errors import DataError
-from institute_lib.result import Measure, Result, job_provenance, provenance_of
+from institute_lib.result import Measure, Provenance, Result, job_provenance, provenance_of
 from institute_lib.runs.plan import notebook_title
 from institute_lib.sharing import Read
 from institute_lib.study import Earlier, Study
@@ -177,7 +177,7 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     beside = beside.loc[order.sort_values(["tile", "at"], kind="stable").index]
     peers = districts = None
     if len(beside):
-        about = {"by": "area", "language": study.language, "provenance": job_provenance()}
+        about = {"by": "area", "language": study.language, "provenance": _of_results()}
         peers = from_records(beside, title=terms.text("overview.peers", study.language), **about)
         leading = beside[beside["indicator"].eq(beside["indicator"].iloc[0]) & beside["area"].ne(study.own_city)]
         title = indicators.get(beside["indicator"].iloc[0]).name[study.language]
@@ -186,6 +186,11 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     missing += [now.found.summary(study.language)] if now.found.missing else []
     judged = any((one.key, area) in targets for one in wanted for area in (study.area.code, ""))
     return Page(study, made, peers, districts, tuple(missing), _links(study, now), judged)
+
+
+def _of_results() -> Provenance:
+    """What the page was read from: results alone, which are protected where they were computed."""
+    return Provenance(read for read in job_provenance().reads if read.source == "result")
 
 
 def _history(study: Study, now: Earlier) -> pd.DataFrame:

@@ -476,6 +476,7 @@ class Study:
                 "value": first.value,
                 "unit": first.unit,
                 "words": first.words(self.language),
+                "name": _indicator_name(headline, self.language),
                 "change": self._figures[change].value if change else None,
                 "change_words": self._change_words(change),
             },
@@ -537,6 +538,11 @@ class Earlier:
         return made_figure(
             measure, known["value"], known["state"], limit=limit, error=known["error"], demo=bool(result["demo"])
         )
+
+
+def _indicator_name(key: str, language: str) -> str:
+    known = indicators.catalogue().get(key)
+    return known.name[language] if known else ""
 
 
 def _refuse_persons(frame: pd.DataFrame) -> None:

@@ -6,13 +6,14 @@ It asks nothing of the network, and all of it shows without scripts; one small s
 import base64
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from institute_lib import areas, paths, terms
+from institute_lib import areas, indicators, paths, terms
 from institute_lib.runs import places
 from institute_lib.runs.plan import Job, NotebookPlan, Plan, notebook_title
 from institute_lib.runs.states import job_status, not_reported
@@ -28,6 +29,7 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         run: the content of `summary.json`: this run's counts, seconds and failures.
     """
     language = plan.language
+    plan = replace(plan, notebooks=tuple(sorted(plan.notebooks, key=lambda one: not one.after)))  # the one page first
     rows = [_row(plan, area, quarter, folder) for area in plan.areas]
     script = (Path(__file__).parent / "index.js").read_text(encoding="utf-8")
     page = _template().render(
@@ -39,7 +41,7 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         heads=[notebook_title(notebook.path, language) for notebook in plan.notebooks],
         rows=rows,
         states=_states(rows, language),
-        troubles=_troubles(plan, rows),
+        troubles=[*_troubles(plan, rows), *_contradictions(plan, folder)],
         late=[areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)],
         demo=any(_demo(folder, job) for job in plan.jobs()),
         script=script,
@@ -94,6 +96,7 @@ def cell(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
         "link": f"{job.notebook}/{job.area}/{places.BRIEF}" if places.BRIEF in outputs else "",
         "value": headline.get("value"),
         "figure": _figure(headline, language),
+        "figure_name": str(headline.get("name") or ""),
         "change": _change(plan, job, headline, quarter),
         "text": _short(str(headline.get("text") or "")),
         "partial": bool((manifest or {}).get("partial")),
@@ -108,7 +111,7 @@ def elsewhere(notebook: NotebookPlan, area: str, folder: Path) -> dict[str, Any]
     city = areas.city_of(area)
     there = (places.intact_manifest(folder / notebook.name / city) or {}).get("outputs", {})
     link = f"{notebook.name}/{city}/{places.BRIEF}" if places.BRIEF in there else ""
-    empty = dict.fromkeys(("figure", "change", "text", "made", "failure", "stale"), "")
+    empty = dict.fromkeys(("figure", "figure_name", "change", "text", "made", "failure", "stale"), "")
     return {"state": "elsewhere", "link": link, "value": None, "partial": False, **empty}
 
 
@@ -134,6 +137,38 @@ def _troubles(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, s
         {"state": state, "why": why, "names": _listed(names, plan.language)}
         for (state, why), names in sorted(found.items())
     ]
+
+
+def _contradictions(plan: Plan, folder: Path) -> list[dict[str, str]]:
+    """Indicators that two briefs of the quarter give in different words, one line each."""
+    language = plan.language
+    return [
+        {
+            "state": "contradiction",
+            "why": terms.text(
+                "runs.contradiction",
+                language,
+                name=indicators.get(one.indicator).name[language],
+                area=areas.get(one.area).name(language),
+                quarter=terms.quarter(one.quarter, language),
+            ),
+            "names": _listed([f"{claim.where} {claim.words}" for claim in (one, other)], language),
+        }
+        for one, other in indicators.contradictions(claims(plan, folder))
+    ]
+
+
+def claims(plan: Plan, folder: Path) -> list[indicators.Claim]:
+    """What the briefs of a quarter say of the catalogue's indicators."""
+    found = []
+    for job in plan.jobs():
+        result = places.read_json(folder / job.notebook / job.area / places.RESULT) or {}
+        found += [
+            indicators.Claim(one["indicator"], one["area"], one["quarter"], one["words"], str(job))
+            for one in result.get("indicators", ())
+            if one["indicator"] in indicators.catalogue()
+        ]
+    return found
 
 
 def _listed(names: Sequence[str], language: str) -> str:

@@ -57,10 +57,11 @@ class Study:
         area: code or name of a city or a district.
         quarter: such as "2025Q4".
         language: "zh" or "en".
-        as_of: an ISO day of knowledge; empty for the quarter's last.
+        as_of: an ISO day: what had been imported by its end; empty for the newest.
 
     Attributes:
-        area: the Area. language, as_of: as given.
+        area: the Area. language: as given.
+        known: the day of knowledge, as given; None for the newest. as_of: the last day that is described.
         asked, quarter: the quarter asked for, and the one whose figures there are (an earlier one where none of the
             districts has reported).
         districts: the codes of those that reported it; `late` of those that have not.
@@ -78,6 +79,8 @@ class Study:
         self.own_city = self._core.city
         self.own = TOTAL if self.is_city else self.area.code
         self.all_districts = self._core.districts
+        self.known = as_of or None
+        self._described = min(self._core.as_of, pd.Period(self.asked, freq="Q").end_time.date().isoformat())
         self._said: list[SafeSentence] = []
         self._figures: dict[str, Figure] = {}
         self._methods: list[str] = []
@@ -87,18 +90,18 @@ class Study:
     @cached_property
     def reports(self) -> tables.Reports:
         """Which of the area's districts have reported."""
-        return tables.reports(self.all_districts, quarter=self.asked, as_of=self._core.as_of)
+        return tables.reports(self.all_districts, quarter=self.asked, as_of=self._described, known=self.known)
 
     @cached_property
     def city_reports(self) -> tables.Reports:
         """Which of the city's districts have reported the quarter that is shown."""
         codes = [one.code for one in areas.districts(self._core.city)]
-        return tables.reports(codes, quarter=self.quarter, as_of=self.as_of)
+        return tables.reports(codes, quarter=self.quarter, as_of=self.as_of, known=self.known)
 
     @property
     def opens(self) -> str:
         """The first quarter that the register of workers describes."""
-        return tables.covered_quarters()[0]
+        return tables.covered_quarters(known=self.known)[0]
 
     @property
     def quarter(self) -> str:
@@ -150,11 +153,12 @@ class Study:
             own = load_own(name, language=self.language)
             _refuse_persons(own)
             return own
-        frame = tables.load(str(name), self.as_of)
+        frame = tables.load(str(name), self.as_of, known=self.known)
         reported = {"area": self.reports, "city": self.city_reports}.get(scope)
         if name == "stations" and reported:  # a state of its own, which may be up to four quarters old
             codes = (*reported.districts, *reported.late)
-            reported = tables.reports(codes, quarter=self.quarter, as_of=self.as_of, table="stations")
+            asked = {"quarter": self.quarter, "as_of": self.as_of, "known": self.known}
+            reported = tables.reports(codes, **asked, table="stations")
         if name == "workers" and reported:
             self._note_withheld(reported.districts)
         attrs = frame.attrs
@@ -170,7 +174,7 @@ class Study:
 
     def _note_withheld(self, districts: Sequence[str]) -> None:
         """Say for which districts rates cannot be known, and why."""
-        found = tables.withheld(self.quarter, districts, as_of=self.as_of)
+        found = tables.withheld(self.quarter, districts, as_of=self.as_of, known=self.known)
         for why in dict.fromkeys(found.values()):
             names = [areas.get(code).name(self.language) for code, reason in found.items() if reason == why]
             joined = ("、" if self.language == "zh" else ", ").join(names)
@@ -449,6 +453,7 @@ class Study:
             "area_code": self.area.code,
             "quarter": self.asked,
             "as_of": self.as_of,
+            "known": self.known or "",
             "language": self.language,
             "demo": provenance.demo,
             "personal": provenance.personal,

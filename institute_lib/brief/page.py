@@ -81,6 +81,8 @@ def head(content: Content, language: str) -> dict[str, Any]:
     where = [opening["area"], terms.quarter(opening["quarter"], language)] if opening else []
     if opening.get("as_of"):
         where.append(word("as_of", language, date=terms.date(opening["as_of"], language)))
+    if opening.get("known"):
+        where.append(word("known", language, date=terms.date(opening["known"], language)))
     page_title = " · ".join([title, *where[:2], *(mark["text"] for mark in marks[:1])])
     return {
         "title": title,

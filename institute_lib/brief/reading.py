@@ -122,7 +122,7 @@ def _check_numbers(notebook: Any, content: Content, language: str) -> None:
         DisclosureError: naming the cell as JupyterLab counts it, and the number.
     """
     shown = [text for kind, block in content.body if kind != "prose" for text in _words_of(kind, block)]
-    known = [*content.opening["findings"], content.opening["as_of"]]
+    known = [*content.opening["findings"], content.opening["as_of"], content.opening.get("known", "")]
     given_in_code: set[float] = set()
     for cell in (one for one in notebook.cells if one.cell_type == "code"):
         given_in_code |= _constants(cell.source)

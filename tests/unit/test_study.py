@@ -416,3 +416,12 @@ def test_an_own_measure_has_its_words_and_digits_and_an_own_brief_waits_for_no_r
     study.close(headline="score")
     opening = next(one[OPENING] for one in displayed if OPENING in one)
     assert len(opening["findings"]) == 1  # no word of districts that have not reported: no register was read
+
+
+def test_a_day_of_knowledge_is_said_and_the_quarter_described_stays_its_own(home, displayed):
+    study = Study(area=CHONGCHUAN, quarter="2025Q4", as_of="2026-03-01")
+    assert (study.known, study.as_of) == ("2026-03-01", "2025-12-31")
+    assert study.load("workers").attrs["as_of"] == "2025-12-31"
+    assert {one.known for one in sharing.reads_so_far() if one.kind == "tables"} == {"2026-03-01"}
+    earlier = Study(area=CHONGCHUAN, quarter="2025Q4", as_of="2025-11-15")
+    assert earlier._described == "2025-11-15"

@@ -120,7 +120,7 @@ class Study:
 
     @property
     def title(self) -> str:
-        """Area and quarter in words: 南通市 · 2025年第四季度."""
+        """Area and quarter in words: 南通市 · 2025年四季度."""
         return f"{self.area.name(self.language)} · {terms.quarter(self.quarter, self.language)}"
 
 

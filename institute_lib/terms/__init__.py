@@ -173,10 +173,10 @@ def interval(low: float, high: float, language: str = "zh", digits: int = 1, sca
 
 
 def quarter(value: str | pd.Period, language: str = "zh") -> str:
-    """A quarter in words: 2024Q4 → 2024年第四季度, Q4 2024."""
+    """A quarter in words: 2024Q4 → 2024年四季度, Q4 2024."""
     period = pd.Period(value, freq="Q")
     if check_language(language) == "zh":
-        return f"{period.year}年第{'一二三四'[period.quarter - 1]}季度"
+        return f"{period.year}年{'一二三四'[period.quarter - 1]}季度"
     return f"Q{period.quarter} {period.year}"
 
 

@@ -365,8 +365,8 @@ def area_name(code: str) -> str:
 
 
 def quarter_of(words: str) -> str:
-    """2025Q3 of 2025年第三季度."""
-    return f"{words[:4]}Q{'一二三四'.index(words[words.index('第') + 1]) + 1}"
+    """2025Q3 of 2025年三季度."""
+    return f"{words[:4]}Q{'一二三四'.index(words[words.index('年') + 1]) + 1}"
 
 
 class Curves:

@@ -349,10 +349,10 @@ def test_the_slider_has_one_step_a_quarter_and_one_set_of_classes():
         shown = [chart.figure.layout.annotations[index].text.split("<br>")[0] for index in moved]
         assert shown == ["通州区", "崇川区", "海门区"]
     assert len(set(colour_of.values())) == 4
-    assert "2024年第四季度" in chart.title
+    assert "2024年四季度" in chart.title
     titles = [step.args[1]["legend.title.text"].split("<br>")[0] for step in slider.steps]
-    assert titles == ["2023年第四季度", "2024年第四季度"]
-    assert chart.figure.layout.legend.title.text.startswith("2024年第四季度<br>")
+    assert titles == ["2023年四季度", "2024年四季度"]
+    assert chart.figure.layout.legend.title.text.startswith("2024年四季度<br>")
     assert "季度" not in chart.figure.layout.title.text
 
 

@@ -150,7 +150,7 @@ def test_sentences_name_their_subject_period_and_unit(page_of):
     page, _ = page_of(said(CHONGCHUAN, 0.15), said(CHONGCHUAN, 0.18, quarter=BEFORE), said(CITY, 0.151))
     page.say()
     assert page.study._said == [
-        "崇川区2025年第四季度年离职率为15.0%，比上年同期下降3.0个百分点，与全市（15.1%）没有明显差别。"
+        "崇川区2025年四季度年离职率为15.0%，比上年同期下降3.0个百分点，与全市（15.1%）没有明显差别。"
     ]
     page, _ = page_of(said(CHONGCHUAN, 0.15), said(CITY, 0.151), language="en")
     page.say()

@@ -83,7 +83,7 @@ def test_a_study_knows_its_districts_and_its_last_day():
     study = parameters.study(area="320600", quarter="2025Q4")
     assert len(study.districts) == 7
     assert study.as_of == "2025-12-31"
-    assert study.title == "南通市 · 2025年第四季度"
+    assert study.title == "南通市 · 2025年四季度"
     assert parameters.study(area="崇川区", quarter="2025Q1").districts == ("320613",)
 
 

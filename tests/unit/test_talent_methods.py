@@ -80,7 +80,7 @@ def series(rates, size=200):
 def test_a_planted_fall_is_the_only_signal():
     chart = talent.p_chart(series([0.8, 0.79, 0.81, 0.8, 0.6, 0.8, 0.79, 0.81]))
     assert chart.signals == ("2021Q1",)
-    assert "2021年第一季度" in chart.summary("zh")
+    assert "2021年一季度" in chart.summary("zh")
 
 
 def test_eight_in_a_row_on_one_side_are_a_run_though_none_is_beyond_a_limit():

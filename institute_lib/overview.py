@@ -17,6 +17,7 @@ from institute_lib.brief.blocks import TILES, Block
 from institute_lib.disclosure.protected import LEVEL, MISSING, SHOWN, Figure, Protected, from_records, made_figure
 from institute_lib.disclosure.values import MAKER, SafeSentence
 from institute_lib.errors import DataError
+from institute_lib.maps.regions import TILES as TILE_PLACES
 from institute_lib.result import Measure, Provenance, Result, job_provenance, provenance_of
 from institute_lib.runs.plan import notebook_title
 from institute_lib.sharing import Read
@@ -80,14 +81,14 @@ class Page:
     Attributes:
         tiles: in the order asked for.
         peers: the same indicators of every area of the city, one row an area; None where nothing is recorded.
-        districts: the first of them by district, for a map.
+        districts: the first of them by district, and how each stands to the city, for a small tile map.
         missing: what is not there, in words.
     """
 
     study: Study
     tiles: tuple[Tile, ...]
     peers: Protected | None
-    districts: Protected | None
+    districts: tuple[Mapping[str, Any], ...]
     missing: tuple[str, ...]
     links: tuple[Mapping[str, str], ...]
     targets: bool
@@ -103,6 +104,8 @@ class Page:
             "advice": self._advice(),
             "missing": list(self.missing),
             "links": [dict(one) for one in self.links],
+            "map": [dict(one) for one in self.districts],
+            "map_title": indicators.get(self.tiles[0].indicator).name[language],
         }
         lines = [f"{one['name']} {one['value']} {one['change']} {one['standing']}" for one in content["tiles"]]
         display(Block(TILES, content, (*lines, content["rule"], *(one["text"] for one in content["advice"]))))
@@ -175,13 +178,11 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     beside = beside[beside["indicator"].isin(tiles)]
     order = pd.DataFrame({"tile": beside["indicator"].map(list(tiles).index), "at": beside["area"].map(listed.index)})
     beside = beside.loc[order.sort_values(["tile", "at"], kind="stable").index]
-    peers = districts = None
+    peers = None
     if len(beside):
         about = {"by": "area", "language": study.language, "provenance": _of_results()}
         peers = from_records(beside, title=terms.text("overview.peers", study.language), **about)
-        leading = beside[beside["indicator"].eq(beside["indicator"].iloc[0]) & beside["area"].ne(study.own_city)]
-        title = indicators.get(beside["indicator"].iloc[0]).name[study.language]
-        districts = from_records(leading, title=title, **about) if len(leading) > 1 else None
+    districts = _tile_map(study, records, wanted[0])
     missing = [*study.reports.notes(study.language)]
     missing += [now.found.summary(study.language)] if now.found.missing else []
     judged = any((one.key, area) in targets for one in wanted for area in (study.area.code, ""))
@@ -309,6 +310,28 @@ def _standing(study: Study, records: pd.DataFrame, indicator: Any, now: Known, s
     if _apart(now, city):
         key = "above_city" if now.figure.value > city.figure.value else "below_city"
     return terms.text(f"overview.{key}", language, city=_in_unit(city.figure, language))
+
+
+def _tile_map(study: Study, records: pd.DataFrame, indicator: Any) -> tuple[dict[str, Any], ...]:
+    """Every district of the city on its tile, and whether it is better or worse than the city beyond the intervals."""
+    codes = [one.code for one in areas.districts(study.own_city)]
+    if not set(codes) <= set(TILE_PLACES):
+        return ()
+    city = _known(records, indicator, study.own_city, study.quarter)
+    sign = {"up": 1, "down": -1}.get(indicator.better, 0)
+    found = []
+    for code in codes:
+        one = _known(records, indicator, code, study.quarter)
+        known = one.figure.state == SHOWN
+        standing = "like" if known else "missing"
+        if known and sign and city.figure.state == SHOWN and _apart(one, city):
+            standing = "better" if sign * (one.figure.value - city.figure.value) > 0 else "worse"
+        column, row = TILE_PLACES[code]
+        words = {"name": areas.get(code).name(study.language), "value": _in_unit(one.figure, study.language)}
+        meaning = terms.text(f"overview.tile_{standing}", study.language)
+        place = {"column": column + 1, "row": row + 1, "own": code == study.area.code}
+        found.append({**words, **place, "standing": standing, "meaning": meaning})
+    return tuple(found)
 
 
 def _links(study: Study, now: Earlier) -> tuple[dict[str, str], ...]:

@@ -104,7 +104,14 @@ def tiles(content: Content, language: str) -> dict[str, Any] | None:
         return None
     heads = ("heading_advice", "heading_missing", "heading_links", "no_advice")
     made = [one | {"line": _sparkline(one["past"])} for one in content.tiles["tiles"]]
-    return content.tiles | {"tiles": made} | {key: terms.text(f"overview.{key}", language) for key in heads}
+    legend = list(
+        {one["standing"]: {k: one[k] for k in ("standing", "meaning")} for one in content.tiles["map"]}.values()
+    )
+    return (
+        content.tiles
+        | {"tiles": made, "legend": legend}
+        | {key: terms.text(f"overview.{key}", language) for key in heads}
+    )
 
 
 def _sparkline(past: list[float]) -> str:

@@ -738,7 +738,13 @@ def _labels(measures: Sequence[Measure], language: str) -> dict[str, str]:
     """The words of indicators, from their catalogue, and of measures that bring their own."""
     quoted = {name: one.name[language] for name, one in indicators.catalogue().items()}
     own = {one.name: one.label.split(" / ")[0 if language == "zh" else -1] for one in measures if one.label}
-    return {one.name: quoted[one.name] for one in measures if one.name in quoted} | own
+    own = {one.name: quoted[one.name] for one in measures if one.name in quoted} | own
+    ends = {}
+    for one in measures[1:]:  # the limits of the first figure's interval stand beside it as ci_low and ci_high
+        base, _, end = one.name.rpartition("_")
+        if end in ("low", "high") and base in {other.name for other in measures}:
+            ends[one.name] = f"{own.get(base) or show.label(base, language)} {terms.label(f'ci_{end}', language)}"
+    return ends | own
 
 
 def _show_unit(measure: Measure) -> str:

@@ -81,7 +81,7 @@ def turnover(
             Measure("turnover", "share", of=("leavers", "average_headcount"), interval="poisson"),
             *past,
             Measure("turnover_change", "points", of=("turnover", "turnover_last_year")),
-            Measure("stability", "share", of=("stayers", "headcount_start")),
+            Measure("stability", "share", of=("stayers", "headcount_start"), interval="wilson"),
             Measure("average_headcount", "count"),
         ),
         "average_headcount",

@@ -103,7 +103,7 @@ def tiles(content: Content, language: str) -> dict[str, Any] | None:
     if not content.tiles:
         return None
     heads = ("heading_advice", "heading_missing", "heading_links", "no_advice")
-    made = [one | {"line": _sparkline(one["past"])} for one in content.tiles["tiles"]]
+    made = [one | {"line": sparkline(one["past"])} for one in content.tiles["tiles"]]
     legend = list(
         {one["standing"]: {k: one[k] for k in ("standing", "meaning")} for one in content.tiles["map"]}.values()
     )
@@ -114,11 +114,11 @@ def tiles(content: Content, language: str) -> dict[str, Any] | None:
     )
 
 
-def _sparkline(past: list[float]) -> str:
-    """The points of a line through some values, the last one at the right."""
+def sparkline(past: list[float], low: float | None = None, high: float | None = None) -> str:
+    """The points of a line through some values on a scale, their own by default; the last one at the right."""
     if not past:
         return ""
-    low, high = min(past), max(past)
+    low, high = min(past) if low is None else low, max(past) if high is None else high
     step, span = (WIDE - 2 * EDGE) / (len(past) - 1), (high - low) or 1
     at = [(EDGE + step * i, HIGH - EDGE - (one - low) / span * (HIGH - 2 * EDGE)) for i, one in enumerate(past)]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in at)

@@ -11,7 +11,7 @@ from institute_lib.errors import ParameterError
 from institute_lib.runs import places
 
 RUN_FOLDER = re.compile(r"\d{4}Q[1-4](-en)?")
-OF_A_RUN = ("index.html", "plotly.min.js", places.SUMMARY, places.LOGS, places.RUNNING, places.LOCK)
+OF_A_RUN = ("index.html", "compare.html", "plotly.min.js", places.SUMMARY, places.LOGS, places.RUNNING, places.LOCK)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from institute_lib import areas, indicators, paths, terms
-from institute_lib.runs import places
+from institute_lib.runs import compare, places
 from institute_lib.runs.plan import Job, NotebookPlan, Plan, notebook_title
 from institute_lib.runs.states import job_status, not_reported
 
@@ -32,7 +32,9 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
     plan = replace(plan, notebooks=tuple(sorted(plan.notebooks, key=lambda one: not one.after)))  # the one page first
     rows = [_row(plan, area, quarter, folder) for area in plan.areas]
     script = (Path(__file__).parent / "index.js").read_text(encoding="utf-8")
-    page = _template().render(
+    demo = any(_demo(folder, job) for job in plan.jobs())
+    beside = compare.write(plan, _template("compare"), quarter=quarter, folder=folder, demo=demo)
+    page = _template("index").render(
         lang="zh-CN" if language == "zh" else "en",
         font=terms.FONT_STACK,
         title=terms.text("runs.index_title", language, quarter=terms.quarter(quarter, language)),
@@ -43,7 +45,8 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         states=_states(rows, language),
         troubles=[*_troubles(plan, rows), *_contradictions(plan, folder)],
         late=[areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)],
-        demo=any(_demo(folder, job) for job in plan.jobs()),
+        demo=demo,
+        compare=beside.name if beside else "",
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
@@ -62,7 +65,7 @@ class _Words:
 
 
 @cache
-def _template() -> Any:
+def _template(name: str) -> Any:
     import jinja2
 
     environment = jinja2.Environment(
@@ -72,7 +75,7 @@ def _template() -> Any:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("index.html.j2")
+    return environment.get_template(f"{name}.html.j2")
 
 
 def _row(plan: Plan, area: str, quarter: str, folder: Path) -> dict[str, Any]:

@@ -162,6 +162,8 @@ class Study:
         if name == "workers" and reported:
             self._note_withheld(reported.districts)
         attrs = frame.attrs
+        if reported:
+            self._note_described(str(name), attrs.get("described", {}), reported.districts)
         if reported and "district" in frame:
             frame = frame[frame["district"].isin(reported.districts)].reset_index(drop=True)
         if scope == "city" and not self.is_city:
@@ -171,6 +173,26 @@ class Study:
             sharing.note_read(one)
         frame.attrs = {**attrs, "quarter": self.quarter}
         return with_provenance(frame, Provenance(reads))
+
+    def _note_described(self, name: str, days: Mapping[str, str], districts: Sequence[str]) -> None:
+        """Say which day a state of an own register describes; where districts differ, which of them describes which."""
+        told: dict[str, list[str]] = {}
+        for code in districts:
+            if code in days:
+                told.setdefault(days[code], []).append(areas.get(code).name(self.language))
+        if not told:
+            return
+        joined, between = ("、", "；") if self.language == "zh" else (", ", "; ")
+        words = [
+            terms.date(day, self.language)
+            if len(told) == 1
+            else terms.text(
+                "tables.described_by", self.language, day=terms.date(day, self.language), names=joined.join(names)
+            )
+            for day, names in sorted(told.items(), reverse=True)
+        ]
+        table = terms.label(name, self.language, column="table")
+        self.note(terms.text("tables.described", self.language, table=table, days=between.join(words)))
 
     def _note_withheld(self, districts: Sequence[str]) -> None:
         """Say for which districts rates cannot be known, and why."""

@@ -12,6 +12,8 @@ from institute_lib.errors import DataError, DisclosureError, ParameterError
 from institute_lib.result import Measure
 from institute_lib.runs import exchange
 from institute_lib.study import Study
+from tests.offices import keep
+from tests.rows import WORKER
 
 CHONGCHUAN = "320613"
 
@@ -425,3 +427,14 @@ def test_a_day_of_knowledge_is_said_and_the_quarter_described_stays_its_own(home
     assert {one.known for one in sharing.reads_so_far() if one.kind == "tables"} == {"2026-03-01"}
     earlier = Study(area=CHONGCHUAN, quarter="2025Q4", as_of="2025-11-15")
     assert earlier._described == "2025-11-15"
+
+
+def test_the_methods_say_which_day_each_districts_own_register_describes(project, displayed):
+    for district, day in (("320613", "2025-12-31"), ("320614", "2025-12-30")):
+        keep(project, "workers", pd.DataFrame([WORKER | {"worker_id": district, "district": district}]), day)
+    city = Study(area="320600", quarter="2025Q4")
+    city.load("workers")
+    assert "从业人员登记所述日期：2025年12月31日（崇川区）；2025年12月30日（海门区）。" in city._methods
+    one = Study(area=CHONGCHUAN, quarter="2025Q4", language="en")
+    one.load("workers")
+    assert "Workers: the day described is 31 December 2025." in one._methods

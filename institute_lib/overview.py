@@ -17,7 +17,6 @@ from institute_lib.brief.blocks import TILES, Block
 from institute_lib.disclosure.protected import LEVEL, MISSING, SHOWN, Figure, Protected, from_records, made_figure
 from institute_lib.disclosure.values import MAKER, SafeSentence
 from institute_lib.errors import DataError
-from institute_lib.maps.regions import TILES as TILE_PLACES
 from institute_lib.result import Measure, Provenance, Result, job_provenance, provenance_of
 from institute_lib.runs.plan import notebook_title
 from institute_lib.sharing import Read
@@ -315,7 +314,7 @@ def _standing(study: Study, records: pd.DataFrame, indicator: Any, now: Known, s
 def _tile_map(study: Study, records: pd.DataFrame, indicator: Any) -> tuple[dict[str, Any], ...]:
     """Every district of the city on its tile, and whether it is better or worse than the city beyond the intervals."""
     codes = [one.code for one in areas.districts(study.own_city)]
-    if not set(codes) <= set(TILE_PLACES):
+    if not set(codes) <= set(areas.TILES):
         return ()
     city = _known(records, indicator, study.own_city, study.quarter)
     sign = {"up": 1, "down": -1}.get(indicator.better, 0)
@@ -326,7 +325,7 @@ def _tile_map(study: Study, records: pd.DataFrame, indicator: Any) -> tuple[dict
         standing = "like" if known else "missing"
         if known and sign and city.figure.state == SHOWN and _apart(one, city):
             standing = "better" if sign * (one.figure.value - city.figure.value) > 0 else "worse"
-        column, row = TILE_PLACES[code]
+        column, row = areas.TILES[code]
         words = {"name": areas.get(code).name(study.language), "value": _in_unit(one.figure, study.language)}
         meaning = terms.text(f"overview.tile_{standing}", study.language)
         place = {"column": column + 1, "row": row + 1, "own": code == study.area.code}

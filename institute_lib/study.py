@@ -45,7 +45,10 @@ DRAWN = {  # how a result's `chart` is drawn
     "slope": ("charts", "draw_slope"),
     "survival": ("charts", "draw_survival"),
     "forest": ("charts", "draw_forest"),
+    "lorenz": ("charts", "draw_lorenz"),
 }
+MAPS = ("map", "slider")  # drawn on shapes
+ON_MAPS = ("boundaries", "layout", "stations", "sites")  # options that no other chart takes
 PLACE_KEYS, TOTAL = ("district", "area", "town"), "total"
 HIGHLIGHTED = ("bars", "dot", "trend", "slope")
 
@@ -279,7 +282,7 @@ class Study:
 
         Args:
             result: a Result, a fitted statsmodels regression, or a protected view. Of None, nothing is shown.
-            title: instead of the result's own. chart: "bars", "dot", "trend", "slope", "survival", "forest", "map" or
+            title: instead of the result's own. chart: one of `DRAWN` or `MAPS`, or
                 "table". look: options of the drawing.
 
         Raises:
@@ -365,7 +368,7 @@ class Study:
     def _drawn(self, shown: Protected, kind: str, look: Mapping[str, Any]) -> Any:
         if kind == "table":
             return shown
-        if kind == "map":
+        if kind in MAPS:
             from institute_lib import maps
 
             boundaries = look.get("boundaries")
@@ -374,15 +377,15 @@ class Study:
                 boundaries = areas.boundaries(cities.pop() if len(cities) == 1 else PROVINCE)
             rest = {name: value for name, value in look.items() if name not in ("boundaries", "layout")}
             if "layout" in look:
-                boundaries = maps.regions(boundaries, None, layout=look["layout"])
-            return maps.draw_coverage_map(shown, boundaries=boundaries, language=self.language, **rest)
+                boundaries = areas.regions(boundaries, layout=look["layout"])
+            draw = maps.draw_slider if kind == "slider" else maps.draw_coverage_map
+            return draw(shown, boundaries=boundaries, language=self.language, **rest)
         if kind not in DRAWN:
-            raise ParameterError(f"chart {kind!r}: {nearest(kind, (*DRAWN, 'map', 'table'))}")
+            raise ParameterError(f"chart {kind!r}: {nearest(kind, (*DRAWN, *MAPS, 'table'))}")
         room, name = DRAWN[kind]
         marked = {"highlight": [self.area.code]} if kind in HIGHLIGHTED else {}
-        return getattr(import_module(f"institute_lib.{room}"), name)(
-            shown, language=self.language, **{**marked, **look}
-        )
+        options = {name: value for name, value in {**marked, **look}.items() if name not in ON_MAPS}
+        return getattr(import_module(f"institute_lib.{room}"), name)(shown, language=self.language, **options)
 
     def say(self, text: str | Protected | None, /, en: str = "", **figures: Any) -> SafeSentence | None:
         """A finding, in the order in which they are said.

@@ -8,9 +8,13 @@ from institute_lib.areas.boundaries import boundaries, projected_crs
 from institute_lib.areas.divisions import Area, cities, city_of, districts, get, host, is_known, peers
 from institute_lib.areas.gcj02 import gcj02_to_wgs84, wgs84_to_gcj02
 from institute_lib.areas.reference import FILES, population, reference, stated, towns, villages
+from institute_lib.areas.shapes import LAYOUTS, METRES, TILES, regions, voronoi_cells
 
 __all__ = [
     "FILES",
+    "LAYOUTS",
+    "METRES",
+    "TILES",
     "Area",
     "boundaries",
     "cities",
@@ -24,8 +28,10 @@ __all__ = [
     "population",
     "projected_crs",
     "reference",
+    "regions",
     "stated",
     "towns",
     "villages",
+    "voronoi_cells",
     "wgs84_to_gcj02",
 ]

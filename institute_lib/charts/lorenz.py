@@ -12,16 +12,16 @@ def draw_lorenz(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
     """Cumulated provision over cumulated people, beside the line of equal shares.
 
     Args:
-        safe: shares `people` (its row key) and `value`, both from 0 to 1, such as `Equity.deciles()`.
+        safe: shares `people` (its row key) and its first figure, both from 0 to 1, such as `Equity.deciles()`.
 
     Raises:
         DisclosureError: not a safe table.
         ParameterError: it holds no such columns.
     """
     frame = table_of(safe).data
-    if list(safe.rows) != ["people"] or "value" not in safe.values:
-        raise ParameterError("a Lorenz curve needs the row key 'people' and the value 'value', as Equity.deciles() has")
-    people, value = frame["people"].astype(float), frame["value"].astype(float)
+    if list(safe.rows) != ["people"]:
+        raise ParameterError("a Lorenz curve needs the row key 'people', as Equity.deciles() has")
+    people, value = frame["people"].astype(float), frame[safe.value].astype(float)
     pairs = zip(people, value, strict=True)
     words = [plain(terms.text("charts.lorenz_at", language, **_shares(pair, language))) for pair in pairs]
     canvas = new_canvas(right=24, height=420)

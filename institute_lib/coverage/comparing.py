@@ -1,5 +1,4 @@
-"""Coverage beside another: a published count beside each list it could mean, a pilot beside its siblings, access under
-one choice beside others."""
+"""A published count beside each list it could mean, access under one choice beside others."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -7,11 +6,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from institute_lib.coverage.catchment import DECAYS, Access, access
-from institute_lib.coverage.checks import LEVELS
 from institute_lib.coverage.counting import working
 from institute_lib.coverage.inequality import equity
 from institute_lib.coverage.lists import counted_units
-from institute_lib.errors import DataError, nearest
+from institute_lib.errors import DataError
 
 if TYPE_CHECKING:
     import geopandas as gpd
@@ -58,40 +56,6 @@ def beside_published(
         raise DataError(f"published facts hold no station count of {area}: add town_stations or village_rooms")
     columns = ["level", "period", "basis", "count", "units", "share", "registered", "source"]
     return pd.DataFrame(rows, columns=columns).astype({"units": "float64", "registered": "float64"})
-
-
-def compare_siblings(history: pd.DataFrame, *, district: str, start: str) -> pd.DataFrame:
-    """One district against the other districts of `history`, before and since a quarter.
-
-    Coverage is pooled (covered units over units, quarters and siblings summed). A description, not an effect: the
-    policy room estimates effects.
-
-    Args:
-        history: from `over_time(…, by="district")`.
-        district: the district compared, such as a pilot.
-        start: the first quarter that counts as since.
-
-    Returns:
-        level, group ("district", "siblings"), before, since, change.
-
-    Raises:
-        DataError: the district, or either side of `start`, is not in the history.
-    """
-    if district not in set(history["district"]):
-        raise DataError(
-            f"district {district!r} is not in the history: {nearest(district, history['district'].unique())}"
-        )
-    since = pd.PeriodIndex(history["quarter"], freq="Q") >= pd.Period(start, freq="Q")
-    if since.all() or not since.any():
-        raise DataError(f"start {start!r} has no quarter {'before' if since.all() else 'since'} it in the history")
-    group = history["district"].eq(district).map({True: "district", False: "siblings"})
-    side = pd.Series(since, history.index).map({True: "since", False: "before"})
-    sums = history.groupby(["level", group.rename("group"), side.rename("side")])[["covered", "units"]].sum()
-    wide = (sums["covered"] / sums["units"]).unstack("side")[["before", "since"]].reset_index()
-    wide["level"] = pd.Categorical(wide["level"], LEVELS, ordered=True)
-    wide = wide.sort_values(["level", "group"], ignore_index=True).astype({"level": "str"})
-    wide.columns.name = None
-    return wide.assign(change=wide["since"] - wide["before"])
 
 
 def access_choices(

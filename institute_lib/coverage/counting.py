@@ -75,35 +75,12 @@ def works(stations: pd.DataFrame, *, at: str) -> np.ndarray:
     return (dated["opened"].to_numpy() <= day) & ~(dated["closed"].to_numpy() <= day)
 
 
-def headline(rates: pd.DataFrame, language: str = "zh") -> str:
-    """One sentence: towns and villages covered on the day, and the list they are a share of."""
-    totals = rates.groupby("level")[["covered", "units"]].sum()
-    parts = [
-        terms.text(
-            f"coverage.part_{level}",
-            language,
-            covered=terms.number(totals.loc[level, "covered"], language),
-            units=terms.number(totals.loc[level, "units"], language),
-            share=terms.percent(_share(totals).loc[level], language),
-        )
-        for level in ("town", "village")
-        if level in totals.index
-    ]
-    return terms.text(
-        "coverage.headline",
-        language,
-        date=terms.date(rates.attrs["at"], language),
-        parts=terms.text("coverage.joint", language).join(parts),
-        denominator=denominator(rates, language),
-    )
-
-
 def denominator(rates: pd.DataFrame, language: str = "zh") -> str:
     """Which list a coverage is a share of, in words: its name and its year, or that it is the caller's own."""
     name, vintage = rates.attrs.get("list"), rates.attrs.get("vintage")
     if name is None:
         return terms.text("coverage.list_own", language)
-    listed = terms.text(f"coverage.list_{name}", language)
+    listed = terms.text(f"labels.basis_{name}", language)
     return terms.text("coverage.of_vintage", language, list=listed, vintage=vintage)
 
 

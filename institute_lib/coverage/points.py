@@ -16,7 +16,7 @@ from institute_lib.results import Result
 if TYPE_CHECKING:
     import geopandas as gpd
 
-METRES = areas.projected_crs()
+METRES = areas.METRES
 SYSTEMS = ("EPSG:4326", "GCJ-02")
 ON_FAULT = ("refuse", "leave_out")
 # Mainland China's longitudes and latitudes do not overlap, so a swapped pair is recognised for certain.

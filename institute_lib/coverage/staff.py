@@ -62,7 +62,7 @@ def staffing(
     day = pd.Timestamp(at)
     codes = pd.Index(residents["code"], name="district")
     own = [code for code in workers["district"].dropna().unique() if areas.host(code) in codes]
-    grouped = _serving(hosted(workers[workers["district"].isin(own)]), changes, day).groupby("district")
+    grouped = in_service(hosted(workers[workers["district"].isin(own)]), changes, day).groupby("district")
     table = pd.DataFrame({"residents": residents["population"].to_numpy()}, index=codes)
     table["workers"] = grouped.size()
     table["certified"] = grouped["certified"].sum()
@@ -100,7 +100,7 @@ def norms(facts: pd.DataFrame | None = None) -> pd.DataFrame:
     return table[["measure", "kind", "geo", "area", "period", "value", "source", "status"]]
 
 
-def _serving(workers: pd.DataFrame, changes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
+def in_service(workers: pd.DataFrame, changes: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     """Workers in service on a day, with certificate and caseload as last recorded by then."""
     serving = workers[(workers["entered"] <= day) & (workers["left"].isna() | (workers["left"] > day))]
     columns = ["worker_id", "date", "certificate", "caseload"]

@@ -59,7 +59,7 @@ def key(name: str, value: object, language: str, own: Mapping[str, str] | None =
         text = terms.date(value, language)
     elif isinstance(value, pd.Period) or (name in QUARTERS and re.fullmatch(r"\d{4}Q[1-4]", text)):
         text = terms.quarter(value, language)
-    elif isinstance(value, str) and re.fullmatch(r"\d{6}", text):
+    elif isinstance(value, str) and re.fullmatch(r"\d{6}(\d{3})?", text):
         text = _area(text, language)
     elif re.fullmatch(r"(?=.*[a-z])[a-z0-9_]+", text):
         text = label(text, language, own, column=name)
@@ -71,8 +71,11 @@ def _area(code: str, language: str) -> str:
     from institute_lib import areas
 
     try:
+        if len(code) > len("320613"):  # a town of the statistical list
+            names = areas.towns(code[:6]).set_index("town")["name"]
+            return str(names.get(code, code))
         return areas.get(code).name(language)
-    except (ParameterError, DataError):  # six digits that are no district: shown as they stand
+    except (ParameterError, DataError):  # digits that are no area: shown as they stand
         return code
 
 

@@ -4,15 +4,9 @@ Until a boundary file carries an approval number (审图号), every map drawn on
 """
 
 from institute_lib.maps.draw import draw_coverage_map, draw_slider, draw_tile_map
-from institute_lib.maps.regions import LAYOUTS, TILES, regions, unit_tiles, voronoi_cells
 
 __all__ = [
-    "LAYOUTS",
-    "TILES",
     "draw_coverage_map",
     "draw_slider",
     "draw_tile_map",
-    "regions",
-    "unit_tiles",
-    "voronoi_cells",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.areas.shapes import tiles
 from institute_lib.charts import Chart, look
 from institute_lib.charts.chart import require_safe
 from institute_lib.coverage import Located
@@ -16,7 +17,6 @@ from institute_lib.maps.drawing import Drawing, compose, restate, with_one_legen
 from institute_lib.maps.figure import HATCH, canvas, fill, hatch, markup, opacity
 from institute_lib.maps.marks import marks_at
 from institute_lib.maps.order import Order
-from institute_lib.maps.regions import tiles
 from institute_lib.maps.svg import svg
 
 if TYPE_CHECKING:

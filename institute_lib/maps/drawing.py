@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.areas.shapes import TILE, in_map_metres
 from institute_lib.charts.look import width
 from institute_lib.coverage import Located
 from institute_lib.errors import DataError, ParameterError
@@ -16,7 +17,7 @@ from institute_lib.maps.classes import STATES, Classes
 from institute_lib.maps.labels import Label, clear_place, place_labels
 from institute_lib.maps.marks import Mark, marks_of
 from institute_lib.maps.order import Order
-from institute_lib.maps.regions import TILE, in_map_metres, label_place, rings, to_screen
+from institute_lib.maps.regions import label_place, rings, to_screen
 
 if TYPE_CHECKING:
     import geopandas as gpd

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from institute_lib import terms
+from institute_lib.areas.shapes import in_map_metres
 from institute_lib.coverage import Located
 from institute_lib.coverage.counting import works
 from institute_lib.errors import DataError
-from institute_lib.maps.regions import in_map_metres
 
 if TYPE_CHECKING:
     import geopandas as gpd

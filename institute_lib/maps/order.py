@@ -42,6 +42,7 @@ class Order:
         if self.value not in self.safe.values:
             raise ParameterError(f"map: figure {self.value!r}: {nearest(self.value, self.safe.values)}")
         frame = frame.rename(columns={self.key: "code"})
+        frame = frame[~_is_whole(frame["code"].astype(str))]
         if frame["code"].duplicated().any():
             others = [
                 name for name in (*self.safe.rows, *self.safe.columns) if name not in (self.key, *dict(self.where))
@@ -68,6 +69,7 @@ class Order:
 
     def _every(self) -> pd.DataFrame:
         every = self.safe.to_frame()
+        every = every[~_is_whole(every[self.key].astype(str))]
         for name, wanted in self.where:
             every = every if name == self.shared else _only(every, name, wanted)
         return every
@@ -93,6 +95,11 @@ class Order:
 
     def label(self, name: str) -> str:
         return show.label(name, self.language, self.safe.labels)
+
+
+def _is_whole(codes: pd.Series) -> pd.Series:
+    """The rows of a whole, which has no shape beside its parts: a total, or a district among its towns."""
+    return codes.eq("total") | (codes.str.len() < codes.str.len().max())
 
 
 def _only(frame: pd.DataFrame, name: str, wanted: str) -> pd.DataFrame:

@@ -146,7 +146,7 @@ def test_a_districts_units_and_tiles_are_painted_without_scripts_too(browser, tm
     frame = pd.DataFrame({"town": towns["town"], "coverage": np.linspace(0, 1, len(towns))})
     table = disclosure.exempt(frame, reason="not_personal", source="S", value="coverage", units={"coverage": "share"})
     for layout in maps.LAYOUTS:
-        chart = maps.draw_coverage_map(table, boundaries=maps.regions(shape, units, layout=layout))
+        chart = maps.draw_coverage_map(table, boundaries=areas.regions(shape, units, layout=layout))
         page = opened(browser, chart, tmp_path, make_notebook, scripts=False)
         # Each region is a path with its own title.
         assert page.locator(".static svg path:has(title)").count() == len(towns) == 26

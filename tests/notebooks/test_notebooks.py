@@ -125,9 +125,28 @@ def test_village_coverage_is_villages_with_a_working_room_over_villages_on_the_l
     listed = listed[listed["host"].isin(districts) & ~listed["village"].str[9].isin(["4", "5"])]
     covered = listed["village"].isin(rooms["village"])
     assert run.result("04_station_coverage", area)["numbers"]["village_coverage"] == pytest.approx(covered.mean())
+    empty = working[rooms.index] & (rooms["posts_filled"] == 0)
     headline = run.findings("04_station_coverage", area)[0]
+    assert terms.number(empty.sum(), run.language) in headline
     for figure in (terms.percent(covered.mean(), run.language), terms.number(covered.sum(), run.language)):
         assert figure in headline
+
+
+@each_area
+def test_supervisors_in_post_stand_beside_the_certified_in_post_of_the_same_districts(run, demo_home, reported, area):
+    """Titles of people who left, and of a district that has not reported, do not count."""
+    districts = reported if area == CITY else [area]
+    workers, changes, talent = (
+        tables.load(name, LAST_DAY, root=demo_home) for name in ("workers", "worker_changes", "talent")
+    )
+    serving = workers[(workers["entered"] <= LAST_DAY) & ~(workers["left"] <= LAST_DAY)]
+    serving = serving[serving["district"].isin(districts)]["worker_id"]
+    newest = changes[changes["date"] <= LAST_DAY].sort_values("date", kind="stable").groupby("worker_id").last()
+    certified = newest["certificate"].reindex(serving).isin(["assistant", "social_worker", "senior"]).sum()
+    held = talent[talent["title"].isin(["supervisor", "supervisor_trainee"])]["person_id"]
+    supervisors = serving.isin(held).sum()
+    ratio = run.result("04_station_coverage", area)["numbers"]["supervisors_to_certified"]
+    assert ratio == (pytest.approx(fives(supervisors) / fives(certified)) if supervisors >= 10 else None)
 
 
 def test_the_table_of_examinations_shows_the_published_passes_of_2024(run, demo_home):

@@ -97,22 +97,6 @@ def test_coverage_over_time_follows_the_opening_dates(units):
     assert towns["coverage"].tolist() == [0.0, 0.5, 1.0]
 
 
-def test_a_district_is_compared_with_its_siblings_before_and_since(units):
-    stations = table(
-        station("a", unit=TOWN_A, opened="2020-05-01"),
-        station("b", unit=TOWN_B, opened="2021-01-01"),
-        station("t", unit="320612001", district=TONGZHOU, opened="2020-02-01"),
-    )
-    history = coverage.over_time(stations, quarters=["2020Q1", "2020Q2", "2021Q1"], denominators=units)
-    compared = coverage.compare_siblings(history, district=CHONGCHUAN, start="2021Q1")
-    own = compared[(compared["level"] == "town") & (compared["group"] == "district")].iloc[0]
-    assert (own["before"], own["since"], own["change"]) == (0.25, 1.0, 0.75)
-    siblings = compared[(compared["level"] == "town") & (compared["group"] == "siblings")].iloc[0]
-    assert (siblings["before"], siblings["since"]) == (1.0, 1.0)
-    with pytest.raises(DataError, match="no quarter before"):
-        coverage.compare_siblings(history, district=CHONGCHUAN, start="2019Q1")
-
-
 def test_every_fault_of_the_stations_is_named_at_once(units):
     stations = table(
         station("twice", unit=TOWN_A),
@@ -190,7 +174,7 @@ def test_a_list_of_ones_own_is_taken_as_it_is_and_called_so(units):
     own.attrs = {}
     rates = coverage.rates(table(station("z", unit=ZONE)), at="2024Q4", denominators=own)
     assert cell(rates, "town", "coverage", district=CHONGCHUAN) == pytest.approx(1 / 3)
-    assert "自备名单" in coverage.headline(rates)
+    assert "自备名单" in coverage.denominator(rates)
 
 
 def test_an_unknown_level_of_detail_or_day_is_refused(units):
@@ -258,10 +242,10 @@ def test_the_register_is_counted_on_the_day_of_the_published_fact():
         coverage.beside_published(facts, lists, area="320100")
 
 
-def test_the_headline_names_the_list_in_both_languages(units):
+def test_a_rate_names_its_list_in_both_languages(units):
     rates = coverage.rates(table(station("a", unit=TOWN_A)), at="2024Q4", denominators=units)
-    assert "1 of 3 towns" in coverage.headline(rates, "en")
-    assert "分母：街道、镇、乡" in coverage.headline(rates)
+    assert coverage.denominator(rates, "en").startswith("subdistricts, towns and townships with their committees")
+    assert coverage.denominator(rates).startswith("街道、镇、乡")
 
 
 def test_staffing_counts_people_in_service_and_their_newest_state():

@@ -133,7 +133,7 @@ def test_tiles_show_the_figures_without_any_boundary_or_stamp():
 
 @pytest.mark.parametrize("city", ["320600", "320500"])
 def test_the_tile_grid_has_a_place_for_every_district_of_both_cities(city):
-    places = [maps.TILES[area.code] for area in areas.districts(city)]
+    places = [areas.TILES[area.code] for area in areas.districts(city)]
     assert len(set(places)) == len(places)
 
 
@@ -304,7 +304,7 @@ def test_voronoi_cells_hold_what_is_nearest_and_fill_the_district():
         geometry=[Point(*place) for place in rng.uniform(500, 9500, (8, 2))],
         crs=coverage.METRES,
     )
-    cells = maps.voronoi_cells(sites, district)
+    cells = areas.voronoi_cells(sites, district)
     assert cells.geometry.area.sum() == pytest.approx(1e8)
     for place in (Point(*place) for place in rng.uniform(0, 10_000, (50, 2))):
         nearest = sites.loc[sites.distance(place).idxmin(), "town"]
@@ -319,19 +319,19 @@ def test_voronoi_cells_hold_what_is_nearest_and_fill_the_district():
     assert any("非行政区划界线" in note for note in chart.notes)
     assert {f"单元{number}" for number in range(1, 9)} <= set(texts_of(chart.svg))
     with pytest.raises(DataError, match=towns[0]):
-        maps.voronoi_cells(sites.assign(geometry=[Point(-501, 0), *sites.geometry[1:]]), district)
+        areas.voronoi_cells(sites.assign(geometry=[Point(-501, 0), *sites.geometry[1:]]), district)
 
 
 def test_a_unit_of_several_points_is_one_region():
     places = [Point(1000, 5000), Point(4000, 5000), Point(9000, 5000)]
     names = {"town": ["a", "a", "b"], "name": ["甲", "甲", "乙"]}
     sites = gpd.GeoDataFrame(names, geometry=places, crs=coverage.METRES)
-    cells = maps.voronoi_cells(sites, boundaries(codes=CODES[:1])).set_index("code")
+    cells = areas.voronoi_cells(sites, boundaries(codes=CODES[:1])).set_index("code")
     assert cells.geometry.area.to_dict() == {"a": pytest.approx(6500 * 10_000), "b": pytest.approx(3500 * 10_000)}
     with pytest.raises(DataError, match="two or more units"):
-        maps.voronoi_cells(sites[:2], boundaries(codes=CODES[:1]))
+        areas.voronoi_cells(sites[:2], boundaries(codes=CODES[:1]))
     with pytest.raises(DataError, match="a, b"):
-        maps.voronoi_cells(sites.assign(geometry=[places[0], places[1], places[1]]), boundaries(codes=CODES[:1]))
+        areas.voronoi_cells(sites.assign(geometry=[places[0], places[1], places[1]]), boundaries(codes=CODES[:1]))
 
 
 def test_the_slider_has_one_step_a_quarter_and_one_set_of_classes():
@@ -475,18 +475,18 @@ def test_units_of_a_district_have_tiles_that_keep_their_order_and_show_no_point(
     towns = [f"32061200{number}" for number in range(1, 9)]
     places = [Point(1000 * (number % 3), -1000 * (number // 3)) for number in range(8)]
     units = gpd.GeoDataFrame({"town": towns, "name": towns}, geometry=places, crs=coverage.METRES)
-    shapes = maps.regions(boundaries(codes=CODES[:1]), units, layout="tiles").set_index("code").geometry.centroid
+    shapes = areas.regions(boundaries(codes=CODES[:1]), units, layout="tiles").set_index("code").geometry.centroid
     for one in range(8):
         for other in range(8):
             if places[one].x < places[other].x and places[one].y == places[other].y:
                 assert shapes[towns[one]].x < shapes[towns[other]].x
     assert len({(round(place.x), round(place.y)) for place in shapes}) == 8
-    chart = maps.draw_coverage_map(safe(), boundaries=maps.regions(boundaries(), layout="tiles"), stations=stations())
+    chart = maps.draw_coverage_map(safe(), boundaries=areas.regions(boundaries(), layout="tiles"), stations=stations())
     assert [trace.mode for trace in chart.figure.data if trace.type == "scatter"] == ["lines"] * 3
     assert STAMP not in texts_of(chart.svg)
     assert any("不标点位" in note for note in chart.notes)
     with pytest.raises(ParameterError, match="did you mean 'tiles'"):
-        maps.regions(boundaries(), layout="tile")
+        areas.regions(boundaries(), layout="tile")
 
 
 def test_the_stamp_stands_on_top_of_everything_and_inside_the_frame():

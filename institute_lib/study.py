@@ -35,6 +35,7 @@ from institute_lib.tables.files import load_own
 SCOPES = ("area", "city", "province")
 PERSON_COLUMNS = ("worker_id", "person_id", "candidate_id")
 PROVINCE = "320000"
+WHOLE = ("exams", "talent", "procurement")  # registers of their own, whichever districts have reported their workers
 MOST_SEEN = 2000  # values of a column of an own file that are looked at for persons
 PSEUDONYM = re.compile(r"\b(?:DEMO-\d{6}|[0-9a-f]{32,64})\b")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")  # of a figure that others may read
@@ -46,6 +47,8 @@ DRAWN = {  # how a result's `chart` is drawn
     "survival": ("charts", "draw_survival"),
     "forest": ("charts", "draw_forest"),
     "lorenz": ("charts", "draw_lorenz"),
+    "funnel": ("charts", "draw_funnel"),
+    "control": ("charts", "draw_control"),
 }
 MAPS = ("map", "slider")  # drawn on shapes
 ON_MAPS = ("boundaries", "layout", "stations", "sites")  # options that no other chart takes
@@ -140,6 +143,8 @@ class Study:
     def load(self, name: str | Path, scope: str = "area") -> pd.DataFrame:
         """A table of the contract as it was known, of the districts that reported; or a file of one's own.
 
+        Examinations, titles and purchases come from offices' own registers, which hold every district.
+
         Args:
             name: a table of `tables.CONTRACTS`, or a .csv, .parquet or .xlsx file beside the notebook or from the
                 project's root, described by a .toml of the same name.
@@ -162,6 +167,9 @@ class Study:
             codes = (*reported.districts, *reported.late)
             asked = {"quarter": self.quarter, "as_of": self.as_of, "known": self.known}
             reported = tables.reports(codes, **asked, table="stations")
+        if name in WHOLE and reported:
+            reported = replace(reported, districts=(*reported.districts, *reported.late), late=())
+            self.note("tables.whole")
         if name == "workers" and reported:
             self._note_withheld(reported.districts)
         attrs = frame.attrs
@@ -169,7 +177,7 @@ class Study:
             self._note_described(str(name), attrs.get("described", {}), reported.districts)
         if reported and "district" in frame:
             frame = frame[frame["district"].isin(reported.districts)].reset_index(drop=True)
-        if scope == "city" and not self.is_city:
+        if scope == "city" and not self.is_city and name not in WHOLE:
             self.note(*self.city_reports.notes(self.language))
         reads = [replace(one, absent=reported.late if reported else ()) for one in attrs["provenance"].reads]
         for one in reads:

@@ -205,7 +205,8 @@ def population(by: str = "polygon") -> pd.DataFrame:
         {"code": code, "population": rows[CENSUS].astype("int64"), "status": rows["status"], "source": rows["source"]}
     )
     weakest = {"population": "sum", "status": lambda parts: max(parts, key=STATUSES.index), "source": "first"}
-    return frame.groupby("code", as_index=False, sort=True).agg(weakest).astype({"code": "str", "status": "str"})
+    found = frame.groupby("code", as_index=False, sort=True).agg(weakest).astype({"code": "str", "status": "str"})
+    return with_provenance(found, Provenance(census.attrs["provenance"].reads))
 
 
 def towns(parent: str) -> pd.DataFrame:

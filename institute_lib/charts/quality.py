@@ -22,17 +22,21 @@ from institute_lib.charts.look import (
     width,
 )
 from institute_lib.charts.trend import series_of, table_of
-from institute_lib.disclosure import TOTAL, SafeTable, show
+from institute_lib.disclosure import TOTAL, Protected, SafeTable, show
 from institute_lib.errors import ParameterError
 
 POINTS = 80  # of each limit's curve
 
 
 def _rate_and_size(safe: SafeTable) -> tuple[str, str]:
+    """The rate, and what it is out of: of a result the denominator that its first figure states."""
+    if isinstance(safe, Protected):
+        counted = [one for one in safe.measures if one.unit == "count"]
+        if counted:
+            return safe.value, counted[0].name
     if len(safe.values) < 2:
         raise ParameterError(
-            "this chart needs a rate and its denominator: disclosure.protect(…, value=('rate', 'persons'), "
-            "contributors='persons')"
+            "this chart needs a rate and its denominator: a result whose first measure is a share and another a count"
         )
     return safe.values[0], safe.values[1]
 
@@ -140,7 +144,8 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     """A rate over the quarters with its mean and three-sigma limits (p-chart).
 
     Args:
-        safe: a table with one key, periods, and as values a rate (0 to 1) and its denominator.
+        safe: a table with one key, periods, and as values a rate (0 to 1), its denominator and, where they are not to
+            be the mean of all, the `centre` of the limits.
 
     Raises:
         DisclosureError: not a safe table.
@@ -155,7 +160,8 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     axis = time_axis(sorted(set(safe.data[time]), key=str), language)
     frame = safe.data.sort_values(time, key=lambda column: column.map(axis.places))
     known = frame.dropna(subset=[rate, size])
-    overall = float((known[rate] * known[size]).sum() / known[size].sum()) if len(known) else float("nan")
+    mean = float((known[rate] * known[size]).sum() / known[size].sum()) if len(known) else float("nan")
+    overall = frame["centre"] if "centre" in safe.values else frame[size] * 0 + mean
     low, high = talent.p_limits(overall, frame[size])
     outside = ((frame[rate] < low) | (frame[rate] > high)).to_numpy(bool)
     run = talent.runs_on_one_side(frame[rate] - overall)
@@ -163,7 +169,7 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
     labels = {name: terms.text(f"charts.{name}", language) for name in ("lower", "upper", "mean")}
     canvas = new_canvas(right=max(map(width, labels.values())) + 22)
     span = span_of([*frame[rate], *low, *high])
-    lines = dict(zip(labels.values(), (low, high, low * 0 + overall), strict=True))
+    lines = dict(zip(labels.values(), (low, high, overall), strict=True))
     ends = _control_lines(canvas, x, lines)
     canvas.add(
         "scatter",

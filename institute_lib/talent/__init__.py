@@ -4,14 +4,17 @@ Everything is put to the articles' own three questions: do they stay, are the ce
 """
 
 from institute_lib.retention.intervals import wilson
-from institute_lib.talent.bayes import Prior, posterior, shrink
 from institute_lib.talent.community import (
-    CostEffectiveness,
-    against_norm,
+    Ratio,
     certified_share,
+    community_certified,
     cost_effectiveness,
-    density,
+    cost_of_one_more,
     employed,
+    fieller,
+    placement,
+    placement_words,
+    subsidies,
     subsidy_bill,
 )
 from institute_lib.talent.control import (
@@ -19,36 +22,89 @@ from institute_lib.talent.control import (
     WARNING,
     ControlChart,
     FunnelPlot,
+    Prior,
     control_limits,
     funnel_plot,
     p_chart,
     p_limits,
+    posterior,
     runs_on_one_side,
+    shrink,
     tail_probability,
 )
-from institute_lib.talent.courses import Courses, holder_courses, targets, worker_courses
-from institute_lib.talent.examinations import Funnel, Growth, changes_in_rate, funnel, growth, growth_limits, pass_rate
-from institute_lib.talent.fieller import Ratio, fieller
-from institute_lib.talent.indicators import register_indicators
+from institute_lib.talent.examinations import (
+    Funnel,
+    Growth,
+    changes_in_rate,
+    funnel,
+    growth,
+    pass_rate,
+    passes,
+    passes_by_district,
+    passes_by_level,
+)
 from institute_lib.talent.intervals import poisson_ratio
-from institute_lib.talent.ladder import Ladder, Rise, ladder, per_hundred, time_to_supervisor
-from institute_lib.talent.overview import INDICATORS, Indicator, Overview, between, overview
-from institute_lib.talent.projection import Projection, Target, project, scenario_name
-from institute_lib.talent.purchase import Floor, Purchase, floors, purchase
-from institute_lib.talent.questions import ANSWERS, QUESTIONS, Questions, question_labels, questions, questions_beside
-from institute_lib.talent.reaching import Reaching, reaching
-from institute_lib.talent.services import Outcomes, cohorts, control, outcomes, schools, signals
-from institute_lib.talent.training import TrainingNeeds, required_hours, subjects_failed, training_needs
-from institute_lib.talent.yardstick import Yardstick, milestones, published_figures, yardstick
+from institute_lib.talent.ladder import Ladder, Rise, ladder, rungs, time_to_supervisor, years_to_supervisor
+from institute_lib.talent.overview import INDICATORS, QUESTIONS, Indicator, Overview, between, overview
+from institute_lib.talent.projection import (
+    Courses,
+    Outlook,
+    Projection,
+    Reaching,
+    Target,
+    against_targets,
+    holder_courses,
+    outlook,
+    project,
+    reaching,
+    targets,
+    worker_courses,
+)
+from institute_lib.talent.purchase import (
+    Floor,
+    Purchase,
+    floors,
+    floors_missed,
+    largest_providers,
+    purchase,
+    purchase_of_year,
+    purchase_total,
+)
+from institute_lib.talent.services import (
+    Outcomes,
+    cohorts,
+    control,
+    control_result,
+    entry_cohorts,
+    outcome_history,
+    outcome_spread,
+    outcomes,
+    outcomes_by_field,
+    schools,
+    schools_result,
+    signal_list,
+    signals,
+)
+from institute_lib.talent.training import (
+    failed_subjects,
+    needs_by_field,
+    required_hours,
+    subjects_failed,
+    training_needs,
+)
+from institute_lib.talent.yardstick import (
+    beside_suzhou,
+    published_figures,
+    register_indicators,
+    yardstick,
+)
 
 __all__ = [
     "ALARM",
-    "ANSWERS",
     "INDICATORS",
     "QUESTIONS",
     "WARNING",
     "ControlChart",
-    "CostEffectiveness",
     "Courses",
     "Floor",
     "Funnel",
@@ -57,59 +113,73 @@ __all__ = [
     "Indicator",
     "Ladder",
     "Outcomes",
+    "Outlook",
     "Overview",
     "Prior",
     "Projection",
     "Purchase",
-    "Questions",
     "Ratio",
     "Reaching",
     "Rise",
     "Target",
-    "TrainingNeeds",
-    "Yardstick",
-    "against_norm",
+    "against_targets",
+    "beside_suzhou",
     "between",
     "certified_share",
     "changes_in_rate",
     "cohorts",
+    "community_certified",
     "control",
     "control_limits",
+    "control_result",
     "cost_effectiveness",
-    "density",
+    "cost_of_one_more",
     "employed",
+    "entry_cohorts",
+    "failed_subjects",
     "fieller",
     "floors",
+    "floors_missed",
     "funnel",
     "funnel_plot",
     "growth",
-    "growth_limits",
     "holder_courses",
     "ladder",
-    "milestones",
+    "largest_providers",
+    "needs_by_field",
+    "outcome_history",
+    "outcome_spread",
     "outcomes",
+    "outcomes_by_field",
+    "outlook",
     "overview",
     "p_chart",
     "p_limits",
     "pass_rate",
-    "per_hundred",
+    "passes",
+    "passes_by_district",
+    "passes_by_level",
+    "placement",
+    "placement_words",
     "poisson_ratio",
     "posterior",
     "project",
     "published_figures",
     "purchase",
-    "question_labels",
-    "questions",
-    "questions_beside",
+    "purchase_of_year",
+    "purchase_total",
     "reaching",
     "register_indicators",
     "required_hours",
+    "rungs",
     "runs_on_one_side",
-    "scenario_name",
     "schools",
+    "schools_result",
     "shrink",
+    "signal_list",
     "signals",
     "subjects_failed",
+    "subsidies",
     "subsidy_bill",
     "tail_probability",
     "targets",
@@ -118,4 +188,5 @@ __all__ = [
     "wilson",
     "worker_courses",
     "yardstick",
+    "years_to_supervisor",
 ]

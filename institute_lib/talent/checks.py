@@ -1,12 +1,28 @@
-"""Checks that every analysis of this room makes of its input: each breach is named with its row and column."""
+"""What the analyses share: checks of their input, each breach named with its row and column, and a base of results."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
+from institute_lib import areas, terms
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
 
 DIGITS = "write digits; a bound stands in a column of its own"
+TOTAL = "total"
+SUPERVISORS = ("supervisor_trainee", "supervisor")  # the titles of who supervises
+
+
+class Framed:
+    """A result whose figures stand in `frame`; a notebook's cell that ends with it shows them."""
+
+    frame: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        return self.frame.copy()
+
+    def _repr_html_(self) -> Any:
+        return self.frame._repr_html_()
 
 
 def require(frame: pd.DataFrame, columns: Iterable[str], *, table: str) -> None:
@@ -89,3 +105,32 @@ def check_by(by: Iterable[str], allowed: Iterable[str]) -> list[str]:
         if name not in known:
             raise ParameterError(f"by {name!r}: {nearest(name, known)}")
     return names
+
+
+def described_quarter(frame: pd.DataFrame, quarter: str | None) -> str:
+    """The quarter that a table describes: as given, else as `Study.load` noted it.
+
+    Raises:
+        ParameterError: neither says one.
+    """
+    found = quarter or frame.attrs.get("quarter")
+    if not found:
+        raise terms.error(ParameterError, "retention.quarter_unknown")
+    return str(found)
+
+
+def place_name(codes: Iterable[str], language: str, *, whole: bool = False) -> str:
+    """The name of one district, or of the city that several lie in; `whole` says that these are all it has."""
+    codes = list(codes)
+    if not codes:
+        return terms.MISSING[language]
+    name = areas.get(codes[0] if len(codes) == 1 else areas.city_of(codes[0])).name(language)
+    return terms.text("talent.all_districts", language, name=name) if whole and len(codes) > 1 else name
+
+
+def with_total(frame: pd.DataFrame, key: str, numbers: list[str]) -> pd.DataFrame:
+    """The rows and, where there are several, their sums as "total"; a sum with an unknown part is unknown."""
+    if len(frame) < 2:
+        return frame
+    total = frame[numbers].sum(skipna=False).to_frame().T.assign(**{key: TOTAL})
+    return pd.concat([frame, total], ignore_index=True)[list(frame)].astype(dict.fromkeys(numbers, float))

@@ -1,4 +1,4 @@
-"""Community workers as the main force: who is certified where, what the subsidy costs, and what one more costs."""
+"""Who is in post and certified, community workers as the main force, what the subsidy costs and what one more costs."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -7,17 +7,25 @@ from typing import Any
 
 import pandas as pd
 
-from institute_lib import areas, terms
-from institute_lib.areas.reference import CENSUS
-from institute_lib.errors import EstimationError
-from institute_lib.results import Result
+from institute_lib import areas, policy
+from institute_lib.errors import EstimationError, ParameterError
+from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.tables.contracts import CERTIFICATES, EXAM_LEVELS, KINDS
-from institute_lib.talent.checks import check_by, not_numbers, refuse, require, unknown_levels
-from institute_lib.talent.fieller import Ratio, fieller
+from institute_lib.talent.checks import (
+    SUPERVISORS,
+    TOTAL,
+    check_by,
+    described_quarter,
+    not_numbers,
+    refuse,
+    require,
+    unknown_levels,
+)
 from institute_lib.talent.intervals import with_share
 
 COMMUNITY = "community"
 MONTHS, QUARTERS = 12, 4
+YARDSTICK = ("320600", "320500")  # the cities that the programme's effect is carried to: no comparison for it
 # How many more workers one more point of an outcome means in a year, per worker employed.
 PER_YEAR = {"certified_share": 1, "stay_rate": QUARTERS}
 
@@ -126,40 +134,7 @@ def subsidy_bill(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str, by: S
     return sums.assign(monthly=monthly, yearly=MONTHS * sums["month"]).drop(columns="month").reset_index(drop=True)
 
 
-@dataclass(frozen=True)
-class CostEffectiveness(Result):
-    """What one more certified, or one more retained, worker costs.
-
-    `frame`: outcome, cost (yuan a year), headcount, effect (share), effect_low, effect_high, additional (workers),
-    estimate (yuan for one more), low, high, kind ("bounded", "exclusive", "unbounded"), bounded.
-    """
-
-    frame: pd.DataFrame
-    ratios: Mapping[str, Ratio]
-    warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def sentences(self, language: str = "zh") -> tuple[str, ...]:
-        """One sentence an outcome; where the cost has no upper limit, it says so."""
-        return tuple(
-            terms.text(
-                "talent.cost_negative" if row["estimate"] < 0 else f"talent.cost_{row['kind']}",
-                language,
-                what=terms.text(f"talent.one_more_{row['outcome']}", language),
-                cost=terms.number(row["estimate"], language),
-                interval=self.ratios[row["outcome"]].words(language),
-            )
-            for row in self.frame.to_dict("records")
-        )
-
-    def summary(self, language: str = "zh") -> str:
-        """All outcomes' sentences."""
-        return ("" if language == "zh" else " ").join(self.sentences(language))
-
-
-def cost_effectiveness(cost: float, effects: Mapping[str, Any], *, headcount: float) -> CostEffectiveness:
+def cost_effectiveness(cost: float, effects: Mapping[str, Any], *, headcount: float) -> pd.DataFrame:
     """Cost of one more worker, with the effect's uncertainty carried through (Fieller).
 
     Args:
@@ -168,6 +143,10 @@ def cost_effectiveness(cost: float, effects: Mapping[str, Any], *, headcount: fl
             shares. A quarterly stay rate counts four times a year.
         headcount: workers that the policy covers.
 
+    Returns:
+        outcome, cost (yuan a year), headcount, effect (share), effect_low, effect_high, additional (workers), estimate
+        (yuan for one more), low, high, kind ("bounded", "exclusive", "unbounded"), bounded.
+
     Raises:
         EstimationError: an effect without a standard error, nobody covered, or no such outcome.
         DataError: a cost below zero.
@@ -175,7 +154,7 @@ def cost_effectiveness(cost: float, effects: Mapping[str, Any], *, headcount: fl
     refuse("cost", not_numbers(pd.DataFrame({"cost": [cost]}), ("cost",), table="cost"))
     if not headcount > 0:
         raise EstimationError("the policy covers nobody: there is no cost per additional worker")
-    rows, ratios = [], {}
+    rows = []
     for outcome, effect in effects.items():
         if outcome not in PER_YEAR:
             raise EstimationError(f"cost per unit of {outcome!r} is not defined; allowed: {', '.join(PER_YEAR)}")
@@ -183,65 +162,329 @@ def cost_effectiveness(cost: float, effects: Mapping[str, Any], *, headcount: fl
             raise EstimationError(f"the effect on {outcome!r} has no standard error: its cost has no interval")
         factor = headcount * PER_YEAR[outcome]
         ratio = fieller(float(cost), float(effect.att) * factor, se_denominator=float(effect.se) * factor)
-        ratios[outcome] = ratio
-        rows.append(_cost_row(outcome, cost, headcount, effect, ratio) | {"additional": effect.att * factor})
+        low, high = getattr(effect, "ci", None) or (math.nan, math.nan)
+        row = {
+            "outcome": outcome,
+            "cost": float(cost),
+            "headcount": float(headcount),
+            "additional": effect.att * factor,
+        }
+        row |= {"effect": float(effect.att), "effect_low": low, "effect_high": high, "bounded": ratio.bounded}
+        rows.append(row | {"estimate": ratio.estimate, "low": ratio.low, "high": ratio.high, "kind": ratio.kind})
     columns = ["outcome", "cost", "headcount", "effect", "effect_low", "effect_high", "additional"]
-    frame = pd.DataFrame(rows)[[*columns, "estimate", "low", "high", "kind", "bounded"]]
-    return CostEffectiveness(frame, ratios, tuple(dict.fromkeys(w for one in ratios.values() for w in one.warnings)))
+    return pd.DataFrame(rows)[[*columns, "estimate", "low", "high", "kind", "bounded"]]
 
 
-def _cost_row(outcome: str, cost: float, headcount: float, effect: Any, ratio: Ratio) -> dict[str, Any]:
-    low, high = effect.ci if getattr(effect, "ci", None) else (math.nan, math.nan)
+@dataclass(frozen=True)
+class Ratio:
+    """A ratio of two uncertain numbers, with Fieller's set of the ratios that the data do not contradict.
+
+    kind: "bounded" (low to high); "exclusive" (below low, or above high: the denominator may be zero);
+    "unbounded" (every ratio). g: squared share of the denominator's half width in it; from 1 up it holds zero.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    kind: str
+    g: float
+    level: float
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def bounded(self) -> bool:
+        return self.kind == "bounded"
+
+    def contains(self, value: float) -> bool:
+        """Whether a ratio lies in the set."""
+        if self.kind == "exclusive":
+            return value <= self.low or value >= self.high
+        return self.low <= value <= self.high
+
+
+def fieller(
+    numerator: float,
+    denominator: float,
+    *,
+    se_numerator: float = 0.0,
+    se_denominator: float,
+    covariance: float = 0.0,
+    level: float = 0.95,
+    df: float | None = None,
+) -> Ratio:
+    """The ratio of two (jointly normal) estimates and its confidence set.
+
+    A ratio r is in the set where numerator - r × denominator is not significantly different from zero:
+    (b² - t²v_b) r² - 2 (ab - t²c) r + (a² - t²v_a) ≤ 0, with a over b.
+
+    Args:
+        se_numerator, se_denominator, covariance: of the two estimates; a cost that is known exactly has error 0.
+        df: degrees of freedom of the errors; None for the normal distribution.
+
+    Raises:
+        ParameterError: a number that is not finite, a negative error, a covariance beyond the errors, a wrong level.
+
+    Source: Fieller (1954), Journal of the Royal Statistical Society B 16, 175-185.
+    """
+    given = {
+        "numerator": numerator,
+        "denominator": denominator,
+        "se_numerator": se_numerator,
+        "se_denominator": se_denominator,
+        "covariance": covariance,
+    }
+    _check(given, level)
+    t = _quantile(level, df)
+    a = denominator**2 - t**2 * se_denominator**2
+    b = numerator * denominator - t**2 * covariance
+    c = numerator**2 - t**2 * se_numerator**2
+    g = (t * se_denominator / denominator) ** 2 if denominator else math.inf
+    estimate = numerator / denominator if denominator else math.nan
+    kind, low, high = _solve(a, b, c)
+    warnings = () if kind == "bounded" else ("the denominator's interval holds zero: the ratio has no bounds",)
+    return Ratio(estimate, low, high, kind, g, level, warnings)
+
+
+def _solve(a: float, b: float, c: float) -> tuple[str, float, float]:
+    """Where a r² - 2 b r + c ≤ 0."""
+    root = b**2 - a * c
+    if a > 0:
+        half = math.sqrt(max(root, 0.0)) / a
+        return "bounded", b / a - half, b / a + half
+    if a == 0:  # the denominator touches zero: one side stays open
+        if b == 0:
+            return "unbounded", -math.inf, math.inf
+        edge = c / (2 * b)
+        return ("exclusive", -math.inf, edge) if b > 0 else ("exclusive", edge, math.inf)
+    if root <= 0:
+        return "unbounded", -math.inf, math.inf
+    half = math.sqrt(root) / -a
+    return "exclusive", b / a - half, b / a + half
+
+
+def _quantile(level: float, df: float | None) -> float:
+    from scipy.special import ndtri, stdtrit
+
+    tail = 0.5 + level / 2
+    return float(ndtri(tail) if df is None else stdtrit(df, tail))
+
+
+def _check(given: Mapping[str, float], level: float) -> None:
+    for name, value in given.items():
+        if not math.isfinite(value):
+            raise ParameterError(f"fieller: {name} {value!r}: a finite number is needed")
+        if name.startswith("se_") and value < 0:
+            raise ParameterError(f"fieller: {name} {value!r}: a standard error is 0 or more")
+    if abs(given["covariance"]) > given["se_numerator"] * given["se_denominator"] * (1 + 1e-12):
+        raise ParameterError(f"fieller: covariance {given['covariance']!r} is larger than the two errors allow")
+    if not 0 < level < 1:
+        raise ParameterError(f"fieller: level {level!r}: allowed: between 0 and 1")
+
+
+# Results: what a notebook shows. Workers are persons.
+
+
+def _reads(*frames: pd.DataFrame) -> Provenance:
+    return Provenance(read for one in frames for read in provenance_of(one).reads)
+
+
+def _last_day(quarter: str) -> str:
+    return str(pd.Period(quarter, freq="Q").end_time.date())
+
+
+def placement(
+    workers: pd.DataFrame,
+    changes: pd.DataFrame,
+    exams: pd.DataFrame,
+    talent: pd.DataFrame,
+    *,
+    quarter: str | None = None,
+    since: str | None = None,
+) -> Result:
+    """Are the certified in post: by district and in all, of the districts whose workers there are.
+
+    Parameters:
+        workers, changes, exams, talent: of the whole city. Who passed or holds a title counts where the workers do.
+        quarter: such as 2025Q4; by default the one that `Study.load` read.
+        since: the quarter in which the register of workers opens: nothing before it is known.
+
+    Returns:
+        Result by district, the whole as "total": certified_in_post (of those employed whose certificate is known) with
+        its Wilson interval, a quarter and a year before, and its change on the year; passed_in_post (of the candidates
+        who passed since the registers opened, those employed here); supervisor_share (of the certified in post, those
+        who hold the title of supervisor or trainee); headcount.
+    """
+    now = described_quarter(workers, quarter)
+    codes = sorted(workers["district"].unique())
+    rows = []
+    for code in (*codes, TOTAL):
+        here = [code] if code != TOTAL else codes
+        own, of_exams = (one[one["district"].isin(here)] for one in (workers, exams))
+        row = {"district": code} | _placed(own, changes, of_exams, talent, now)
+        for name, back in (("last_quarter", 1), ("last_year", 4)):
+            before = str(pd.Period(now, freq="Q") - back)
+            known = _placed(own, changes, of_exams, talent, before) if not since or before >= since else {}
+            row |= {f"{one}_{name}": known.get(one, math.nan) for one in ("certified_in_post", "certified", "known")}
+        rows.append(row)
+    past = [
+        Measure(f"certified_in_post_{name}", "share", of=(f"certified_{name}", f"known_{name}"))
+        for name in ("last_quarter", "last_year")
+    ]
+
+    return Result(
+        pd.DataFrame(rows),
+        ("district",),
+        (
+            Measure("certified_in_post", "share", of=("certified", "known"), interval="wilson"),
+            *past,
+            Measure("certified_change", "points", of=("certified_in_post", "certified_in_post_last_year")),
+            Measure("passed_in_post", "share", of=("passed_employed", "passed"), interval=""),
+            Measure("supervisor_share", "share", of=("supervisors", "certified")),
+            Measure("headcount", "count"),
+        ),
+        "headcount",
+        _reads(workers, changes, exams, talent),
+        title="notebooks.placement_table",
+        chart="dot",
+    )
+
+
+def placement_words(shown: Any, code: str) -> tuple[str, dict[str, Any]]:
+    """The sentence of one row of `placement`: a text of the catalogue and its figures."""
+    names = ("certified_in_post", "certified_change", "passed_in_post", "supervisor_share", "headcount")
+    figures = {name: shown.figure(name, district=code) for name in names}
+    interval = (shown.figure("ci_low", district=code), shown.figure("ci_high", district=code))
+    key = "placement_first" if figures["certified_change"].status == "missing" else "placement"
+    return f"talent.{key}", figures | {"interval": interval}
+
+
+def _placed(
+    workers: pd.DataFrame, changes: pd.DataFrame, exams: pd.DataFrame, talent: pd.DataFrame, quarter: str
+) -> dict[str, float]:
+    """The counts of `placement` at the end of a quarter."""
+    day = pd.Timestamp(_last_day(quarter))
+    here = employed(workers, changes, at=_last_day(quarter), kind=None)
+    known = here[here["certificate"] != "unknown"]
+    certified = known[known["certificate"].isin(EXAM_LEVELS)]
+    recent = exams[exams["passed"].astype(bool) & ~exams["stock"].astype(bool) & (exams["exam_date"] <= day)]
+    passed = recent.sort_values("exam_date").drop_duplicates("candidate_id", keep="last")
+    supervising = talent[talent["title"].isin(SUPERVISORS) & (talent["awarded"] <= day)]["person_id"]
     return {
-        "outcome": outcome,
-        "cost": float(cost),
-        "headcount": float(headcount),
-        "effect": float(effect.att),
-        "effect_low": low,
-        "effect_high": high,
-        "estimate": ratio.estimate,
-        "low": ratio.low,
-        "high": ratio.high,
-        "kind": ratio.kind,
-        "bounded": ratio.bounded,
+        "headcount": len(here),
+        "known": len(known),
+        "certified": len(certified),
+        "certified_in_post": len(certified) / len(known) if len(known) else math.nan,
+        "passed": len(passed),
+        "passed_employed": int(passed["worker_id"].isin(here["worker_id"]).sum()),
+        "passed_in_post": passed["worker_id"].isin(here["worker_id"]).mean() if len(passed) else math.nan,
+        "supervisors": int(certified["worker_id"].isin(supervising).sum()),
+        "supervisor_share": certified["worker_id"].isin(supervising).mean() if len(certified) else math.nan,
     }
 
 
-def against_norm(
-    workers: pd.DataFrame, *, at: str, area: str, norm: float, census: pd.DataFrame | None = None
-) -> pd.DataFrame:
-    """Community workers of an area per 10,000 urban residents, beside the norm that is stated so.
-
-    Args:
-        workers: the contract's table, of the area.
-        norm: per 10,000 urban residents (`targets()["community_workers"]`).
-        census: `areas.reference("population_2020")`; None reads it. Only some areas have an urban row.
+def community_certified(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str, by: str = "district") -> Result:
+    """The share certified among community workers, as `certified_share`, by district or town and in all.
 
     Returns:
-        one row: area, community_workers, urban_residents and per_10000 (missing where they are not published), norm.
+        Result by `by`, the whole as "total": community_certified (of those whose certificate is known) with its Wilson
+        interval, headcount.
     """
-    census = areas.reference("population_2020") if census is None else census
-    urban = census[(census["code"] == area) & census["unit"].str.endswith(terms.text("talent.urban_unit", "zh"))]
-    residents = float(urban[CENSUS].iloc[0]) if len(urban) else math.nan
-    day = pd.Timestamp(at)
-    here = workers[(workers["entered"] <= day) & ~(workers["left"] <= day) & (workers["kind"] == COMMUNITY)]
-    per = density(workers, at=at, urban_residents=residents) if residents > 0 else math.nan
-    count = float(here["worker_id"].nunique())
-    row = {"area": area, "community_workers": count, "urban_residents": residents, "per_10000": per, "norm": norm}
-    return pd.DataFrame([row])
+    parts = [certified_share(workers, changes, at=at, by=groups) for groups in ((by,), ())]
+    frame = pd.concat([parts[0], parts[1].assign(**{by: TOTAL})], ignore_index=True)
+    return Result(
+        frame.assign(community_certified=frame["share"]),
+        (by,),
+        (
+            Measure("community_certified", "share", of=("certified", "known"), interval="wilson"),
+            Measure("headcount", "count"),
+        ),
+        "known",
+        _reads(workers, changes),
+        title="notebooks.certified_table",
+        chart="dot",
+    )
 
 
-def density(workers: pd.DataFrame, *, at: str, urban_residents: float | None) -> float:
-    """Community workers per 10,000 urban residents at the end of a day.
+def subsidies(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str) -> Result:
+    """What the certificate subsidy costs a year, as `subsidy_bill`.
 
-    Raises:
-        EstimationError: the number of urban residents is not known (all residents are no substitute).
+    Returns:
+        Result by certificate: headcount, subsidised, monthly (mean yuan of those who get one), yearly (yuan).
     """
-    if urban_residents is None or not urban_residents > 0:
-        raise EstimationError(
-            "community workers per 10,000 urban residents have no denominator: the urban population is not published "
-            "here, and all residents are no substitute"
-        )
-    day = pd.Timestamp(at)
-    here = workers[(workers["entered"] <= day) & ~(workers["left"] <= day) & (workers["kind"] == COMMUNITY)]
-    return 10_000 * here["worker_id"].nunique() / urban_residents
+    return Result(
+        subsidy_bill(workers, changes, at=at),
+        ("certificate",),
+        (
+            Measure("headcount", "count"),
+            Measure("subsidised", "count", of="headcount"),
+            Measure("monthly", "yuan", of="subsidised"),
+            Measure("yearly", "yuan", of="subsidised", statistic="sum"),
+        ),
+        "headcount",
+        _reads(workers, changes),
+        title="notebooks.bill_table",
+    )
+
+
+def cost_of_one_more(
+    panel: pd.DataFrame, workers: pd.DataFrame, changes: pd.DataFrame, *, quarter: str | None = None
+) -> Result | None:
+    """What one more certified, or retained, community worker costs, by the county programme of other cities.
+
+    The effect is that of the staggered programme (`policy.staggered`), among counties outside the yardstick's two
+    cities; the cost is the subsidy that its counties pay. As `cost_effectiveness`.
+
+    Parameters:
+        panel: the contract's `district_panel`. workers, changes: of the whole province.
+
+    Returns:
+        Result by outcome: effect (points) with its interval, additional (workers), cost (yuan a year), cost_of_one
+        (yuan) with Fieller's limits where they exist, limits ("bounded", "exclusive", "unbounded"). None where no
+        county has adopted the programme, or pays no subsidy.
+    """
+    now = described_quarter(panel, quarter)
+    outside = panel[[areas.city_of(code) not in YARDSTICK for code in panel["district"]]]
+    adopted = outside["treated_from"].notna() & (outside["treated_from"] <= now)
+    covered = workers[workers["district"].isin(outside.loc[adopted, "district"].unique())]
+    paid = subsidy_bill(covered, changes, at=_last_day(now))["yearly"].sum() if len(covered) else 0.0
+    if not paid:
+        return None
+    design = {"unit": "district", "period": "quarter", "treated_from": "treated_from"}
+    effects = {name: policy.staggered(outside, outcome=name, **design) for name in PER_YEAR}
+    headcount = len(employed(covered, changes, at=_last_day(now)))
+    frame = cost_effectiveness(paid, effects, headcount=headcount)
+    bounded = frame["bounded"]
+    frame = frame.assign(
+        **{f"effect_points{end}": 100 * frame[f"effect{end}"] for end in ("", "_low", "_high")},
+        cost_of_one=frame["estimate"].where(frame["estimate"] > 0),
+        cost_of_one_low=frame["low"].where(bounded & (frame["estimate"] > 0)),
+        cost_of_one_high=frame["high"].where(bounded & (frame["estimate"] > 0)),
+        limits=frame["kind"],
+    )
+
+    def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        found = []
+        for outcome, limits in zip(frame["outcome"], frame["limits"], strict=True):
+            cost, low, high = (
+                shown.figure(name, outcome=outcome) for name in ("cost_of_one", "cost_of_one_low", "cost_of_one_high")
+            )
+            key = "negative" if cost.status == "missing" else limits
+            what = shown.name("outcome", outcome)
+            found.append((f"talent.cost_{key}", {"what": what, "cost": cost, "interval": (low, high)}))
+        return found
+
+    return Result(
+        frame,
+        ("outcome",),
+        (
+            Measure("effect_points", "number", digits=2, interval="given"),
+            Measure("additional", "number", digits=0),
+            Measure("cost", "yuan", of="headcount", statistic="sum"),
+            Measure("cost_of_one", "number", digits=0, interval="given"),
+            Measure("limits", "text"),
+        ),
+        "headcount",
+        _reads(panel, workers, changes),
+        title="notebooks.cost_table",
+        sentence=said,
+    )

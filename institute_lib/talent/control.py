@@ -1,4 +1,4 @@
-"""Variation and chance: limits of a funnel plot and of a control chart for proportions."""
+"""Variation and chance: limits of a funnel plot and of a control chart, and shares shrunk to those of their like."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from institute_lib import terms
 from institute_lib.errors import EstimationError, ParameterError, nearest
-from institute_lib.results import Result
-from institute_lib.talent.checks import above, not_numbers, refuse, require
+from institute_lib.talent.checks import Framed, above, not_numbers, refuse, require
 
 METHODS = ("exact", "wilson")
 WARNING, ALARM = 0.95, 0.998
 SIGMAS = 3.0
+LARGEST_PRECISION = 1e6  # of a fitted prior
+LEVEL = 0.95
 RUN = 8  # points in a row on one side of the centre (Western Electric Company 1956, rule 4)
 
 
@@ -77,7 +77,7 @@ def tail_probability(target: float, events: ArrayLike, trials: ArrayLike) -> np.
 
 
 @dataclass(frozen=True)
-class FunnelPlot(Result):
+class FunnelPlot(Framed):
     """Rates of units against what chance alone would give to units of their size.
 
     `frame`: unit, numerator, denominator, rate, low_95, high_95, low_998, high_998, signal ("within", "warning" outside
@@ -88,16 +88,6 @@ class FunnelPlot(Result):
     target: float
     dispersion: float
     warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: how many units lie outside the limits of chance."""
-        outside = {name: int((self.frame["signal"] == name).sum()) for name in ("warning", "alarm")}
-        target = terms.percent(self.target, language)
-        key = "talent.funnel_plot_spread" if self.warnings else "talent.funnel_plot"
-        return terms.text(key, language, units=len(self.frame), target=target, **outside)
 
 
 def funnel_plot(
@@ -158,11 +148,11 @@ def _overdispersed(dispersion: float, units: int) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class ControlChart(Result):
+class ControlChart(Framed):
     """A rate period by period, with the limits that a stable process keeps (p-chart).
 
     `frame`: period, numerator, denominator, rate, centre, lower, upper, signal (beyond a limit), run (the eighth or a
-    later point in a row on one side of the centre).
+    later point in a row on one side of the centre of those that are no signals).
     """
 
     frame: pd.DataFrame
@@ -170,25 +160,10 @@ class ControlChart(Result):
     centre: float
     warnings: tuple[str, ...] = ()
 
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
     @property
     def signals(self) -> tuple[str, ...]:
         """Periods beyond the limits or at the end of a run."""
         return tuple(map(str, self.frame.loc[self.frame["signal"] | self.frame["run"], self.period]))
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: which periods tell a signal from noise."""
-        rate = terms.percent(self.centre, language)
-        if not self.signals:
-            return terms.text("talent.control_none", language, periods=len(self.frame), rate=rate)
-        joined = ("、" if language == "zh" else ", ").join(_period(one, language) for one in self.signals)
-        return terms.text("talent.control", language, periods=len(self.frame), rate=rate, signals=joined)
-
-
-def _period(value: str, language: str) -> str:
-    return terms.quarter(value, language) if "Q" in value else value
 
 
 def p_chart(
@@ -230,9 +205,20 @@ def p_chart(
     rate = events / trials
     made = pd.DataFrame({period: known[period], numerator: events, denominator: trials, "rate": rate, "centre": centre})
     outside = (rate < lower) | (rate > upper)
-    return ControlChart(
-        made.assign(lower=lower, upper=upper, signal=outside, run=runs_on_one_side(rate - centre)), period, centre
-    )
+    # One outlier pulls the centre, and would put ordinary points on one side of it.
+    within = ~outside & known[period].isin(base[period]).to_numpy()
+    middle = events[within].sum() / trials[within].sum() if within.any() else centre
+    run = runs_on_one_side(rate - middle)
+    return ControlChart(made.assign(lower=lower, upper=upper, signal=outside, run=run), period, centre)
+
+
+def set_apart(events: np.ndarray, trials: np.ndarray, *, sigmas: float = SIGMAS) -> np.ndarray:
+    """Which points lie beyond the limits that all the others keep, so that they shall not set the centre."""
+    others = trials.sum() - trials
+    centre = np.divide(events.sum() - events, others, out=np.full(len(events), np.nan), where=others > 0)
+    lower, upper = p_limits(centre, trials, sigmas=sigmas)
+    rate = np.divide(events, trials, out=np.full(len(events), np.nan), where=trials > 0)
+    return (rate < lower) | (rate > upper)
 
 
 def p_limits(centre: ArrayLike, sizes: ArrayLike, *, sigmas: float = SIGMAS) -> tuple[ArrayLike, ArrayLike]:
@@ -254,3 +240,95 @@ def runs_on_one_side(distance: ArrayLike) -> np.ndarray:
     side = pd.Series(np.sign(np.asarray(distance, float)))
     length = side.groupby((side != side.shift()).cumsum()).cumcount() + 1
     return ((length >= RUN) & (side != 0)).to_numpy()
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A beta prior of shares: mean `mean`, weight `precision` (as many cases as it counts for).
+
+    mean_variance: of the mean, where it was itself estimated from the groups; 0 where it is known.
+    """
+
+    mean: float
+    precision: float
+    mean_variance: float = 0.0
+
+    @property
+    def alpha(self) -> float:
+        return self.mean * self.precision
+
+    @property
+    def beta(self) -> float:
+        return (1 - self.mean) * self.precision
+
+
+def shrink(successes: pd.Series, trials: pd.Series) -> Prior:
+    """The beta prior that maximises the beta-binomial likelihood of several groups (empirical Bayes).
+
+    Source: Griffiths (1973), Biometrics 29, 637-648, parametrised by mean and precision. Where the groups differ no
+    more than chance, the precision runs to its cap and every group is shrunk to the common mean.
+
+    Args:
+        successes, trials: counts of each group; groups without trials are left out.
+
+    Raises:
+        EstimationError: no group has a trial.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import betaln, psi
+
+    counted = np.asarray(successes, dtype=float)
+    total = np.asarray(trials, dtype=float)
+    counted, total = counted[total > 0], total[total > 0]
+    if not len(total):
+        raise EstimationError("empirical Bayes needs at least one group with a denominator")
+    pooled = counted.sum() / total.sum()
+    if pooled in (0.0, 1.0):
+        return Prior(float((counted.sum() + 0.5) / (total.sum() + 1)), float(total.sum() + 1))
+
+    def loss(point: np.ndarray) -> tuple[float, np.ndarray]:
+        """Minus the log-likelihood at (logit mean, log precision), and its gradient."""
+        mean, precision = 1 / (1 + np.exp(-point[0])), np.exp(point[1])
+        alpha, below = mean * precision, (1 - mean) * precision
+        value = np.sum(betaln(counted + alpha, total - counted + below) - betaln(alpha, below))
+        both = psi(precision) - psi(total + precision)
+        by_alpha = np.sum(psi(counted + alpha) - psi(alpha) + both)
+        by_below = np.sum(psi(total - counted + below) - psi(below) + both)
+        slope = [precision * mean * (1 - mean) * (by_alpha - by_below), alpha * by_alpha + below * by_below]
+        return -float(value), -np.array(slope)
+
+    start = np.array([np.log(pooled / (1 - pooled)), np.log(20.0)])
+    bounds = [(-12.0, 12.0), (-3.0, np.log(LARGEST_PRECISION))]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-13, "gtol": 1e-8})
+    mean, precision = float(1 / (1 + np.exp(-found.x[0]))), float(np.exp(found.x[1]))
+    each = mean * (1 - mean) / total * (1 + (total - 1) / (precision + 1))  # the variance of a group's share
+    return Prior(mean, precision, float(1 / np.sum(1 / each)))
+
+
+def posterior(successes: pd.Series, trials: pd.Series, prior: Prior) -> pd.DataFrame:
+    """What each group's own count and the prior say together.
+
+    The interval is that of the beta with the posterior's mean and variance, to which the variance of an estimated prior
+    mean is added as far as the group leans on it (Kass and Steffey 1989, first order); without it, groups that differ
+    no more than chance would be known better than their common mean.
+
+    Returns:
+        shrunk (posterior mean), shrunk_low, shrunk_high (95 %), prior_cases; indexed as `successes`.
+    """
+    from scipy.stats import beta
+
+    size = trials + prior.precision
+    shrunk = (successes + prior.alpha) / size
+    spread = shrunk * (1 - shrunk)
+    variance = spread / (size + 1) + (prior.precision / size) ** 2 * prior.mean_variance
+    cases = spread / variance - 1  # what a beta of that variance counts for
+    above, below, tail = shrunk * cases, (1 - shrunk) * cases, (1 - LEVEL) / 2
+    return pd.DataFrame(
+        {
+            "shrunk": shrunk,
+            "shrunk_low": beta.ppf(tail, above, below),
+            "shrunk_high": beta.ppf(1 - tail, above, below),
+            "prior_cases": prior.precision,
+        },
+        index=pd.Series(successes).index,
+    )

@@ -2,16 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import EstimationError
-from institute_lib.results import Result
+from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.retention.intervals import wilson
 from institute_lib.tables.contracts import EXAM_LEVELS
-from institute_lib.talent.checks import above, check_by, not_numbers, refuse, require, unknown_levels
+from institute_lib.talent.checks import (
+    TOTAL,
+    Framed,
+    above,
+    check_by,
+    not_numbers,
+    place_name,
+    refuse,
+    require,
+    unknown_levels,
+)
 from institute_lib.talent.intervals import poisson_ratio, with_share
 
 DENOMINATORS = ("registered", "sat")
@@ -20,7 +31,7 @@ GROUPS = ("year", "level", "district")
 
 
 @dataclass(frozen=True)
-class Funnel(Result):
+class Funnel(Framed):
     """Counts and rates of each group.
 
     `frame`: the columns of `by`, registered, sat, passed, and sit_rate and pass_rate (passed / sat), each with `_low`
@@ -32,25 +43,6 @@ class Funnel(Result):
     frame: pd.DataFrame
     by: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: the last year's candidates and passes, and the pass rate with its interval."""
-        years = self.frame["year"] if "year" in self.frame else pd.Series(dtype=int)
-        last = self.frame if years.empty else self.frame[years == years.max()]
-        sat, passed = last["sat"].sum(min_count=1), last["passed"].sum()
-        low, high = wilson(passed, sat)
-        return terms.text(
-            "talent.funnel" if not years.empty else "talent.funnel_all",
-            language,
-            year=None if years.empty else int(years.max()),
-            sat=terms.count(float(sat), language),
-            passed=terms.count(float(passed), language),
-            rate=terms.percent(float(passed / sat) if sat else None, language),
-            interval=terms.interval(float(low), float(high), language, scale=100),
-        )
 
 
 def check_exams(exams: pd.DataFrame) -> None:
@@ -181,7 +173,7 @@ def pass_rate(passed: float, *, out_of: float | None, denominator: str) -> tuple
 
 
 @dataclass(frozen=True)
-class Growth(Result):
+class Growth(Framed):
     """Passes of a year against the year before.
 
     `frame`: the columns of `by`, before, after, growth (after / before - 1), growth_low, growth_high.
@@ -190,28 +182,6 @@ class Growth(Result):
     frame: pd.DataFrame
     year: int
     warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: all passes of the year, and the growth with its interval."""
-        before, after = self.frame["before"].sum(), self.frame["after"].sum()
-        low, high = poisson_ratio(after, before)
-        return terms.text(
-            "talent.growth",
-            language,
-            year=self.year,
-            after=terms.count(float(after), language),
-            growth=terms.percent(float(after / before - 1) if before else None, language),
-            interval=terms.interval(float(low) - 1, float(high) - 1, language, scale=100),
-        )
-
-
-def growth_limits(after: float, before: float) -> tuple[float, float]:
-    """The 95 % limits of a growth from one count to another: those of the ratio of two Poisson means, less one."""
-    low, high = poisson_ratio(after, before)
-    return float(low) - 1, float(high) - 1
 
 
 def growth(exams: pd.DataFrame, *, year: int, by: Sequence[str] = ()) -> Growth:
@@ -271,3 +241,132 @@ def changes_in_rate(exams: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFr
     change = now - before
     columns = {"change": change, "change_low": change - down, "change_high": change + up}
     return rated[[*groups, "year", "pass_rate"]].assign(before=before, **columns)
+
+
+# Results: what a notebook shows. Candidates are persons.
+
+COUNTED = (
+    Measure("registered", "count"),
+    Measure("sat", "count", of="registered"),
+    Measure("passed", "count", of="sat"),
+)
+
+
+def passes(exams: pd.DataFrame, *, workers: pd.DataFrame, at: str) -> Result:
+    """Registered, sat and passed by year, the pass rate beside the year before, and who then works, as `funnel`.
+
+    Parameters:
+        exams: of the area. workers: of the whole province, where who passed may work. at: an ISO day.
+
+    Returns:
+        Result by year: registered, sat, passed, pass_rate with its Wilson interval, pass_rate_before and
+        pass_rate_change (points), in_post_rate, year_later_rate.
+    """
+    frame = funnel(exams, workers=workers, at=at).frame.sort_values("year", ignore_index=True)
+    follows = frame["year"].diff() == 1
+    for name in ("passed", "sat", "pass_rate"):
+        frame[f"{name}_before"] = frame[name].shift().where(follows)
+    frame["year_later"] = frame["year_later"].where(frame["followed"] > 0)  # nobody's year is over yet
+    return Result(
+        frame.assign(year=frame["year"].astype(str)),
+        ("year",),
+        (
+            *COUNTED,
+            Measure("pass_rate", "share", of=("passed", "sat"), interval="wilson"),
+            Measure("pass_rate_before", "share", of=("passed_before", "sat_before")),
+            Measure("pass_rate_change", "points", of=("pass_rate", "pass_rate_before")),
+            Measure("in_post_rate", "share", of=("in_post", "passed")),
+            Measure("year_later_rate", "share", of=("year_later", "followed")),
+        ),
+        "sat",
+        Provenance([*provenance_of(exams).reads, *provenance_of(workers).reads]),
+        title="notebooks.funnel_table",
+        sentence=_passes_sentence(exams),
+    )
+
+
+def _passes_sentence(exams: pd.DataFrame) -> Any:
+    def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        area = {"area": place_name(exams["district"].unique(), language, whole=True)}
+        if not len(shown.data):
+            return [("notebooks.no_examination", area)]
+        year = str(shown.data["year"].iloc[-1])
+        now = {name: shown.figure(name, year=year) for name in ("passed", "sat", "pass_rate", "pass_rate_change")}
+        interval = (shown.figure("pass_rate_low", year=year), shown.figure("pass_rate_high", year=year))
+        words = {"year": year, **area, **now, "interval": interval}
+        before = shown.figure("passed", year=str(int(year) - 1))
+        if before.status == "missing":
+            return [("talent.funnel", words)]
+        return [("talent.funnel_growth", words | {"growth": now["passed"].growth(before)})]
+
+    return said
+
+
+def _newest(exams: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """The examinations of the last year on record, and the year; 0 where there is none beside the opening stock."""
+    held = exams[~exams["stock"].astype(bool)]
+    year = int(held["exam_date"].dt.year.max()) if len(held) else 0
+    return held[held["exam_date"].dt.year == year], year
+
+
+def passes_by_level(exams: pd.DataFrame, *, language: str = "zh") -> Result | None:
+    """The newest year's examinations by level.
+
+    Returns:
+        Result by level: pass_rate with its Wilson interval, registered, sat, passed; None without an examination.
+    """
+    newest, year = _newest(exams)
+    if not year:
+        return None
+    words = {"area": place_name(exams["district"].unique(), language), "year": str(year)}
+    return Result(
+        funnel(newest, by=("level",)).frame,
+        ("level",),
+        (*COUNTED, Measure("pass_rate", "share", of=("passed", "sat"), interval="wilson")),
+        "sat",
+        provenance_of(exams),
+        title=terms.text("notebooks.level_table", language, **words),
+    )
+
+
+def passes_by_district(exams: pd.DataFrame, *, population: pd.DataFrame, language: str = "zh") -> Result:
+    """The newest year's passes by district of a city, and all who hold a certificate: every district, reported or not.
+
+    Parameters:
+        exams: of the whole city.
+
+    Returns:
+        Result by district, the city as "total": exam_pass_rate with its Wilson interval, sat, exam_passed and
+        exam_passed_last_year, holders (persons who ever passed), holders_per_10000 residents. Drawn as a funnel plot.
+    """
+    newest, year = _newest(exams)
+    before = exams[~exams["stock"].astype(bool) & (exams["exam_date"].dt.year == year - 1)]
+    ever = exams[exams["passed"].astype(bool)]
+    residents = population.set_index("code")["population"].astype(float)
+    codes = sorted(exams["district"].unique())
+    rows = []
+    for code in (*codes, TOTAL):
+        here = [code] if code != TOTAL else codes
+        of_area = [one[one["district"].isin(here)] for one in (newest, before, ever)]
+        sat, passed = (of_area[0][name].astype(float).sum() for name in ("sat", "passed"))
+        earlier = of_area[1]["passed"].astype(float).sum() if len(before) else np.nan
+        rows.append((code, sat, passed, earlier, of_area[2]["candidate_id"].nunique(), residents[here].sum()))
+    columns = ["district", "sat", "exam_passed", "exam_passed_last_year", "holders", "residents"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["exam_pass_rate"] = frame["exam_passed"] / frame["sat"].where(frame["sat"] > 0)
+    return Result(
+        frame.assign(holders_per_10000=10_000 * frame["holders"] / frame["residents"]),
+        ("district",),
+        (
+            Measure("exam_pass_rate", "share", of=("exam_passed", "sat"), interval="wilson"),
+            Measure("sat", "count"),
+            Measure("exam_passed", "count", of="sat"),
+            Measure("exam_passed_last_year", "count"),
+            Measure("holders", "count"),
+            Measure("holders_per_10000", "per_10000", of=("holders", "residents")),
+        ),
+        "sat",
+        Provenance([*provenance_of(exams).reads, *provenance_of(population).reads]),
+        title=terms.text("notebooks.pass_rate_table", language, year=str(year)),
+        chart="funnel" if year else "table",
+    )

@@ -1,75 +1,34 @@
 """The ladder above the certificate: trainee supervisors, supervisors, lecturers, leading talents, awards."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pandas as pd
 
-from institute_lib import terms
-from institute_lib.results import Result
+from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS, TITLES
-from institute_lib.talent.checks import refuse, require, unknown_levels
+from institute_lib.talent.checks import SUPERVISORS, Framed, refuse, require, unknown_levels
 
 LEVELS = EXAM_LEVELS
-SUPERVISORS = ("supervisor_trainee", "supervisor")
 YEAR = 365.2425
 
 
 @dataclass(frozen=True)
-class Ladder(Result):
+class Ladder(Framed):
     """Persons on each rung by district on a day.
 
     `frame`: district, rung (a certificate level or a title), persons.
-    `per_hundred`: supervisors and trainees per 100 certified, None where nobody is certified.
-    `per_hundred_in_post`: likewise per 100 certified workers in post, None where their number was not given.
-    `supervising`: supervisors and trainees by district, each person once.
     """
 
     frame: pd.DataFrame
     at: str
-    per_hundred: float | None
-    per_hundred_in_post: float | None = None
-    warnings: tuple[str, ...] = ()
-    supervising: pd.Series = field(default_factory=lambda: pd.Series(dtype=int))
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
 
     def totals(self) -> pd.Series:
         """Persons on each rung, all districts together, from the lowest certificate up."""
         summed = self.frame.groupby("rung", sort=False)["persons"].sum()
         return summed.reindex([rung for rung in (*LEVELS, *TITLES) if rung in summed.index])
 
-    def by_district(self, *, total: str = "") -> pd.DataFrame:
-        """district, certified, supervisors (trainees included, each person once), per_hundred: where they are short.
 
-        Args:
-            total: the code of the city, for a last row with the sums.
-        """
-        wide = self.frame.pivot_table(index="district", columns="rung", values="persons", fill_value=0)
-        certified = wide.reindex(columns=list(LEVELS), fill_value=0).sum(axis=1)
-        supervisors = self.supervising.reindex(wide.index, fill_value=0)
-        frame = pd.DataFrame({"certified": certified, "supervisors": supervisors})
-        if total:
-            frame.loc[total] = frame.sum()
-        return frame.assign(
-            per_hundred=100 * frame["supervisors"] / frame["certified"].where(frame["certified"] > 0)
-        ).reset_index()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: the certified, and supervisors per hundred of them."""
-        certified = self.totals().reindex(list(LEVELS)).sum()
-        in_post = self.per_hundred_in_post is not None
-        return terms.text(
-            "talent.ladder_in_post" if in_post else "talent.ladder",
-            language,
-            in_post=terms.number(self.per_hundred_in_post, language, 1),
-            date=terms.date(self.at, language),
-            certified=terms.count(float(certified), language),
-            ratio=terms.number(self.per_hundred, language, 1),
-        )
-
-
-def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str, in_post: float | None = None) -> Ladder:
+def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
     """Persons on each rung by district at the end of a day.
 
     A candidate stands on the highest level passed by then, in the district of that pass; a title counts each holder
@@ -79,7 +38,6 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str, in_post: float
         talent: person_id, title, district, awarded.
         exams: candidate_id, exam_date, district, level, passed.
         at: an ISO day.
-        in_post: certified workers in post on that day, for supervisors per hundred of them.
 
     Raises:
         DataError: a column is missing, or a level or a title that does not exist.
@@ -99,12 +57,7 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str, in_post: float
         ],
         ignore_index=True,
     )
-    supervising = held[held["title"].isin(SUPERVISORS)]
-    supervisors = supervising["person_id"].nunique()
-    per_hundred = 100 * supervisors / len(highest) if len(highest) else None
-    by_post = 100 * supervisors / in_post if in_post else None
-    by_district = supervising.groupby("district", observed=True)["person_id"].nunique()
-    return Ladder(frame, day.date().isoformat(), per_hundred, by_post, supervising=by_district)
+    return Ladder(frame, day.date().isoformat())
 
 
 def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:
@@ -114,13 +67,8 @@ def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:
     refuse("exams", unknown_levels(exams, "level", LEVELS, table="exams"))
 
 
-def per_hundred(supervisors: float, certified: float) -> float:
-    """Supervisors for every hundred who are certified; NaN where nobody is."""
-    return 100 * supervisors / certified if certified else float("nan")
-
-
 @dataclass(frozen=True)
-class Rise(Result):
+class Rise(Framed):
     """Years from the first certificate to the first title of supervisor or trainee, of those who rose.
 
     `frame`: title ("any" for the earlier of the two), persons, known (the certificate's day is on record), median,
@@ -131,22 +79,6 @@ class Rise(Result):
     frame: pd.DataFrame
     at: str
     warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: the median time, and on how many persons it rests."""
-        row = self.frame.set_index("title").loc["any"]
-        return terms.text(
-            "talent.rise",
-            language,
-            persons=terms.number(float(row["persons"]), language),
-            known=terms.number(float(row["known"]), language),
-            median=terms.number(row["median"], language, 1),
-            low=terms.number(row["quarter_low"], language, 1),
-            high=terms.number(row["quarter_high"], language, 1),
-        )
 
 
 def time_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Rise:
@@ -193,4 +125,43 @@ def _rise(held: pd.DataFrame) -> pd.Series:
             "quarter_high": quarters[2],
             "earlier": int(stock.sum()),
         }
+    )
+
+
+def rungs(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Result:
+    """Persons on each rung of the ladder, from the lowest certificate up.
+
+    Returns:
+        Result by rung: persons.
+    """
+    counted = ladder(talent, exams, at=at).totals().reindex([*LEVELS, *TITLES], fill_value=0)
+    return Result(
+        counted.rename_axis("rung").reset_index(),
+        ("rung",),
+        (Measure("persons", "count"),),
+        "persons",
+        Provenance([*provenance_of(talent).reads, *provenance_of(exams).reads]),
+        title="notebooks.ladder_table",
+        chart="bars",
+    )
+
+
+def years_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Result:
+    """Years from the certificate to the title, as `time_to_supervisor`.
+
+    Returns:
+        Result by title: known (persons), median, quarter_low, quarter_high (years).
+    """
+    return Result(
+        time_to_supervisor(talent, exams, at=at).frame,
+        ("title",),
+        (
+            Measure("median", "number", digits=1, of="known", statistic="median"),
+            Measure("quarter_low", "number", digits=1, of="known", statistic="median"),
+            Measure("quarter_high", "number", digits=1, of="known", statistic="median"),
+            Measure("known", "count"),
+        ),
+        "known",
+        Provenance([*provenance_of(talent).reads, *provenance_of(exams).reads]),
+        title="notebooks.rise_table",
     )

@@ -16,8 +16,8 @@ from institute_lib import areas, terms
 from institute_lib.errors import ParameterError
 from institute_lib.results import Result
 from institute_lib.talent.checks import require
-from institute_lib.talent.questions import QUESTIONS
 
+QUESTIONS = ("stay", "placed", "effective")
 COLUMNS = ("area", "name", "value")
 EARLIER = ("last_quarter", "last_year")
 HIDDEN = ("primary", "secondary")  # a recorded figure's status
@@ -39,7 +39,7 @@ INDICATORS = (
     Indicator("turnover", "stay", "share", better=-1),
     Indicator("certified_in_post", "placed", "share"),
     Indicator("exam_passed", "placed", "count"),
-    Indicator("supervisors_per_hundred", "placed", "number"),
+    Indicator("supervisor_share", "placed", "share"),
     Indicator("village_coverage", "placed", "share"),
     Indicator("outcome_reached", "effective", "share"),
     Indicator("purchase_per_resident", "effective", "yuan"),
@@ -285,11 +285,7 @@ def _standing(row: Mapping, language: str) -> str:
 
 
 def _name(indicator: str, language: str) -> str:
-    for room in ("talent", "labels"):
-        key = f"indicator_{indicator}" if room == "talent" else indicator
-        if key in terms.catalogue(room):
-            return terms.text(f"{room}.{key}", language)
-    return indicator
+    return terms.label(indicator, language, column="indicator")
 
 
 def _figure(value: float, unit: str, language: str) -> str:

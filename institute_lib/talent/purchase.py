@@ -1,14 +1,27 @@
 """Government purchase: who buys what where, how few sell it, and whether the provincial floors are kept."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
 from institute_lib import areas, terms
-from institute_lib.results import Result
+from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.tables.contracts import FIELDS, STATION_LEVELS
-from institute_lib.talent.checks import check_by, not_numbers, refuse, require, stated_once, unknown_levels
+from institute_lib.talent.checks import (
+    TOTAL,
+    Framed,
+    above,
+    check_by,
+    described_quarter,
+    not_numbers,
+    place_name,
+    refuse,
+    require,
+    stated_once,
+    unknown_levels,
+)
 
 GROUPS = ("field", "district", "level", "year", "provider")
 # Names of the floors' indicators in data/reference/other_facts.csv, by the column that they bind.
@@ -29,7 +42,7 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class Purchase(Result):
+class Purchase(Framed):
     """Contracts of a period.
 
     `frame`: the columns of `by`, contracts, amount, share (of all money), providers, hhi (0 to 1), below_floor; with a
@@ -42,20 +55,6 @@ class Purchase(Result):
     total: float
     hhi: float
     warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.frame.copy()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: money, contracts, concentration, contracts below a floor."""
-        return terms.text(
-            "talent.purchase",
-            language,
-            amount=terms.count(self.total, language),
-            contracts=terms.number(float(self.frame["contracts"].sum()), language),
-            hhi=terms.number(self.hhi, language, 2),
-            breaches=terms.number(float(self.breaches["contract_id"].nunique()), language),
-        )
 
 
 def floors(facts: pd.DataFrame | None = None) -> dict[str, Floor]:
@@ -87,16 +86,10 @@ def check_procurement(procurement: pd.DataFrame) -> None:
     refuse(
         "procurement",
         not_numbers(procurement, ("amount", *FLOORS), table="procurement"),
-        *(_above_one(one, column) for column in FLOORS),
+        *(above(one, column, "1", table="procurement") for column in FLOORS),
         unknown_levels(procurement, "level", STATION_LEVELS, table="procurement"),
         unknown_levels(procurement, "field", FIELDS, table="procurement"),
     )
-
-
-def _above_one(frame: pd.DataFrame, column: str) -> list:
-    from institute_lib.talent.checks import above
-
-    return above(frame, column, "1", table="procurement")
 
 
 def purchase(
@@ -192,3 +185,157 @@ def _below(contracts: pd.DataFrame, column: str, floor: Floor) -> pd.DataFrame:
     missed = contracts[(contracts[column] < floor.share) & (contracts["year"] >= floor.since)]
     frame = missed[["contract_id", "district"]].assign(column=column, share=missed[column])
     return frame.assign(floor=floor.share)
+
+
+# Results: what a notebook shows. Contracts, providers and money are no persons, and are shown exactly.
+
+CONTRACTS = Measure("contracts", "count", counts="contracts")
+BELOW = Measure("below_floor", "count", counts="contracts")
+AMOUNT = Measure("amount", "yuan", of="contracts", statistic="sum")
+HHI = Measure("hhi", "number", digits=2)
+MONEY = (CONTRACTS, AMOUNT, Measure("share", "share", of=("amount", "all_amount")), HHI, BELOW)
+
+
+def _year_to(quarter: str, *, back: int = 0) -> dict[str, str]:
+    """The first and the last day of the four quarters that end with a quarter, some years earlier if wanted."""
+    last = pd.Period(quarter, freq="Q") - 4 * back
+    return {"since": str((last - 3).start_time.date()), "until": str(last.end_time.date())}
+
+
+def purchase_of_year(
+    procurement: pd.DataFrame,
+    *,
+    population: pd.DataFrame,
+    districts: Sequence[str],
+    services: pd.DataFrame,
+    quarter: str | None = None,
+) -> Result:
+    """What was bought in the four quarters to the quarter's end, by field and in all.
+
+    Parameters:
+        procurement: one row a contract, of the area. districts: of the area, whose residents are counted.
+        services: of the districts that reported, for the money per case of theirs; caseloads are counted in fives, as
+            they are shown.
+
+    Returns:
+        Result by field, the whole as "total": contracts, amount, share, hhi, below_floor, per_resident and
+        per_resident_last_year (yuan), per_case (yuan a year and case).
+    """
+    now = described_quarter(procurement, quarter)
+    residents = float(population.loc[population["code"].isin(districts), "population"].sum())
+    reported = procurement[procurement["district"].isin(services["district"].unique())]
+    years = {"": _year_to(now), "_last_year": _year_to(now, back=1)}
+    sums = {}
+    for name, period in years.items():
+        found = purchase(procurement, by=("field",), **period)
+        whole = purchase(procurement, by=(), **period).frame.assign(field=TOTAL)
+        sums[name] = pd.concat([found.frame, whole], ignore_index=True).assign(all_amount=found.total)
+    theirs = purchase(reported, by=("field",), **years[""]).frame.set_index("field")["amount"]
+    theirs[TOTAL] = theirs.sum()
+    frame = sums[""]
+    before = sums["_last_year"].set_index("field")["amount"]
+    frame["residents"] = residents
+    frame["per_resident"] = frame["amount"] / residents
+    frame["per_resident_last_year"] = frame["field"].map(before) / residents
+    frame["cases"] = [_mean_caseload(services, now, field) for field in frame["field"]]
+    frame["per_case"] = frame["field"].map(theirs) / frame["cases"]
+    reads = (*provenance_of(procurement).reads, *provenance_of(population).reads)
+    counted = [replace(read, personal=False) for read in provenance_of(services).reads]  # caseloads in fives alone
+    return Result(
+        frame,
+        ("field",),
+        (
+            *MONEY,
+            Measure("per_resident", "yuan", digits=2, of="residents"),
+            Measure("per_resident_last_year", "yuan", digits=2, of="residents"),
+            Measure("per_case", "yuan", of="cases"),
+        ),
+        None,
+        Provenance([*reads, *counted]),
+        title="notebooks.purchase_table",
+    )
+
+
+def _mean_caseload(services: pd.DataFrame, quarter: str, field: str) -> float:
+    """The mean caseload of the year's quarters, to the nearest five; NaN under ten."""
+    first = str(pd.Period(quarter, freq="Q") - 3)
+    here = services[(services["quarter"] >= first) & (services["quarter"] <= quarter)]
+    here = here if field == TOTAL else here[here["field"] == field]
+    mean = here.groupby("quarter")["caseload"].sum().mean() if len(here) else 0.0
+    return 5.0 * round(mean / 5) if mean >= 10 else float("nan")
+
+
+def purchase_total(
+    procurement: pd.DataFrame, *, population: pd.DataFrame, districts: Sequence[str], quarter: str | None = None
+) -> Result:
+    """What was bought in each of the years that end with the quarter, per resident too.
+
+    Returns:
+        Result by quarter (the last of each four): purchase_per_resident, purchase_yuan, contracts, hhi, below_floor.
+    """
+    last = pd.Period(described_quarter(procurement, quarter), freq="Q")
+    residents = float(population.loc[population["code"].isin(districts), "population"].sum())
+    first = pd.Period(procurement["signed"].min(), freq="Q") if len(procurement) else last
+    years = [str(last - 4 * back) for back in range(30, -1, -1) if last - 4 * back - 3 >= first or not back]
+    rows = [purchase(procurement, by=(), **_year_to(one)).frame.assign(quarter=one) for one in years]
+    frame = pd.concat(rows, ignore_index=True).rename(columns={"amount": "purchase_yuan"})
+    frame["purchase_per_resident"] = frame["purchase_yuan"] / residents
+
+    def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        names = ("purchase_yuan", "purchase_per_resident", "contracts", "hhi", "below_floor")
+        words = {name: shown.figure(name, quarter=str(last)) for name in names}
+        words["area"] = place_name(districts, language, whole=True)
+        return [("talent.purchase", {"quarter": str(last), **words})]
+
+    return Result(
+        frame.assign(residents=residents),
+        ("quarter",),
+        (
+            Measure("purchase_per_resident", "yuan", digits=2, of="residents"),
+            Measure("purchase_yuan", "yuan", of="contracts", statistic="sum"),
+            CONTRACTS,
+            HHI,
+            BELOW,
+        ),
+        None,
+        Provenance([*provenance_of(procurement).reads, *provenance_of(population).reads]),
+        title="notebooks.purchase_years",
+        chart="trend",
+        sentence=said,
+    )
+
+
+def largest_providers(procurement: pd.DataFrame, *, quarter: str | None = None, number: int = 10) -> Result | None:
+    """The providers with most money in the four quarters to the quarter's end.
+
+    Returns:
+        Result by provider: amount, share, contracts, below_floor; None where nothing was bought.
+    """
+    found = purchase(procurement, by=("provider",), **_year_to(described_quarter(procurement, quarter)))
+    frame = found.frame.assign(all_amount=found.total).nlargest(number, "amount")
+    measures = (AMOUNT, MONEY[2], CONTRACTS, BELOW)
+    title = "notebooks.sellers_table"
+    return Result(frame, ("provider",), measures, None, provenance_of(procurement), title) if len(frame) else None
+
+
+def floors_missed(procurement: pd.DataFrame, *, quarter: str | None = None, number: int = 20) -> Result | None:
+    """The contracts of the four quarters to the quarter's end that miss a provincial floor, the lowest shares first.
+
+    Returns:
+        Result by contract_id, district and column: share_agreed, floor; None where none misses.
+    """
+    found = purchase(procurement, by=(), **_year_to(described_quarter(procurement, quarter))).breaches
+    if found.empty:
+        return None
+    frame = found.assign(under=found["share"] - found["floor"], whole=1.0).nsmallest(number, "under")
+    return Result(
+        frame.rename(columns={"column": "floor_item", "share": "share_agreed"}),
+        ("contract_id", "district", "floor_item"),
+        (
+            Measure("share_agreed", "share", of=("share_agreed", "whole")),
+            Measure("floor", "share", of=("floor", "whole")),
+        ),
+        None,
+        provenance_of(procurement),
+        title="notebooks.breach_table",
+    )

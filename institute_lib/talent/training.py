@@ -1,15 +1,15 @@
 """What to teach: subjects failed, skills missing by field, supervisors short, continuing education against the rule."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.errors import DataError
-from institute_lib.results import Result
+from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS, SUBJECTS
-from institute_lib.talent.checks import check_by, refuse, require, stated_once, unknown_levels
+from institute_lib.talent.checks import TOTAL, check_by, refuse, require, stated_once, unknown_levels
 from institute_lib.talent.community import employed
 from institute_lib.talent.examinations import check_exams
 from institute_lib.talent.intervals import with_share
@@ -80,38 +80,9 @@ def required_hours(facts: pd.DataFrame | None = None) -> dict[str, float]:
     return found
 
 
-@dataclass(frozen=True)
-class TrainingNeeds(Result):
-    """Needs of those employed on a day.
-
-    `by_field`: field, headcount, uncertified, unsupervised, short (of hours), each with a count `_of` that is known and
-    a share; `hours`: certificate, headcount, mean (hours of the year so far), required, short, share with limits.
-    """
-
-    by_field: pd.DataFrame
-    hours: pd.DataFrame
-    at: str
-    warnings: tuple[str, ...] = ()
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.by_field.copy()
-
-    def summary(self, language: str = "zh") -> str:
-        """One sentence: the field with most uncertified workers, and how many are short of hours."""
-        first = self.by_field.sort_values("uncertified_share", ascending=False).iloc[0]
-        short, people = self.hours["short"].sum(), self.hours["headcount"].sum()
-        return terms.text(
-            "talent.training",
-            language,
-            field=terms.label(first["field"], language, column="field"),
-            share=terms.percent(first["uncertified_share"], language),
-            short=terms.percent(float(short / people) if people else None, language),
-        )
-
-
 def training_needs(
     workers: pd.DataFrame, changes: pd.DataFrame, *, at: str, required: Mapping[str, float] | None = None
-) -> TrainingNeeds:
+) -> pd.DataFrame:
     """Where workers lack a certificate, a supervisor, or hours of continuing education, by field of service.
 
     The register holds no list of skills: a certificate, supervision and hours are what it can tell.
@@ -120,6 +91,10 @@ def training_needs(
         workers, changes: the contract's tables; changes with certificate, supervised, training_hours.
         at: the day. Hours run over the calendar year, so that only a year's last quarter compares with a full year.
         required: hours a year by certificate; None for the ministry's (`required_hours`).
+
+    Returns:
+        field, headcount, uncertified, unsupervised, short (of hours), each with a count `_of` that is known and a share
+        with limits.
 
     Raises:
         DataError: a column is missing or holds what cannot be.
@@ -141,17 +116,68 @@ def training_needs(
     by_field = counted.groupby("field", observed=True).sum().reset_index()
     for name in flags:
         by_field = with_share(by_field, numerator=name, denominator=f"{name}_of", name=f"{name}_share")
-    return TrainingNeeds(by_field, _hours(here, due), pd.Timestamp(at).date().isoformat())
+    return by_field
 
 
-def _hours(here: pd.DataFrame, due: pd.Series) -> pd.DataFrame:
-    held = here.assign(required=due, short=(here["training_hours"] < due).astype(int), headcount=1)
-    held = held[due.notna() & here["training_hours"].notna()]
-    grouped = held.groupby("certificate", observed=True)
-    frame = grouped.agg(
-        headcount=("headcount", "sum"),
-        mean=("training_hours", "mean"),
-        required=("required", "first"),
-        short=("short", "sum"),
-    ).reindex([level for level in EXAM_LEVELS if level in set(held["certificate"])])
-    return with_share(frame.reset_index(), numerator="short", denominator="headcount", name="share")
+# Results: what a notebook shows.
+
+
+def failed_subjects(exams: pd.DataFrame) -> Result | None:
+    """How often each subject was failed by those who sat it, by district and in all.
+
+    Returns:
+        Result by level, subject and district (across), the whole as "total": share of those who sat that failed; None
+        where no subject is on record.
+    """
+    recorded = "subjects_failed" in exams and exams["subjects_failed"].notna().any()
+    if not recorded:
+        return None
+    parts = [subjects_failed(exams, by=("level", "district")), subjects_failed(exams).assign(district=TOTAL)]
+    parts = parts[1:] if exams["district"].nunique() == 1 else parts
+    frame = pd.concat(parts, ignore_index=True)
+    order = {level: rank for rank, level in enumerate(EXAM_LEVELS)}
+    frame = frame.sort_values(
+        ["level", "subject", "district"], key=lambda column: column.map(order) if column.name == "level" else column
+    )
+    return Result(
+        frame.rename(columns={"share": "failed_share"}),
+        ("level", "subject", "district"),
+        (Measure("failed_share", "share", of=("failed", "sat")),),
+        "sat",
+        provenance_of(exams),
+        title="notebooks.subjects_table",
+        look={"across": "district"},
+    )
+
+
+def needs_by_field(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str) -> Result:
+    """The shares who lack a certificate, a supervisor or hours of continuing education, as `training_needs`.
+
+    Returns:
+        Result by field, the whole as "total": uncertified_share, unsupervised_share, short_share, headcount.
+    """
+    frame = training_needs(workers, changes, at=at)
+    counts = [name for name in frame if not name.endswith(("_share", "_low", "_high")) and name != "field"]
+    total = frame[counts].sum().to_frame().T.assign(field=TOTAL)
+    whole = pd.concat([frame[["field", *counts]], total], ignore_index=True).astype(dict.fromkeys(counts, float))
+    names = ("uncertified", "unsupervised", "short")
+    for name in names:
+        whole[f"{name}_share"] = whole[name] / whole[f"{name}_of"].where(whole[f"{name}_of"] > 0)
+
+    def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        most = shown.highest("uncertified_share")
+        short = shown.figure("short_share", field=TOTAL)
+        return [("talent.training", {"field": most["field"], "share": most["uncertified_share"], "short": short})]
+
+    return Result(
+        whole,
+        ("field",),
+        (
+            *(Measure(f"{name}_share", "share", of=(name, f"{name}_of")) for name in names),
+            Measure("headcount", "count"),
+        ),
+        "headcount",
+        Provenance([*provenance_of(workers).reads, *provenance_of(changes).reads]),
+        title="notebooks.needs_table",
+        sentence=said,
+    )

@@ -21,6 +21,7 @@ NOTEBOOKS = (
     "04_station_coverage",
     "05_talent_pipeline",
     "06_quarterly_overview",
+    "07_services",
 )
 PREVIEWED = "04_station_coverage"
 OVERVIEW = "06_quarterly_overview"  # without a run of the others it has nothing to draw

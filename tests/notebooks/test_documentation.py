@@ -113,13 +113,13 @@ def test_the_commands_of_a_page_do_what_it_says(page, at_home, capsys):
         if status:
             failed.append((command.line, status, said[-500:]))
         if page == STORY and typed[0] == "new":
-            change_cells(at_home / "notebooks" / "07_contracts.ipynb", page)
+            change_cells(at_home / "notebooks" / "08_contracts.ipynb", page)
     assert failed == []
     if page == STORY:
         run = at_home / "papermill_runs" / LAST_COVERED
-        brief = (run / "07_contracts" / "320613" / "brief.html").read_text(encoding="utf-8")
+        brief = (run / "08_contracts" / "320613" / "brief.html").read_text(encoding="utf-8")
         assert "项目制合同的社工，一年后还有多少人在岗？" in brief
-        assert "07 合同与留任" in (run / "index.html").read_text(encoding="utf-8")
+        assert "08 合同与留任" in (run / "index.html").read_text(encoding="utf-8")
 
 
 def change_cells(notebook: Path, page: Path) -> None:
@@ -291,7 +291,7 @@ def test_every_method_of_the_library_has_its_page():
     called = set(re.findall(r"\b(?:policy|retention|coverage|talent|disclosure|charts)\.([a-z_]+)", text)) - {"md"}
     wanted = {"staggered", "pilot", "two_way", "sensitivity", "detectable_effect", "rates", "survival", "hazard", "cox"}
     wanted |= {"cumulative_incidence", "access", "equity", "next_stations", "funnel", "growth", "outcomes", "purchase"}
-    wanted |= {"yardstick", "protect", "draw_funnel"}
+    wanted |= {"yardstick", "control", "outcome_spread"}
     assert wanted <= called
     rooms = (policy, retention, coverage, talent, disclosure, charts)
     assert all(any(hasattr(room, name) for room in rooms) for name in called)

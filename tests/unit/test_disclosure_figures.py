@@ -125,23 +125,23 @@ def test_what_follows_from_figures_is_hidden_where_one_of_them_is():
 def test_a_hidden_figure_reads_not_listed_in_its_sentence():
     table = passes()
     rate = table.figure("pass_rate", year=2025, district="320614")
-    parts = {"year": "2025", "sat": rate, "passed": table.figure("passed", year=2025, district="320614"), "rate": rate}
-    said = disclosure.sentence("talent.funnel", "zh", **parts, interval=(rate, rate))
-    assert said == "2025年参考未列出，通过未列出，通过率未列出（95%区间未列出）。"
+    parts = {"passed": table.figure("passed", year=2025, district="320614"), "pass_rate": rate}
+    said = disclosure.sentence("talent.funnel", "zh", area="崇川区", year="2025", **parts, interval=(rate, rate))
+    assert said == "崇川区2025年职业资格考试参考人员中通过未列出，通过率未列出（95%区间未列出）。"
     assert isinstance(said, SafeSentence)
 
 
 @pytest.mark.parametrize("part", [4, 4.0, "4人", "４人", "约 4.5%", "3,671"])
 def test_a_number_that_nobody_judged_enters_no_sentence(part):
     with pytest.raises(DisclosureError, match="sentence"):
-        disclosure.sentence("talent.not_compared", "zh", x=part)
+        disclosure.sentence("talent.all_districts", "zh", name=part)
 
 
 @pytest.mark.parametrize(
     "words", ["崇川区", "2025Q4", "2025年第四季度", "2025年12月31日", "31 December 2025", "Q4 2025", "320613"]
 )
 def test_names_and_times_are_no_numbers(words):
-    assert disclosure.sentence("talent.not_compared", "zh", x=words)
+    assert disclosure.sentence("talent.all_districts", "zh", name=words)
 
 
 def test_a_template_of_ones_own_holds_no_number_either():

@@ -30,8 +30,8 @@ def test_a_new_notebook_has_its_sections_its_parameters_and_no_leftover_field(ho
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     text = "\n".join(cell.source for cell in notebook.cells)
-    assert path.name == "07_income_gap.ipynb"
-    assert text.startswith("# 07 收入差距 / Income gap")
+    assert path.name == "08_income_gap.ipynb"
+    assert text.startswith("# 08 收入差距 / Income gap")
     assert re.findall(r"^## ([\u4e00-\u9fff]+)$", text, re.MULTILINE) == list(SECTIONS)
     assert parameters.schema(path).names == ("area", "quarter", "language", "as_of")
     assert not re.search(r"TITLE_|NOTEBOOK_NAME|\bNUMBER\b", text)
@@ -42,21 +42,21 @@ def test_it_stands_in_the_institutes_own_plan_whose_comments_are_kept(home):
     before = paths.plan().read_bytes()
     paths.own_plan().write_text("# ours\nareas = ['320613']\n", encoding="utf-8")
     runs.new_notebook("收入差距 / Income gap")
-    assert paths.own_plan().read_text(encoding="utf-8") == "# ours\nareas = ['320613']\n\n[notebooks.07_income_gap]\n"
-    assert (runs.load_plan().notebooks[-1].name, runs.load_plan().areas) == ("07_income_gap", ("320613",))
+    assert paths.own_plan().read_text(encoding="utf-8") == "# ours\nareas = ['320613']\n\n[notebooks.08_income_gap]\n"
+    assert (runs.load_plan().notebooks[-1].name, runs.load_plan().areas) == ("08_income_gap", ("320613",))
     assert paths.plan().read_bytes() == before
 
 
 def test_the_next_one_gets_the_next_number(home):
     runs.new_notebook("甲 / First")
-    assert runs.new_notebook("乙 / Second").stem == "08_second"
+    assert runs.new_notebook("乙 / Second").stem == "09_second"
 
 
 @pytest.mark.parametrize(
     ("title", "stem", "heading"),
     [
-        ("收入差距", "07_question", "# 07 收入差距 / Question 07"),
-        ("Income gap", "07_income_gap", "# 07 Income gap（请填中文题目） / Income gap"),
+        ("收入差距", "08_question", "# 08 收入差距 / Question 08"),
+        ("Income gap", "08_income_gap", "# 08 Income gap（请填中文题目） / Income gap"),
     ],
 )
 def test_a_title_in_one_language_leaves_the_other_to_be_filled_in(home, title, stem, heading):
@@ -94,11 +94,11 @@ def test_without_a_plan_the_command_says_so_and_writes_nothing(home, capsys):
     paths.plan().unlink()
     assert cli.main(["new", "收入差距 / Income gap"]) == 2
     assert "no plan at" in capsys.readouterr().err
-    assert len(list(paths.notebooks().iterdir())) == 6
+    assert len(list(paths.notebooks().iterdir())) == 7
 
 
 def test_the_command_says_where_it_is_and_how_to_try_it(home, capsys):
     assert cli.main(["new", "收入差距 / Income gap", "--language", "en"]) == 0
     said = capsys.readouterr().out
-    assert "07_income_gap.ipynb" in said
-    assert "run 2025Q4 --notebooks 07_income_gap" in said
+    assert "08_income_gap.ipynb" in said
+    assert "run 2025Q4 --notebooks 08_income_gap" in said

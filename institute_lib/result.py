@@ -231,8 +231,9 @@ class Result:
         for name in (*self.keys, *self._columns()):
             if name not in self.frame and name not in named:
                 raise ParameterError(f"result: column {name!r}: {nearest(name, self.frame.columns)}")
-        if self.frame.duplicated(list(self.keys)).any() and self.keys:
-            record = self.frame.loc[self.frame.duplicated(list(self.keys)), list(self.keys)].iloc[0].to_dict()
+        twice = self.frame.duplicated(list(self.keys)) if self.keys else self.frame.index > 0
+        if twice.any():
+            record = self.frame.loc[twice, list(self.keys)].iloc[0].to_dict()
             raise ParameterError(f"result: two rows have the key {record}; add the key that tells them apart")
         if self.persons is None and any(one.personal for one in self.row_provenance()):
             raise terms.error(DisclosureError, "result.persons_missing", measures=", ".join(map(str, named)))

@@ -162,7 +162,9 @@ class Study:
             _refuse_persons(own)
             return own
         frame = tables.load(str(name), self.as_of, known=self.known)
-        reported = {"area": self.reports, "city": self.city_reports}.get(scope)
+        reported = None  # who had reported is asked of the scope alone: a neighbour's report makes no other job stale
+        if scope != "province":
+            reported = self.reports if scope == "area" else self.city_reports
         if name == "stations" and reported:  # a state of its own, which may be up to four quarters old
             codes = (*reported.districts, *reported.late)
             asked = {"quarter": self.quarter, "as_of": self.as_of, "known": self.known}
@@ -485,7 +487,7 @@ class Study:
             "area": self.area_name,
             "area_code": self.area.code,
             "quarter": self.asked,
-            "as_of": self.as_of,
+            "as_of": self.as_of if _of_registers(provenance) else self._described,
             "known": self.known or "",
             "language": self.language,
             "demo": provenance.demo,
@@ -500,7 +502,8 @@ class Study:
     def _record(self, headline, change, findings, sources, provenance) -> None:
         """Leave `result.json` for others, under a run; protected figures only, with their status."""
         folder = os.environ.get(exchange.JOB_VARIABLE)
-        figures = {name: figure for name, figure in self._figures.items() if not self.absent}
+        reads = _of_registers(provenance)  # else nobody need have reported, and the job does not rest on who has
+        figures = {name: figure for name, figure in self._figures.items() if not (reads and self.absent)}
         first = self._figures[headline]
         content = {
             "notebook": Path(folder).parent.name if folder else "",
@@ -508,7 +511,7 @@ class Study:
             "quarter": self.asked,
             "language": self.language,
             "demo": provenance.demo,
-            "partial": bool((_of_registers(provenance) and self.late) or provenance.absent),
+            "partial": bool((reads and self.late) or provenance.absent),
             "headline": {
                 "text": findings[0],
                 "value": first.value,

@@ -25,22 +25,30 @@ notebook_seconds = 120
 after = ["01_first", "02_second"]
 reads = "peers"
 """
-OPENING = "from institute_lib import disclosure, parameters, runs, tables"
-STUDY = "study = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)"
+OPENING = """import pandas as pd
+
+from institute_lib import sharing, tables
+from institute_lib.result import Measure, Provenance, Result
+from institute_lib.study import Study
+
+
+def close(**values):
+    # Numbers with no person behind them, said and kept.
+    own = Provenance([sharing.Read("files", "counted", source="own", title="测试")])
+    measures = [Measure(name, "count", counts="places") for name in values]
+    shown = study.view(Result(pd.DataFrame([values]), (), measures, None, own))
+    first = next(iter(values))
+    study.say("共{" + first + "}处", **{first: shown.figure()})
+    study.keep(**shown.figures())
+    study.close(headline=first)
+"""
+STUDY = "study = Study(area=area, quarter=quarter, language=language, as_of=as_of)"
 PARAMETERS = 'area = "320600"\nquarter = "2025Q4"\nlanguage = "zh"\nas_of = ""'
-LAST = (
-    "found = runs.results(study.quarter, study.area.code, study.language)\n"
-    'runs.record(study, notebook="06_last", headline=found.summary(), demo=True, '
-    'numbers={"found": len(found.to_frame()), "missing": len(found.missing)})'
-)
+LAST = "found = study.results().found\nclose(found=len(found.to_frame()), missing=len(found.missing))"
 
 
-def recording(notebook: str, value: str = "1") -> str:
-    return (
-        f'figure = disclosure.exempt_figure({value}, reason="not_personal", source="测试", unit="count")\n'
-        f'runs.record(study, notebook="{notebook}", headline={{"text": "一句话", "value": figure, "unit": "count"}}, '
-        'numbers={"value": figure}, demo=True)'
-    )
+def recording(value: str = "1") -> str:
+    return f"close(value={value})"
 
 
 class Project:
@@ -73,8 +81,8 @@ class Project:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
         )
         declared = code(PARAMETERS, metadata={"tags": ["parameters"]})
-        sources = [OPENING, STUDY, *cells, recording(name) if last is None else last]
-        given.cells = [nbformat.v4.new_markdown_cell(f"# 笔记 / {name}"), declared, *map(code, sources)]
+        sources = [OPENING, STUDY, *cells, recording() if last is None else last]
+        given.cells = [nbformat.v4.new_markdown_cell(f"# {name[:2]} 笔记 / {name[3:]}"), declared, *map(code, sources)]
         path = self.root / "notebooks" / f"{name}.ipynb"
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(given, path)

@@ -7,8 +7,8 @@ from institute_lib import registers, runs, tables
 from tests.offices import keep
 from tests.rows import WORKER
 
-LOADS = 'workers = study.select(tables.load("workers", study.as_of))\nprint(len(workers))'
-ASKS = "late = tables.unreported(quarter, study.districts, as_of=study.as_of)"
+LOADS = 'workers = study.load("workers")\nprint(len(workers))'
+ASKS = "late = tables.unreported(quarter, study.all_districts, as_of=study.as_of)"
 FIRST, SECOND = "320612", "320613"
 PLAN = """
 language = "zh"

@@ -59,7 +59,9 @@ def test_a_changed_notebook_runs_again_with_what_reads_it_and_nothing_else(proje
 def test_a_changed_table_runs_exactly_the_jobs_that_read_it(project):
     """However it is read: by a name that is computed, and not at all where a job asks only who has reported."""
     project.write_notebook("01_first", 'frames = [tables.load(name, study.as_of) for name in ("work" + "ers",)]')
-    project.write_notebook("02_second", "late = tables.reports(study.districts, quarter=quarter, as_of=study.as_of)")
+    project.write_notebook(
+        "02_second", "late = tables.reports(study.all_districts, quarter=quarter, as_of=study.as_of)"
+    )
     runs.run(quarter="2025Q4", **ONLY)
     project.write_workers(birth_year=1991)
     stale = {str(one.job): (one.state, one.why) for one in runs.status(quarter="2025Q4", areas=["320613"])}
@@ -72,8 +74,8 @@ def test_a_changed_table_runs_exactly_the_jobs_that_read_it(project):
 def test_a_changed_result_of_an_earlier_quarter_makes_its_reader_stale_and_an_unchanged_one_does_not(project):
     told = project.root / "told.txt"  # what the first notebook finds, whichever quarter it runs in
     told.write_text("3")
-    project.write_notebook("01_first", last=recording("01_first", f"int(open({str(told)!r}).read())"))
-    project.write_notebook("06_last", 'past = runs.results("2025Q3", area, language)', last=LAST)
+    project.write_notebook("01_first", last=recording(f"int(open({str(told)!r}).read())"))
+    project.write_notebook("06_last", 'past = study.results("2025Q3")', last=LAST)
     earlier = {"quarter": "2025Q3", "notebooks": ["01_first"], "force": True, **ONLY}
 
     runs.run(quarter="2025Q4", **ONLY)
@@ -99,11 +101,7 @@ def test_rows_of_the_next_quarter_leave_this_quarters_briefs_current(project):
 
 def test_a_district_that_reports_late_is_named_and_its_arrival_runs_what_it_touches(project, capsys):
     """Its own jobs and its city's; its neighbour asks for itself alone."""
-    asks = (
-        "reports = tables.reports(study.districts, quarter=quarter, as_of=study.as_of)\nprint(reports.late)",
-        recording("01_first", "len(reports.late)").replace("demo=True", "partial=reports.partial, demo=True"),
-    )
-    project.write_notebook("01_first", asks[0], last=asks[1])
+    project.write_notebook("01_first", 'workers = study.load("workers")', last=recording("len(study.late)"))
     project.write_reporting(late=[("320612", "2025Q4")])
     first = {"quarter": "2025Q4", "notebooks": ["01_first"], **QUIET}
     runs.run(**first)
@@ -203,7 +201,7 @@ def test_a_worker_process_that_was_killed_is_replaced(project, tmp_path):
 
 
 def test_a_notebook_that_read_a_register_of_persons_and_records_a_plain_number_fails(project):
-    plain = 'runs.record(study, notebook="01_first", headline="句", numbers={"people": len(people)}, demo=True)'
+    plain = "study.keep(people=len(people))\nclose(value=1)"
     project.write_notebook("01_first", 'people = tables.load("workers", as_of=study.as_of)', last=plain)
     summary = runs.run(quarter="2025Q4", notebooks=["01_first"], **ONLY)
     assert [outcome.failure.kind for outcome in summary.failed] == ["DisclosureError"]

@@ -94,3 +94,10 @@ def test_two_rows_with_one_key_are_refused():
     frame = pd.DataFrame({"district": ["320613", "320613"], "n": [1, 2]})
     with pytest.raises(ParameterError, match="two rows"):
         Result(frame, ("district",), (Measure("n", "count"),), "n", Provenance([WORKERS]))
+
+
+def test_a_result_without_keys_has_one_row():
+    measure = [Measure("stations", "count", counts="stations")]
+    assert len(Result(pd.DataFrame({"stations": [4]}), (), measure, None, Provenance([FACTS])).frame) == 1
+    with pytest.raises(ParameterError, match="two rows have the key"):
+        Result(pd.DataFrame({"stations": [4, 5]}), (), measure, None, Provenance([FACTS]))

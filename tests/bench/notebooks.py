@@ -22,17 +22,18 @@ QUARTER = "2025Q4"
 PARAMETERS = f'area = "320600"\nquarter = "{QUARTER}"\nlanguage = "zh"\nas_of = ""'
 IMPORTS = (
     "import pandas as pd\nimport plotly.graph_objects as go\nimport statsmodels.api as sm\n"
-    "from institute_lib import parameters, runs"
+    "from institute_lib.result import Measure, Provenance, Result\n"
+    "from institute_lib.sharing import Read\nfrom institute_lib.study import Study"
 )
 CHARTS = (
     "go.Figure(go.Scatter(x=[1, 2, 3], y=[1, 3, 2])).show()",
     "go.Figure(go.Bar(x=[1, 2, 3], y=[1, 3, 2])).show()",
 )
-LAST = (
-    "study = parameters.study(area=area, quarter=quarter, language=language, as_of=as_of)\n"
-    'headline = {{"text": "one", "value": 1, "unit": "count"}}\n'
-    'runs.record(study, notebook="{name}", headline=headline, numbers={{"value": 1}}, demo=True)'
-)
+LAST = """study = Study(area=area, quarter=quarter, language=language, as_of=as_of)
+own = Provenance([Read("files", "counted", source="own", title="bench")])
+one = Result(pd.DataFrame([{"value": 1}]), (), [Measure("value", "count", counts="places")], None, own)
+study.say("{value}", value=study.view(one).figure())
+study.close(headline="value")"""
 
 
 def measure(*, large: bool) -> list[Line | Bound]:
@@ -118,8 +119,8 @@ def write_notebook(path: Path, name: str) -> None:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
     declared = nbformat.v4.new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]})
-    cells = [nbformat.v4.new_code_cell(source) for source in (IMPORTS, *CHARTS, LAST.format(name=name))]
-    notebook.cells = [nbformat.v4.new_markdown_cell(f"# {name}"), declared, *cells]
+    cells = [nbformat.v4.new_code_cell(source) for source in (IMPORTS, *CHARTS, LAST)]
+    notebook.cells = [nbformat.v4.new_markdown_cell(f"# {name[:2]} {name[3:]}"), declared, *cells]
     nbformat.write(notebook, path)
 
 

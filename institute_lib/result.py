@@ -18,7 +18,7 @@ from institute_lib.sharing import Read
 UNITS = ("count", "share", "points", "yuan", "per_10000", "ratio", "number", "text")
 OF_SOMETHING = ("share", "points", "yuan", "per_10000")
 INTERVALS = ("", "poisson", "wilson", "effective", "given")
-STATISTICS = ("mean", "median", "sum")
+STATISTICS = ("mean", "median", "sum", "estimate")
 ATTRIBUTE = "provenance"  # where a table carries its Provenance, in `DataFrame.attrs`
 DIVISIONS = ("districts", "area_aliases", "traditional_characters")  # read to name an area, never a figure's source
 
@@ -38,7 +38,8 @@ class Measure:
             (log(−log), of a share whose `of` are effective counts and the fewest persons at risk so far) or "given"
             (columns `<name>_low`, `<name>_high`).
         counts: what a count counts. Persons are protected; stations, contracts, schools and places are not persons.
-        statistic: of an amount or a number: "mean", "median" or "sum".
+        statistic: of an amount or a number: "mean", "median" or "sum"; "estimate" of what a model estimates, which is
+            of no columns: it is shown in three digits, and needs ten persons behind it.
         employers: the column with the number of employers behind an amount of money.
         largest: the column with the largest employer's share of an amount of money.
         label: "中文 / English": its words, where no catalogue has them.
@@ -65,7 +66,7 @@ class Measure:
             if value not in allowed:
                 raise ParameterError(f"measure {self.name!r}: {what} {value!r}: {nearest(value, allowed)}")
         wanted = {"share": 2, "per_10000": 2, "points": 2, "yuan": 1}.get(self.unit, 0)
-        if len(self.of) < wanted:
+        if len(self.of) < wanted and self.statistic != "estimate":
             raise terms.error(ParameterError, "result.of_missing", name=self.name, unit=self.unit, n=wanted)
 
 
@@ -242,7 +243,7 @@ class Result:
         """Every column that the frame must hold; points are computed from shares, and need none."""
         wanted = [one for one in (self.persons, self.events) if one]
         for one in self.measures:
-            wanted += [] if one.unit == "points" else [one.name]
+            wanted += [] if one.unit == "points" and one.statistic != "estimate" else [one.name]
             wanted += [*one.of, *(name for name in (one.employers, one.largest) if name)]
             wanted += [f"{one.name}_low", f"{one.name}_high"] if one.interval == "given" else []
         return wanted

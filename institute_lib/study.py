@@ -49,6 +49,10 @@ DRAWN = {  # how a result's `chart` is drawn
     "lorenz": ("charts", "draw_lorenz"),
     "funnel": ("charts", "draw_funnel"),
     "control": ("charts", "draw_control"),
+    "pilot_path": ("charts", "draw_pilot_path"),
+    "event_study": ("charts", "draw_event_study"),
+    "placebos": ("charts", "draw_placebos"),
+    "choices": ("charts", "draw_specification_curve"),
 }
 MAPS = ("map", "slider")  # drawn on shapes
 ON_MAPS = ("boundaries", "layout", "stations", "sites")  # options that no other chart takes
@@ -291,7 +295,8 @@ class Study:
         """Show a result: its protected view, as a chart or a table, with title, source and marks; and return it.
 
         Args:
-            result: a Result, a fitted statsmodels regression, or a protected view. Of None, nothing is shown.
+            result: a Result, an estimate of `policy`, a fitted statsmodels regression, or a protected view. Of None,
+                nothing is shown.
             title: instead of the result's own. chart: one of `DRAWN` or `MAPS`, or
                 "table". look: options of the drawing.
 
@@ -373,6 +378,8 @@ class Study:
             return given
         if disclosure.is_regression(given):
             return disclosure.regression_result(given, job_provenance())
+        if hasattr(given, "as_result"):  # an estimate of `policy`
+            return given.as_result(job_provenance())
         raise terms.error(DisclosureError, "result.not_a_result", what=type(given).__name__)
 
     def _drawn(self, shown: Protected, kind: str, look: Mapping[str, Any]) -> Any:
@@ -397,12 +404,12 @@ class Study:
         options = {name: value for name, value in {**marked, **look}.items() if name not in ON_MAPS}
         return getattr(import_module(f"institute_lib.{room}"), name)(shown, language=self.language, **options)
 
-    def say(self, text: str | Protected | None, /, en: str = "", **figures: Any) -> SafeSentence | None:
+    def say(self, text: str | Protected | Result | None, /, en: str = "", **figures: Any) -> SafeSentence | None:
         """A finding, in the order in which they are said.
 
         Args:
-            text: a text of the catalogues, or plain words with {fields}; or a shown result, for its own sentence. Of
-                None, nothing is said.
+            text: a text of the catalogues, or plain words with {fields}; or a result, shown or not, for its own
+                sentence. Of None, nothing is said.
             en: the words in English.
             figures: protected figures (pairs of them are intervals), or words.
 
@@ -411,6 +418,7 @@ class Study:
         """
         if text is None:
             return None
+        text = self.view(text) if isinstance(text, Result) else text
         if isinstance(text, Protected):
             sentence = text.summary(self.language)
         else:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from institute_lib.disclosure import SafeResult, SafeTable, show
+from institute_lib.disclosure import Protected, SafeResult, SafeTable, show
 from institute_lib.errors import DisclosureError
 
 CHART_MIME = "application/vnd.institute.chart+json"
@@ -92,4 +92,17 @@ def require_safe(table: object) -> None:
             f"a chart takes a SafeTable or a SafeResult, not {type(table).__name__}: "
             "pass person-level figures through disclosure.protect or protect_result, "
             "published facts through disclosure.exempt"
+        )
+
+
+def require_protected(shown: object) -> None:
+    """Refuse anything but the protected view of a result, which knows the unit of each of its figures.
+
+    Raises:
+        DisclosureError: something else.
+    """
+    if not isinstance(shown, Protected):
+        raise DisclosureError(
+            f"this chart takes the view of a result that study.show or disclosure.protected makes, not a "
+            f"{type(shown).__name__}"
         )

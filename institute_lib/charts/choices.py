@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from institute_lib import terms
 from institute_lib.charts.axes import value_axis
 from institute_lib.charts.chart import Chart
+from institute_lib.charts.effects import difference, in_points
 from institute_lib.charts.look import (
     BLUE,
     INK,
@@ -21,79 +21,56 @@ from institute_lib.charts.look import (
     span_of,
     width,
 )
-from institute_lib.charts.trend import table_of
-from institute_lib.disclosure import SafeTable, show
-from institute_lib.errors import ParameterError, nearest
+from institute_lib.disclosure import Protected, show
 
-ESTIMATE, BOUNDS = "att", ("ci_low", "ci_high")
 CURVE, ROW, FRAME = 230, 21, 130  # pixels: the curve, a row of choices, title and axis
 
 
-def draw_specification_curve(
-    safe: SafeTable, *, language: str = "zh", unit: str = "number", title: str = "", source: str = ""
-) -> Chart:
+def draw_specification_curve(shown: Protected, *, language: str = "zh", title: str = "") -> Chart:
     """Estimates with their intervals in order of size; below them, a dot for each choice behind an estimate.
 
     Args:
-        safe: its keys are the dimensions of choice (pool, window, method); values att, ci_low, ci_high.
-        unit: "share" when the outcome is a share: effects are then in percentage points.
-
-    Raises:
-        DisclosureError: not a safe table.
-        ParameterError: a column is missing.
+        shown: its keys are the dimensions of choice (pool, window, method); its first figure has an interval.
     """
-    table = table_of(safe)
-    for column in (ESTIMATE, *BOUNDS):
-        if column not in table.data:
-            raise ParameterError(f"specification curve: column {column!r}: {nearest(column, table.data.columns)}")
-    rows = table.data.sort_values(ESTIMATE, kind="stable", ignore_index=True)
-    factor = 100 if unit == "share" else 1
-    rows = rows.assign(**{name: rows[name] * factor for name in (ESTIMATE, *BOUNDS)})
-    choices = [(key, level) for key in table.rows for level in rows[key].unique()]
+    rows, points = in_points(shown)
+    rows = rows.sort_values(shown.value, kind="stable", ignore_index=True)
+    rows = rows.rename(columns={shown.value: "estimate"})
+    choices = [(key, level) for key in shown.rows for level in rows[key].unique()]
     names = [show.key(key, level, language) for key, level in choices]
     canvas = new_canvas(height=CURVE + ROW * len(choices) + FRAME)
-    _curve(canvas, rows, table.rows, unit, language)
+    _curve(canvas, rows, shown.rows, points, language)
     _matrix(canvas, rows, choices, names)
     notes = [terms.text("charts.curve_note", language)]
-    if not np.isfinite(rows[list(BOUNDS)].to_numpy(float)).all():
+    if rows[["ci_low", "ci_high"]].isna().to_numpy().any():
         notes.append(terms.text("charts.curve_unbounded", language))
-    return finish(
-        canvas,
-        safe,
-        language=language,
-        title=title or safe.title or terms.text("charts.curve_title", language),
-        alt=_words(rows, unit, language),
-        source=source,
-        notes=notes,
-    )
+    title, words = title or shown.title, _words(rows, points, language)
+    return finish(canvas, shown, language=language, title=title, alt=words, notes=notes)
 
 
-def _curve(canvas: Canvas, rows: pd.DataFrame, keys: Sequence[str], unit: str, language: str) -> None:
+def _curve(canvas: Canvas, rows: pd.DataFrame, keys: Sequence[str], points: bool, language: str) -> None:
     """The estimates; hollow where the interval has no bounds."""
-    bounded = np.isfinite(rows[list(BOUNDS)].to_numpy(float)).all(axis=1)
+    bounded = rows[["ci_low", "ci_high"]].notna().all(axis=1)
     for chosen, symbol in ((bounded, "circle"), (~bounded, "circle-open")):
         part = rows[chosen]
         canvas.add(
             "scatter",
             x=(part.index + 1).to_numpy(),
-            y=part[ESTIMATE],
+            y=part["estimate"],
             mode="markers",
             marker={"color": BLUE, "size": 8, "symbol": symbol, "line": {"width": 1.8, "color": BLUE}},
-            error_y=error_bars(part[ESTIMATE], part["ci_low"], part["ci_high"], BLUE) if symbol == "circle" else None,
+            error_y=error_bars(part["estimate"], part["ci_low"], part["ci_high"], BLUE) if symbol == "circle" else None,
             hovertext=[plain(_hover(row, keys, language)) for row in part.to_dict("records")],
             hoverinfo="text",
         )
-    shown = rows[[ESTIMATE, *BOUNDS]].to_numpy(float)
-    span = span_of([*shown[np.isfinite(shown)], 0.0])
-    key = "charts.effect_points" if unit == "share" else "charts.effect"
-    canvas.y_axis(range=span, **value_axis("number", terms.text(key, language), span))
+    span = span_of([*rows[["estimate", "ci_low", "ci_high"]].to_numpy(float).ravel(), 0.0])
+    canvas.y_axis(range=span, **value_axis("number", difference("effect", points, language), span))
     level = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0}
     canvas.layout["shapes"].append({**level, "line": {"color": INK, "width": 1}})
 
 
 def _hover(row: dict, keys: Sequence[str], language: str) -> str:
     chosen = " · ".join(show.key(key, row[key], language) for key in keys)
-    return f"{chosen}: {terms.number(row[ESTIMATE], language, 2)}"
+    return f"{chosen}: {terms.number(row['estimate'], language, 2)}"
 
 
 def _matrix(canvas: Canvas, rows: pd.DataFrame, choices: list[tuple[str, object]], names: list[str]) -> None:
@@ -133,11 +110,11 @@ def _matrix(canvas: Canvas, rows: pd.DataFrame, choices: list[tuple[str, object]
     canvas.x_axis(range=[0.4, len(rows) + 0.6], showticklabels=False, ticks="", anchor="y2")
 
 
-def _words(rows: pd.DataFrame, unit: str, language: str) -> str:
+def _words(rows: pd.DataFrame, points: bool, language: str) -> str:
     """How many choices, how far apart, and how many exclude no effect."""
     excluded = int(((rows["ci_low"] > 0) | (rows["ci_high"] < 0)).sum())
-    low, high = (terms.number(end, language, 2) for end in (rows[ESTIMATE].min(), rows[ESTIMATE].max()))
-    if unit == "share":
+    low, high = (terms.number(end, language, 2) for end in (rows["estimate"].min(), rows["estimate"].max()))
+    if points:
         high = terms.text("charts.points", language, value=high)
     return terms.text(
         "charts.curve_alt",

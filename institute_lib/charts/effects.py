@@ -1,13 +1,13 @@
 """Effects of policies: event study, the observed and the counterfactual path, placebos."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import terms
 from institute_lib.charts.axes import Axis, point_words, time_axis, value_axis
-from institute_lib.charts.chart import Chart, require_safe
+from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     BLUE,
     INK,
@@ -25,96 +25,86 @@ from institute_lib.charts.look import (
     span_of,
     width,
 )
-from institute_lib.disclosure import SafeResult, SafeTable, show
+from institute_lib.disclosure import Protected
 from institute_lib.errors import ParameterError, nearest
 
-COUNTERFACTUAL_BAND = "rgba(200,86,27,0.16)"
-Safe = SafeTable | SafeResult
 
-
-def frame_of(safe: Safe, name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """The named frame of a result (or the table itself), with the columns that the chart needs.
-
-    Raises:
-        DisclosureError: not a safe table or result.
-        ParameterError: the frame or a column is not there.
-    """
-    require_safe(safe)
-    if isinstance(safe, SafeResult) and name not in safe.tables:
-        raise ParameterError(f"{safe.kind} result: frame {name!r}: {nearest(name, safe.tables)}")
-    frame = safe.tables[name] if isinstance(safe, SafeResult) else safe.data
-    for column in columns:
-        if column not in frame:
-            raise ParameterError(f"frame {name!r}: column {column!r}: {nearest(column, frame.columns)}")
-    return frame.copy()
-
-
-def draw_event_study(
-    safe: Safe, *, language: str = "zh", title: str = "", unit: str = "number", source: str = ""
-) -> Chart:
-    """Estimates by period relative to adoption with their intervals; before adoption hollow, after it filled.
+def draw_event_study(shown: Protected, *, language: str = "zh", start: object = None, title: str = "") -> Chart:
+    """Estimates by period with their intervals; before the start hollow, after it filled.
 
     Args:
-        safe: a staggered-adoption result, or a table with relative_period, estimate, ci_low, ci_high; with band_low
-            and band_high the band that holds for all periods at once is drawn behind.
-        unit: "share" when the outcome is a share: effects are then in percentage points.
+        shown: one row a period, whole numbers relative to adoption or the panel's own; its first figure has an
+            interval. With band_low and band_high the band that holds for all periods at once is drawn behind.
+        start: the first treated period, where the periods are the panel's own.
 
     Raises:
-        DisclosureError: not a safe table or result.
-        ParameterError: a column is missing.
+        ParameterError: `start` is no period of the result.
     """
-    frame = frame_of(safe, "event_study", ("relative_period", "estimate", "ci_low", "ci_high"))
-    bands = [name for name in ("band_low", "band_high") if name in frame]
-    frame = in_points(frame.sort_values("relative_period"), ("estimate", "ci_low", "ci_high", *bands), unit)
+    rows, points = in_points(shown)
+    axis = time_axis(list(rows[shown.rows[-1]]), language)
+    x = np.array(axis(rows[shown.rows[-1]]))
+    begins = -0.5 if start is None else _start_place(axis, start)
+    bands = [name for name in ("band_low", "band_high") if name in rows]
     canvas = new_canvas()
-    if len(bands) == 2:
-        add_band(canvas, list(frame["relative_period"]), (frame["band_low"], frame["band_high"]), colour=BLUE)
-    for before, colour, symbol in ((True, MUTED, "circle-open"), (False, BLUE, "circle")):
-        part = frame[(frame["relative_period"] < 0) == before]
+    if bands:
+        add_band(canvas, list(x), tuple(rows[name] for name in bands), colour=BLUE)
+    hover = [f"{axis.names[one]}: {_estimate(shown, at)}" for at, one in enumerate(rows[shown.rows[-1]])]
+    for chosen, colour, symbol in ((x < begins, MUTED, "circle-open"), (x > begins, BLUE, "circle")):
+        part = rows[chosen]
         canvas.add(
             "scatter",
-            x=part["relative_period"],
-            y=part["estimate"],
+            x=x[chosen],
+            y=part[shown.value],
             mode="markers",
             marker={"color": colour, "symbol": symbol, "size": 8, "line": {"width": 1.8, "color": colour}},
-            error_y=error_bars(part["estimate"], part["ci_low"], part["ci_high"], colour),
-            hovertext=[plain(_estimate(row, unit, language)) for row in part.to_dict("records")],
+            error_y=error_bars(part[shown.value], part["ci_low"], part["ci_high"], colour),
+            hovertext=[plain(hover[at]) for at in np.flatnonzero(chosen)],
             hoverinfo="text",
         )
     canvas.rule(y=0, colour=INK)
-    _mark_start(canvas, -0.5, language)
-    canvas.x_axis(title=terms.text("charts.relative_period", language), tickformat="d", nticks=13)
-    canvas.y_axis(**value_axis("number", _difference_title("effect", unit, language)))
+    _mark_start(canvas, begins, language)
+    if start is None:
+        canvas.x_axis(title=terms.text("charts.relative_period", language), tickformat="d", nticks=13)
+    else:
+        canvas.x_axis(**axis.ticks)
+    canvas.y_axis(**value_axis("number", difference("effect", points, language)))
     notes = [terms.text("charts.interval_note", language), terms.text("charts.before_note", language)]
-    notes += [terms.text("charts.simultaneous_note", language)] if len(bands) == 2 else []
-    return finish(
-        canvas,
-        safe,
-        language=language,
-        title=title or safe.title or terms.text("charts.event_study_title", language),
-        alt=safe.summary(language),
-        source=source,
-        notes=notes,
-        frame="event_study",
+    notes += [terms.text("charts.simultaneous_note", language)] if bands else []
+    later = rows[x > begins]
+    clear = ((later["ci_low"] > 0) | (later["ci_high"] < 0)).sum()
+    counts = {"before": int((x < begins).sum()), "after": len(later), "clear": int(clear)}
+    return _finish(
+        canvas, shown, "alt_event_study", notes, language=language, title=title, **counts, last=_estimate(shown, -1)
     )
 
 
-def in_points(frame: pd.DataFrame, columns: Sequence[str], unit: str) -> pd.DataFrame:
-    """Differences of shares as percentage points; other units as they are."""
-    return frame.assign(**{name: frame[name] * 100 for name in columns}) if unit == "share" else frame
+def in_points(shown: Protected) -> tuple[pd.DataFrame, bool]:
+    """The rows of a result, differences of shares in percentage points; and whether they are that."""
+    require_protected(shown)
+    points = shown.measure(shown.value).unit == "points"
+    measures = [one.name for one in shown.measures if one.unit == "points"]
+    return shown.data.assign(**{name: 100 * shown.data[name] for name in measures}), points
 
 
-def _difference_title(key: str, unit: str, language: str) -> str:
-    return terms.text(f"charts.{key}_points" if unit == "share" else f"charts.{key}", language)
+def difference(key: str, points: bool, language: str) -> str:
+    return terms.text(f"charts.{key}_points" if points else f"charts.{key}", language)
 
 
-def _estimate(row: Mapping[str, Any], unit: str, language: str) -> str:
-    """An estimate with its interval in words; shares are percentage points already."""
-    values = [float(row[name]) for name in ("estimate", "ci_low", "ci_high")]
-    decimals = show.unit("estimate", pd.Series(values), {}) if unit != "share" else "number2"
-    shown, low, high = (show.number(value, decimals, language) for value in values)
-    key = "charts.estimate_words_points" if unit == "share" else "charts.estimate_words"
-    return terms.text(key, language, estimate=shown, low=low, high=high)
+def _estimate(shown: Protected, place: int) -> str:
+    """An estimate with its interval, as the table behind the chart shows them."""
+    place = range(len(shown.data))[place]
+    words = {"estimate": shown.value, "low": "ci_low", "high": "ci_high"}
+    key = "estimate_words_points" if shown.measure(shown.value).unit == "points" else "estimate_words"
+    return terms.text(f"charts.{key}", shown.language, **{name: shown.text(place, of) for name, of in words.items()})
+
+
+def _finish(
+    canvas: Canvas, shown: Protected, alt: str, notes: list[str], *, language: str, title: str, **words: Any
+) -> Chart:
+    """The chart with its title, and what it shows in words."""
+    title = title or shown.title
+    words = terms.text(f"charts.{alt}", language, title=title, **words)
+    return finish(canvas, shown, language=language, title=title, alt=words, notes=notes)
 
 
 def _mark_start(canvas: Canvas, x: float, language: str) -> None:
@@ -122,11 +112,6 @@ def _mark_start(canvas: Canvas, x: float, language: str) -> None:
     canvas.rule(x=x, colour=ORANGE, width=1.5, dash="dash")
     above = {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom"}
     canvas.note(terms.text("charts.start", language), **above, font={"size": 12, "color": darker(ORANGE)})
-
-
-def _fact(safe: Safe, name: str) -> str | None:
-    """What a result says of itself, if it does."""
-    return safe.facts.get(name) if isinstance(safe, SafeResult) else None
 
 
 def _start_place(axis: Axis, start: object) -> float:
@@ -142,169 +127,87 @@ def _start_place(axis: Axis, start: object) -> float:
 
 
 def draw_pilot_path(
-    safe: Safe,
-    *,
-    language: str = "zh",
-    start: object = None,
-    unit: str = "number",
-    outcome: str = "",
-    title: str = "",
-    source: str = "",
+    shown: Protected, *, language: str = "zh", start: object = None, outcome: str = "", title: str = ""
 ) -> Chart:
-    """The treated area's observed path and what it would have been without the pilot.
+    """The treated unit's observed path and what it would have been without the policy.
 
     Args:
-        safe: a pilot result, or a table with period, observed, counterfactual; with ci_low and ci_high the
-            counterfactual has its band.
-        start: the first treated period, marked by a line; by default the result's own.
-        unit: "share" shows per cent.
-        outcome: the outcome's label for the axis.
+        shown: one row a period; observed, counterfactual.
+        start: the first treated period, marked by a line. outcome: the label of the axis.
 
     Raises:
-        DisclosureError: not a safe table or result.
-        ParameterError: a column is missing, or `start` is not on the axis.
+        ParameterError: `start` is no period of the result.
     """
-    frame = frame_of(safe, "path", ("period", "observed", "counterfactual"))
-    axis = time_axis(list(frame["period"]), language)
-    x = axis(frame["period"])
+    require_protected(shown)
+    frame, unit = shown.data, shown.measure("observed").unit
+    period = frame[shown.rows[-1]]
+    axis = time_axis(list(period), language)
+    x = axis(period)
     names = {name: terms.text(f"charts.{name}", language) for name in ("observed", "counterfactual")}
-    bounds = [frame[name] for name in ("ci_high", "ci_low") if name in frame]
-    span = span_of([*frame["observed"], *frame["counterfactual"], *(v for bound in bounds for v in bound)])
+    span = span_of([*frame["observed"], *frame["counterfactual"]])
     canvas = new_canvas(right=max(map(width, names.values())) + 22)
-    if len(bounds) == 2:
-        outline = [*bounds[0], *bounds[1].iloc[::-1]]
-        fill = {"fill": "toself", "fillcolor": COUNTERFACTUAL_BAND, "line": {"width": 0}, "mode": "lines"}
-        canvas.add("scatter", x=[*x, *x[::-1]], y=outline, hoverinfo="skip", **fill)
-    for name, colour, dash in (("counterfactual", ORANGE, "dash"), ("observed", BLUE, "solid")):
+    looks = {"counterfactual": (ORANGE, "dash"), "observed": (BLUE, "solid")}
+    for name, (colour, dash) in looks.items():
         canvas.add(
             "scatter",
             x=x,
             y=frame[name],
             mode="lines",
             line={"color": colour, "width": 2.4, "dash": dash},
-            hovertext=point_words(names[name], axis, frame["period"], frame[name], unit=unit, language=language),
+            hovertext=point_words(names[name], axis, period, frame[name], unit=unit, language=language),
             hoverinfo="text",
         )
-    ends = ((name, ORANGE if name == "counterfactual" else BLUE) for name in names)
-    label_ends(canvas, [(x[-1], float(frame[name].iloc[-1]), names[name], colour) for name, colour in ends], span)
-    start = start if start is not None else _fact(safe, "start")
+    label_ends(canvas, [(x[-1], float(frame[one].iloc[-1]), names[one], looks[one][0]) for one in names], span)
     if start is not None:
         _mark_start(canvas, _start_place(axis, start), language)
     canvas.x_axis(**axis.ticks)
     canvas.y_axis(range=span, **value_axis(unit, outcome, span))
-    return finish(
-        canvas,
-        safe,
-        language=language,
-        title=title or safe.title or terms.text("charts.pilot_title", language),
-        alt=safe.summary(language),
-        source=source,
-        notes=[*_mean_effect(safe, unit, language), terms.text("charts.counterfactual_note", language)],
-        frame="path",
+    last = {name: shown.text(len(frame) - 1, name) for name in names}
+    notes = [terms.text("charts.counterfactual_note", language)]
+    return _finish(
+        canvas, shown, "alt_path", notes, language=language, title=title, period=axis.names[period.iloc[-1]], **last
     )
-
-
-def _mean_effect(safe: Safe, unit: str, language: str) -> list[str]:
-    """The mean effect with its interval, which the path itself does not show."""
-    numbers = safe.numbers if isinstance(safe, SafeResult) else {}
-    if not {"att", "ci_low", "ci_high"} <= set(numbers):
-        return []
-    factor = 100 if unit == "share" else 1
-    row = {"estimate": numbers["att"], "ci_low": numbers["ci_low"], "ci_high": numbers["ci_high"]}
-    words = _estimate({name: value * factor for name, value in row.items()}, unit, language)
-    return [terms.text("charts.mean_effect", language, words=words)]
 
 
 def draw_placebos(
-    safe: Safe,
-    *,
-    language: str = "zh",
-    start: object = None,
-    unit: str = "number",
-    title: str = "",
-    source: str = "",
+    shown: Protected, *, language: str = "zh", treated: object = "", start: object = None, title: str = ""
 ) -> Chart:
-    """The effect on the treated area among the effects on areas that had no pilot.
+    """The treated unit's gap by period among the gaps of units without the policy: a grey line each, its own over them.
 
     Args:
-        safe: a pilot result. `placebos` with unit, period, gap are drawn as lines, the treated area's gap (of `path`)
-            over them; `placebos` with one effect a unit (unit, att) as dots in order.
-        start: the first treated period, marked by a line; by default the result's own.
-        unit: "share" when the outcome is a share: gaps are then in percentage points.
+        shown: one row a unit and period; its first figure is the gap.
+        treated: the treated unit. start: the first treated period, marked by a line.
 
     Raises:
-        DisclosureError: not a safe table or result.
-        ParameterError: a column is missing, or `start` is not on the axis.
+        ParameterError: `start` is no period of the result.
     """
-    name = "placebo_paths" if isinstance(safe, SafeResult) and "placebo_paths" in safe.tables else "placebos"
-    frame = frame_of(safe, name, ("unit",))
-    if "period" in frame:
-        canvas = _placebo_lines(safe, frame, start=start, unit=unit, language=language)
-    else:
-        canvas = _placebo_dots(safe, frame, unit=unit, language=language)
-    return finish(
-        canvas,
-        safe,
-        language=language,
-        title=title or terms.text("charts.placebo_title", language),
-        alt=safe.summary(language),
-        source=source,
-        notes=(terms.text("charts.placebo_note", language),),
-        frame=name,
-    )
-
-
-def _placebo_lines(safe: Safe, frame: pd.DataFrame, *, start: object, unit: str, language: str) -> Canvas:
-    """One grey line an area without a pilot, the treated area's over them."""
-    frame = in_points(frame[frame["unit"].astype(str) != _fact(safe, "treated_unit")], ("gap",), unit)
-    own = in_points(safe.tables["path"] if isinstance(safe, SafeResult) else frame.iloc[:0], ("gap",), unit)
-    axis = time_axis([*own["period"], *frame["period"]], language)
+    rows, points = in_points(shown)
+    unit, period = (*shown.rows, *shown.columns)[:2]
+    is_own = rows[unit].astype(str) == str(treated)
+    own, others = rows[is_own], rows[~is_own]
+    axis = time_axis(sorted(set(rows[period]), key=list(rows[period]).index), language)
     label = terms.text("charts.treated", language)
     canvas = new_canvas(right=width(label) + 22)
     grey: dict[str, list] = {"x": [], "y": [], "hovertext": []}  # one trace: lines are parted by gaps
-    for key, part in frame.groupby("unit", sort=False):
-        grey["x"] += [*axis(part["period"]), None]
-        grey["y"] += [*part["gap"], None]
-        grey["hovertext"] += [plain(show.key("unit", key, language))] * (len(part) + 1)
+    for key, part in others.groupby(unit, sort=False):
+        grey["x"] += [*axis(part[period]), None]
+        grey["y"] += [*part[shown.value], None]
+        grey["hovertext"] += [plain(str(shown.name(unit, key)))] * (len(part) + 1)
     canvas.add("scatter", **grey, mode="lines", line={"color": LINE, "width": 1.1}, hoverinfo="text")
-    span = span_of([*frame["gap"], *own["gap"]])
+    span = span_of(list(rows[shown.value]))
+    x = axis(own[period])
+    words = point_words(label, axis, own[period], own[shown.value], unit="number2", language=language)
+    line = {"color": BLUE, "width": 2.8}
+    canvas.add("scatter", x=x, y=own[shown.value], mode="lines", line=line, hovertext=words, hoverinfo="text")
     if len(own):
-        x = axis(own["period"])
-        words = point_words(label, axis, own["period"], own["gap"], unit="number2", language=language)
-        line = {"color": BLUE, "width": 2.8}
-        canvas.add("scatter", x=x, y=own["gap"], mode="lines", line=line, hovertext=words, hoverinfo="text")
-        label_ends(canvas, [(x[-1], float(own["gap"].iloc[-1]), label, BLUE)], span)
+        label_ends(canvas, [(x[-1], float(own[shown.value].iloc[-1]), label, BLUE)], span)
     canvas.rule(y=0, colour=INK)
-    start = start if start is not None else _fact(safe, "start")
     if start is not None:
         _mark_start(canvas, _start_place(axis, start), language)
     canvas.x_axis(**axis.ticks)
-    canvas.y_axis(range=span, **value_axis("number", _difference_title("gap", unit, language)))
-    return canvas
-
-
-def _placebo_dots(safe: Safe, frame: pd.DataFrame, *, unit: str, language: str) -> Canvas:
-    """One effect an area in order, the treated area's as a line."""
-    effect = next((name for name in ("att", "estimate", "effect") if name in frame), None)
-    if effect is None:
-        raise ParameterError(f"placebos: column 'att': {nearest('att', frame.columns)}")
-    frame = in_points(frame.sort_values(effect), (effect,), unit)
-    canvas = new_canvas()
-    canvas.add(
-        "scatter",
-        x=frame[effect],
-        y=list(range(1, len(frame) + 1)),
-        mode="markers",
-        marker={"color": MUTED, "size": 7, "symbol": "circle-open"},
-        hovertext=[plain(show.key("unit", key, language)) for key in frame["unit"]],
-        hoverinfo="text",
-    )
-    canvas.rule(x=0, colour=INK, width=1)
-    if isinstance(safe, SafeResult) and "att" in safe.numbers:
-        att = safe.numbers["att"] * (100 if unit == "share" else 1)
-        canvas.rule(x=att, colour=BLUE, width=2.4)
-        place = {"x": att, "y": 1, "yref": "paper", "yanchor": "bottom"}
-        canvas.note(terms.text("charts.treated", language), **place, font={"color": BLUE, "size": 12.5})
-    canvas.x_axis(**value_axis("number", _difference_title("effect", unit, language)))
-    canvas.y_axis(title=terms.text("charts.rank", language), nticks=6, tickformat="d")
-    return canvas
+    canvas.y_axis(range=span, **value_axis("number", difference("gap", points, language)))
+    last = rows[rows[period] == rows[period].iloc[-1]]
+    further = int((last.loc[~is_own, shown.value].abs() >= last.loc[is_own, shown.value].abs().max()).sum())
+    counts = {"units": int(others[unit].nunique()), "further": further}
+    notes = [terms.text("charts.placebo_note", language)]
+    return _finish(canvas, shown, "alt_placebos", notes, language=language, title=title, **counts)

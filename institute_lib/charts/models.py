@@ -7,8 +7,7 @@ from itertools import cycle
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.charts.chart import Chart
-from institute_lib.charts.effects import frame_of
+from institute_lib.charts.chart import Chart, require_safe
 from institute_lib.charts.look import (
     BLUE,
     DASHES,
@@ -26,11 +25,29 @@ from institute_lib.charts.look import (
     width,
 )
 from institute_lib.disclosure import Protected, SafeResult, SafeTable, show
+from institute_lib.errors import ParameterError, nearest
 
 ROW = 27  # pixels a row of a forest takes
 INTERCEPT = "intercept"
 ALL = "all"  # the key of a curve of everyone
 TICKS = (0.1, 0.2, 0.33, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10)
+
+
+def frame_of(safe: SafeTable | SafeResult, name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """The named frame of a result (or the table itself), with the columns that the chart needs.
+
+    Raises:
+        DisclosureError: not a safe table or result.
+        ParameterError: the frame or a column is not there.
+    """
+    require_safe(safe)
+    if isinstance(safe, SafeResult) and name not in safe.tables:
+        raise ParameterError(f"{safe.kind} result: frame {name!r}: {nearest(name, safe.tables)}")
+    frame = safe.tables[name] if isinstance(safe, SafeResult) else safe.data
+    for column in columns:
+        if column not in frame:
+            raise ParameterError(f"frame {name!r}: column {column!r}: {nearest(column, frame.columns)}")
+    return frame.copy()
 
 
 def draw_forest(

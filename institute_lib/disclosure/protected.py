@@ -53,8 +53,9 @@ class Column:
 
     @classmethod
     def plain(cls, values: Any) -> "Column":
-        """Values that need no protection."""
+        """Values that need no protection; what has no bound is missing."""
         known = pd.to_numeric(pd.Series(values)).to_numpy(float, na_value=np.nan)
+        known = np.where(np.isinf(known), np.nan, known)
         state = np.where(np.isnan(known), MISSING, SHOWN).astype(object)
         return cls(known, state, np.full(len(known), np.nan), np.zeros(len(known)))
 
@@ -74,7 +75,7 @@ def three_digits(values: np.ndarray) -> np.ndarray:
     known = np.asarray(values, float)
     with np.errstate(divide="ignore", invalid="ignore"):
         scale = 10.0 ** (np.floor(np.log10(np.abs(known))) - 2)
-    return np.where(np.isfinite(known) & (known != 0), np.round(known / scale) * scale, known)
+        return np.where(np.isfinite(known) & (known != 0), np.round(known / scale) * scale, known)
 
 
 def money_steps(values: np.ndarray) -> np.ndarray:
@@ -225,7 +226,8 @@ def _figures(
         blank = np.full(len(frame), np.nan)
         texts = Column(blank, np.where(known, SHOWN, MISSING).astype(object), blank, np.zeros(len(frame)))
         return {"": _hidden_where(texts, guarded & _few(result, counts)) if result.persons else texts}
-    if measure.unit == "points":
+    estimated = measure.statistic == "estimate"
+    if measure.unit == "points" and not estimated:
         return {"": _change(*(columns[name] for name in measure.of))}
     plain = {"": Column.plain(frame[measure.name])}
     if measure.interval == "given":
@@ -237,6 +239,8 @@ def _figures(
         return plain
     if measure.unit == "count":
         found = {"": counts.column(measure.name, *measure.of[:1])}
+    elif estimated:
+        found = {suffix: replace(one, value=three_digits(one.value)) for suffix, one in plain.items()}
     elif measure.unit in ("share", "per_10000"):
         found = _rate(measure, counts)
     elif measure.unit == "yuan" or measure.of:
@@ -465,6 +469,12 @@ class Protected(SafeTable):
             raise ParameterError(f"key {key!r} = {value!r}: {nearest(str(value), self.data[key].unique())}")
         return SafeSentence(MAKER, show.key("level" if key in ("before", "after") else key, value, self.language))
 
+    def words(self, key: str, /, **parts: Any) -> SafeSentence:
+        """A phrase of the catalogues, filled with figures and names of this view."""
+        from institute_lib.disclosure.figures import sentence
+
+        return sentence(key, self.language, **parts)
+
     def titled(self, title: str) -> "Protected":
         """The same view under another title."""
         return replace(self, made_by=MAKER, title=title)
@@ -536,7 +546,7 @@ class Protected(SafeTable):
         if self.own_sentence is None:
             shown = sum(int((one.state == SHOWN).sum()) for one in self.figures_of.values())
             return terms.text("disclosure.summary", language, shown=shown, hidden=self.hidden)
-        said = [sentence(key, language, **parts) for key, parts in self.own_sentence(self, language)]
+        said = [sentence(key, language, **parts).strip() for key, parts in self.own_sentence(self, language)]
         nothing = terms.text("disclosure.too_few", language, threshold=THRESHOLD)
         return SafeSentence(MAKER, ("" if language == "zh" else " ").join(said) if said else nothing)
 
@@ -597,6 +607,10 @@ class Figure(SafeFigure):
             key = "below_words" if self.state == BELOW else "above_words"
             return terms.text(f"disclosure.{key}", language, limit=self.cell(language).lstrip("<>≥"))
         return self.cell(language)
+
+    def bare(self, language: str = "zh") -> SafeSentence:
+        """The figure without the sign or the words of its unit, for a sentence that says them."""
+        return SafeSentence(MAKER, self.cell(language).removesuffix("%"))
 
     def __abs__(self) -> "Figure":
         return replace(self, made_by=MAKER, value=None if self.value is None else abs(self.value))

@@ -9,6 +9,7 @@ policy. At the end: `where_next`.
 """
 
 from institute_lib.policy.adoption import imputation, staggered
+from institute_lib.policy.assessment import Assessment, assess, rounded
 from institute_lib.policy.cross_check import CrossCheck, cross_check
 from institute_lib.policy.evaluation import Evaluation, adjust, evaluate, robustness, step_down, windows_of
 from institute_lib.policy.honest import breakdown_words, sensitivity
@@ -20,6 +21,7 @@ from institute_lib.policy.results import DetectableEffect, PilotEffect, PolicyEf
 from institute_lib.policy.two_way import two_way
 
 __all__ = [
+    "Assessment",
     "Comparison",
     "CrossCheck",
     "DetectableEffect",
@@ -32,6 +34,7 @@ __all__ = [
     "Specification",
     "Verdict",
     "adjust",
+    "assess",
     "breakdown_words",
     "by_city",
     "compare",
@@ -43,6 +46,7 @@ __all__ = [
     "pilot",
     "regression",
     "robustness",
+    "rounded",
     "sensitivity",
     "specify",
     "staggered",

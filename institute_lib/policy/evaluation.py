@@ -12,21 +12,8 @@ from institute_lib.errors import DataError, EstimationError, ParameterError, nea
 from institute_lib.policy.ledger import Specification, sample
 from institute_lib.policy.periods import calendar_of
 from institute_lib.policy.pilots import headline, judge, pilot, read_design
-from institute_lib.policy.results import (
-    LEVEL,
-    PilotEffect,
-    Verdict,
-    bounds_words,
-    figure,
-    outcome_name,
-    p_value,
-    period_name,
-    size_words,
-    unfolding,
-    unit_name,
-)
+from institute_lib.policy.results import PilotEffect, Verdict, outcome_name
 from institute_lib.policy.synthetic import METHODS
-from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 
 ROUNDING = 1e-9
@@ -36,7 +23,7 @@ CHOICE_COLUMNS = ("pool", "window", "method", "att", "ci_low", "ci_high", "p_val
 
 
 @dataclass(frozen=True)
-class Evaluation(Result):
+class Evaluation:
     """The effects of one policy on the outcomes that were named beforehand, judged by one rule.
 
     The rule: an outcome counts as changed where its p, corrected by Holm (1979) for the number of outcomes, is at most
@@ -62,42 +49,6 @@ class Evaluation(Result):
         adjusted = self.table.set_index("outcome")["p_adjusted"]
         return {name: one.verdict(relevant=relevant, p=float(adjusted[name])) for name, one in self.effects.items()}
 
-    def findings(self, language: str = "zh", *, relevant: float | None = None) -> tuple[str, ...]:
-        """One sentence an outcome, shares in percentage points: size, quarter by quarter, corrected p, verdict."""
-        adjusted = self.table.set_index("outcome")["p_adjusted"]
-        return tuple(
-            self._finding(name, float(adjusted[name]), verdict, language)
-            for name, verdict in self.verdicts(relevant=relevant).items()
-        )
-
-    def _finding(self, name: str, adjusted: float, verdict: Verdict, language: str) -> str:
-        effect, share = self.effects[name], self.specification.measure == "share"
-        size = terms.points(effect.att, language) if share else None
-        fields = {
-            "unit": unit_name(effect.treated_unit, language),
-            "start": period_name(effect.start, language),
-            "outcome": outcome_name(name, language),
-            "change": size or terms.text("policy.by", language, size=figure(effect.att, language)),
-            "interval": bounds_words(effect.ci, language, share=share),
-            "donors": terms.count(effect.n_donors, language),
-            "p": p_value(effect.p_value, language),
-            "adjusted": p_value(adjusted, language),
-            "outcomes": terms.count(len(self.effects), language),
-            "smallest": terms.number(effect.smallest_p, language, 3),
-            "detectable": size_words(effect.detectable, language, share=share),
-        }
-        few = effect.smallest_p > LEVEL
-        sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
-        if not few and len(self.effects) > 1:
-            sentence += terms.text("policy.finding_adjusted", language, **fields)
-        since = effect.event_study[effect.event_study["relative_period"] >= 0]
-        sentence += unfolding(since, "period", language, share=share) + verdict.sentence(language)
-        if not few and verdict.key == "unsure" and abs(effect.att) < effect.detectable:
-            sentence += terms.text("policy.finding_undetected", language, **fields)
-        elif verdict.key == "yes" and abs(effect.att) < effect.detectable:
-            sentence += terms.text("policy.finding_weak", language, **fields)
-        return sentence
-
     def cautions(self, language: str = "zh") -> tuple[str, ...]:
         """Outcomes whose pre-period the comparison fits badly, one sentence each."""
         return tuple(
@@ -105,10 +56,6 @@ class Evaluation(Result):
             for outcome, effect in self.effects.items()
             if effect.fits_badly
         )
-
-    def summary(self, language: str = "zh") -> str:
-        """The sentence of the first outcome."""
-        return self.findings(language)[0]
 
 
 @once_a_run

@@ -78,7 +78,7 @@ def breakdown_words(table: pd.DataFrame, language: str = "zh") -> str:
         return terms.text("policy.breakdown_none", language, of=of)
     if not np.isfinite(bound):
         return terms.text("policy.breakdown_beyond", language, of=of)
-    return terms.text("policy.breakdown", language, of=of, bound=terms.number(bound, language, 2))
+    return terms.text("policy.breakdown_some", language, of=of, bound=terms.number(bound, language, 2))
 
 
 def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
 from institute_lib.policy.periods import Calendar, calendar_of, plain
 
@@ -222,7 +223,7 @@ def numbers_of(values: pd.Series, name: str) -> np.ndarray:
     wrong = (np.isnan(numbers) & values.notna().to_numpy()) | np.isinf(numbers)
     if wrong.any():
         first = plain(values[wrong].tolist()[0])
-        raise DataError(f"{name}: {int(wrong.sum())} values are not finite numbers, the first {first}")
+        raise terms.error(DataError, "policy.error_not_numbers", name=name, count=int(wrong.sum()), first=first)
     largest = np.abs(numbers).max(initial=0.0, where=~np.isnan(numbers))
     if largest and not SMALLEST <= largest <= LARGEST:
         raise DataError(f"{name}: its largest value is {largest:g}; state it in units in which that is nearer to one")

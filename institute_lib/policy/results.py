@@ -145,6 +145,10 @@ class PolicyEffect(Result):
         since = self.event_study[self.event_study["relative_period"] >= 0] if len(self.event_study) else ()
         return sentence + unfolding(since, "relative_period", language, share=share)
 
+    def as_result(self, provenance: Provenance) -> Figures:
+        """The effect as `study.show` takes it."""
+        return self.result("effect", persons=None, provenance=provenance)
+
     def result(self, table: str = "event_study", **about: Any) -> Figures:
         """One of its tables ("event_study", "group_time", "aggregations", "effect"), ready to show.
 
@@ -155,7 +159,7 @@ class PolicyEffect(Result):
             "event_study": (self.event_study, ("relative_period",)),
             "group_time": (self.group_time, ("group", "period")),
             "aggregations": (self.aggregations, ("kind", "level")),
-            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method",)),
+            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method", "outcome")),
         }
         return figures_of(tables, table, **about)
 
@@ -228,6 +232,10 @@ class PilotEffect(Result):
     def n_periods(self) -> int:
         return self.n_pre + self.n_post
 
+    def as_result(self, provenance: Provenance) -> Figures:
+        """The effect as `study.show` takes it."""
+        return self.result("effect", persons=None, provenance=provenance)
+
     def result(self, table: str = "event_study", **about: Any) -> Figures:
         """One of its tables ("event_study", "conformal", "effect"), ready to show.
 
@@ -235,9 +243,9 @@ class PilotEffect(Result):
             about: what `figures_of` asks for.
         """
         tables = {
-            "event_study": (self.event_study, ("period",)),
+            "event_study": (self.event_study, ("relative_period",)),
             "conformal": (self.conformal, ("period",)),
-            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method",)),
+            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method", "treated_unit", "outcome")),
         }
         return figures_of(tables, table, **about)
 
@@ -322,10 +330,8 @@ def figures_of(
     persons: int | None,
     provenance: Provenance,
     share: bool = False,
-    title: str = "",
-    chart: str = "table",
 ) -> Figures:
-    """Estimates with their intervals as a result that knows its keys, persons and sources.
+    """Estimates with their intervals and p as a result that knows its keys, persons and sources.
 
     Args:
         tables: name to a table with estimate, ci_low and ci_high, and its keys.
@@ -338,15 +344,17 @@ def figures_of(
     if name not in tables:
         raise ParameterError(f"table {name!r}: {nearest(name, tables)}")
     frame, keys = tables[name]
-    scale = 100 if share else 1
-    shown = frame[list(keys)].assign(
-        estimate=scale * frame["estimate"], estimate_low=scale * frame["ci_low"], estimate_high=scale * frame["ci_high"]
-    )
-    measure = Measure("estimate", "number", digits=1 if share else None, interval="given")
-    counted = shown if persons is None else shown.assign(persons=persons)
-    return Figures(
-        counted, keys, (measure,), None if persons is None else "persons", provenance, title=title, chart=chart
-    )
+    shown = frame.rename(columns={"ci_low": "estimate_low", "ci_high": "estimate_high"})
+    digits = None if share else significant(frame["estimate"])
+    unit = "points" if share else "number"
+    measures = [Measure("estimate", unit, digits, interval="given", statistic="estimate")]
+    if "p_value" in frame:
+        measures.append(Measure("p_value", "number", 3, statistic="estimate"))
+    if persons is not None:
+        shown = shown.assign(persons=persons)
+    chart = "event_study" if name == "event_study" and keys == ("relative_period",) else "table"
+    counted = None if persons is None else "persons"
+    return Figures(shown, keys, measures, counted, provenance, title="policy.effects_table", chart=chart)
 
 
 def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -> str:
@@ -361,11 +369,17 @@ def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -
     return terms.text("policy.unfolding_points" if share else "policy.unfolding", language, parts=parts)
 
 
+def significant(values: Any) -> int:
+    """How many decimals show the largest of some values in three significant digits."""
+    largest = np.nanmax(np.abs(np.asarray(values, float)), initial=0.0)
+    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 6)) if 0 < largest < np.inf else 2
+
+
 def figure(value: float, language: str) -> str:
     """A number of unknown size to three significant digits."""
     if not np.isfinite(value) or value == 0:
         return terms.number(value, language)
-    return terms.number(value, language, int(np.clip(2 - np.floor(np.log10(abs(value))), 0, 6)))
+    return terms.number(value, language, significant(value))
 
 
 def figures(interval: tuple[float, float], language: str) -> str:

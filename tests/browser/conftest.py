@@ -2,7 +2,8 @@
 
 import importlib.util
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ import pandas as pd
 import pytest
 
 from institute_lib import areas, brief, charts, disclosure
+from institute_lib.result import Measure, Provenance, Result
+from institute_lib.sharing import Read
 
 _spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parent / "chromium.py")
 chromium = importlib.util.module_from_spec(_spec)
@@ -52,44 +55,6 @@ class SurvivalCurves:
 
     def to_frame(self) -> pd.DataFrame:
         return self.table
-
-
-@dataclass(frozen=True)
-class PilotEffect:
-    """Stands in for the effect on one treated area."""
-
-    att: float
-    se: float
-    ci: tuple[float, float]
-    path: pd.DataFrame
-    placebos: pd.DataFrame
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        points = f"{100 * self.att:.1f}"
-        return (
-            f"试点使留任率提高{points}个百分点。"
-            if language == "zh"
-            else f"The pilot raised the stay rate by {points} percentage points."
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.path
-
-
-@dataclass(frozen=True)
-class PolicyEffect:
-    """Stands in for a staggered-adoption estimate."""
-
-    att: float
-    event_study: pd.DataFrame
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        return "补贴之后留任率上升。" if language == "zh" else "The stay rate rose after the subsidy."
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.event_study
 
 
 def district_panel(language: str = "zh") -> disclosure.SafeTable:
@@ -211,30 +176,43 @@ def curves() -> SurvivalCurves:
     return SurvivalCurves(pd.concat(parts, ignore_index=True))
 
 
-def pilot() -> PilotEffect:
+def gaps() -> Result:
+    """The gaps of a treated district and of thirty others."""
     rng = np.random.default_rng(5)
+    parts = [pd.DataFrame({"unit": f"3205{k:02d}", "gap": rng.normal(0, 0.0022, len(QUARTERS))}) for k in range(10, 40)]
+    own = np.where(np.arange(len(QUARTERS)) >= 20, 0.009, 0) + rng.normal(0, 0.0008, len(QUARTERS))
+    frame = pd.concat([pd.DataFrame({"unit": "320613", "gap": own}), *parts], ignore_index=True)
+    return effects(frame.assign(period=QUARTERS * 31), ("unit", "period"), estimate("gap"), across="period")
+
+
+def path() -> Result:
     t = np.arange(len(QUARTERS))
-    base = 0.95 + 0.0005 * t + rng.normal(0, 0.0012, len(t))
-    observed = base + np.where(t >= 20, 0.009, 0) + rng.normal(0, 0.0008, len(t))
-    path = pd.DataFrame({"period": QUARTERS, "observed": observed, "counterfactual": base, "gap": observed - base})
-    placebos = pd.concat(
-        pd.DataFrame({"unit": f"3205{k:02d}", "period": QUARTERS, "gap": rng.normal(0, 0.0022, len(t))})
-        for k in range(10, 40)
-    )
-    return PilotEffect(0.009, 0.002, (0.005, 0.013), path, placebos)
+    base = 0.95 + 0.0005 * t + np.random.default_rng(5).normal(0, 0.0012, len(t))
+    frame = pd.DataFrame({"period": QUARTERS, "observed": base + np.where(t >= 20, 0.009, 0), "counterfactual": base})
+    measures = [replace(estimate(name), unit="share") for name in ("observed", "counterfactual")]
+    return effects(frame, ("period",), *measures)
 
 
-def event_study() -> PolicyEffect:
+def event_study() -> Result:
     k = np.arange(-8, 9)
-    estimate = np.where(k < 0, 0.0004 * np.sin(k), 0.004 + 0.0008 * k)
-    frame = pd.DataFrame({"relative_period": k, "estimate": estimate, "se": 0.0015})
-    frame["ci_low"], frame["ci_high"] = estimate - 0.003, estimate + 0.003
-    return PolicyEffect(0.007, frame)
+    frame = pd.DataFrame({"relative_period": k, "effect": np.where(k < 0, 0.0004 * np.sin(k), 0.004 + 0.0008 * k)})
+    frame["effect_low"], frame["effect_high"] = frame["effect"] - 0.003, frame["effect"] + 0.003
+    return effects(frame, ("relative_period",), estimate("effect", interval="given"))
+
+
+def estimate(name: str, **more) -> Measure:
+    return Measure(name, "points", statistic="estimate", **more)
+
+
+def effects(frame: pd.DataFrame, keys: tuple, *measures: Measure, **look) -> Result:
+    """A result of the demo's panel of persons."""
+    demo = Provenance([Read("tables", "district_panel", "2025-12-31", source="demo", personal=True)])
+    return Result(frame.assign(persons=48), keys, measures, "persons", demo, title=TITLE["zh"], look=look)
 
 
 def all_charts(language: str) -> list[charts.Chart]:
     """One of each kind of chart."""
-    safe = disclosure.protect_result
+    safe, view = disclosure.protect_result, partial(disclosure.protected, language=language)
     by_rate = rate_table()
     return [
         charts.draw_trend(district_panel(), language=language),
@@ -245,9 +223,9 @@ def all_charts(language: str) -> list[charts.Chart]:
         charts.draw_slope(district_panel(), language=language, between=("2019Q4", "2025Q4")),
         charts.draw_forest(safe(hazard(), demo=True), language=language),
         charts.draw_survival(safe(curves(), demo=True), language=language),
-        charts.draw_event_study(safe(event_study(), demo=True), language=language, unit="share"),
-        charts.draw_pilot_path(safe(pilot(), demo=True), language=language, start="2024Q1", unit="share"),
-        charts.draw_placebos(safe(pilot(), demo=True), language=language, start="2024Q1", unit="share"),
+        charts.draw_event_study(view(event_study()), language=language),
+        charts.draw_pilot_path(view(path()), language=language, start="2024Q1"),
+        charts.draw_placebos(view(gaps()), language=language, treated="320613", start="2024Q1"),
     ]
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 
-from institute_lib import disclosure, policy, terms
-from institute_lib.disclosure import show
+from institute_lib import policy, terms
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy.pilots import placebo_fits
 from institute_lib.policy.placebos import (
@@ -290,50 +289,12 @@ def test_a_significant_estimate_of_a_weak_design_is_called_likely_too_large():
     assert "偏大" in found.summary("zh")
 
 
-def test_a_share_is_said_in_percentage_points_in_the_sentence_and_wherever_it_is_shown():
+def test_a_share_is_said_in_percentage_points():
     effect = replace(run(world(effect=1.0), method="did"), att=0.0458, ci=(-0.012, 0.1036), detectable=0.081)
     assert "0.0458" in effect.summary("zh")
-    safe = disclosure.protect_result(effect, measure="share")
     for language, said in {"zh": "变化4.6个百分点", "en": "changed by 4.6 points"}.items():
         assert said in effect.summary(language, measure="share")
-        assert safe.summary(language) == effect.summary(language, measure="share")
-        assert terms.number(8.1, language, 1) in safe.summary(language)
-    with pytest.raises(ParameterError, match="measure 'shares': number or share"):
-        disclosure.protect_result(effect, measure="shares")
-
-
-def columns_of(safe, language, **options):
-    """Column label to its cells, as a reader sees them."""
-    table = show.view(safe, language, **options)
-    heads = [column["label"] for column in table["columns"]]
-    return {head: [row[place] for row in table["rows"]] for place, head in enumerate(heads)}
-
-
-def test_tables_of_effects_on_shares_read_in_percentage_points():
-    frame = pd.DataFrame({"outcome": ["a"], "att": [0.0458], "ci_low": [-np.inf], "p_value": [0.024], "n_donors": [41]})
-    style = {"reason": "not_personal", "source": "panel", "rows": "outcome", "labels": {"a": "A"}}
-    columns = columns_of(disclosure.exempt(frame, **style, measure="share"), "zh")
-    assert columns["平均处理效应（百分点）"] == ["4.6"]
-    assert columns["区间下限（百分点）"] == ["−∞"]
-    assert columns["p 值"] == ["0.0240"]
-    assert columns["对照单位数"] == ["41"]
-    english = columns_of(disclosure.exempt(frame, **style, measure="share"), "en")
-    assert english[f"{terms.label('att', 'en')} (points)"] == ["4.6"]
-    assert columns_of(disclosure.exempt(frame, **style), "zh")["平均处理效应"] == ["0.0458"]
-    with pytest.raises(ParameterError, match="measure 'points': number or share"):
-        disclosure.exempt(frame, **style, measure="points")
-
-
-def test_the_tables_behind_a_pilots_charts_read_in_the_same_unit_as_the_charts():
-    safe = disclosure.protect_result(run(world(effect=1.0)), measure="share")
-    path = columns_of(safe, "zh", frame="path")
-    assert all(cell.endswith("%") for cell in path["实际"] + path["反事实"])
-    last = safe.tables["path"]["gap"].iloc[-1]
-    assert path["差距（百分点）"][-1] == terms.number(100 * last, "zh", 1)
-    assert "表中数字以百分点计。" in show.view(safe, "zh", frame="placebo_paths")["notes"]
-    plain = disclosure.protect_result(run(world(effect=1.0)))
-    assert "差距" in columns_of(plain, "zh", frame="path")
-    assert "表中数字以百分点计。" not in show.view(plain, "zh", frame="placebo_paths")["notes"]
+        assert terms.number(8.1, language, 1) in effect.summary(language, measure="share")
 
 
 def test_too_few_donors_for_several_treated_units_is_an_error():

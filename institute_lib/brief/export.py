@@ -127,6 +127,7 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
             tiles=page.tiles(content, language),
             body=_safe(body),
             contents=page.contents(body),
+            workbook=page.workbook(head, body, content, language),
             appendix=any(block["kind"] == "appendix" for block in body),
             common=_markup(page.json_block(common)) if common else "",
             fold=[_markup(html) for html in content.fold],

@@ -13,11 +13,13 @@ from importlib import metadata
 from typing import Any
 
 from institute_lib import terms
+from institute_lib.brief import tables
 from institute_lib.brief.reading import Content
 
 LANG = {"zh": "zh-CN", "en": "en"}
 MAIN_FINDINGS = 3  # what a reader takes along; the rest stands below them, smaller
 VERSIONS = ("institute-lib", "pandas", "numpy", "statsmodels", "plotly")
+XLSX_MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ID = re.compile(r"[^\w\u3400-\u9fff-]+")
 SVG_TAGS = {"svg", "g", "path", "rect", "circle", "line", "polyline", "polygon", "text", "tspan", "title", "desc"}
 SVG_ATTRIBUTES = {
@@ -216,6 +218,23 @@ def _table(data: dict[str, Any], number: str, title: str, *, demo: bool, languag
         "download": word("download_of", language, title=f"{number} {title}".strip()),
         "file": ID.sub("_", "-".join([*parts, number, title]))[:80].strip("_-") + ".csv",
         "href": f"data:text/csv;charset=utf-8;base64,{encoded}",
+    }
+
+
+def workbook(
+    head: dict[str, Any], blocks: list[dict[str, Any]], content: Content, language: str
+) -> dict[str, str] | None:
+    """The download of all tables of the page as one .xlsx, which stands in the page itself; None without a table."""
+    if not any("table" in block for block in blocks):
+        return None
+    opening = content.opening or {}
+    parts = [word("demo_prefix", language)] if is_demo(content) else []
+    parts += [head["title"], *(opening[key] for key in ("area", "quarter") if key in opening)]
+    encoded = base64.b64encode(tables.workbook(head, blocks, language)).decode()
+    return {
+        "download": word("download_all", language),
+        "file": ID.sub("_", "-".join(parts))[:80].strip("_-") + ".xlsx",
+        "href": f"data:{XLSX_MIME};base64,{encoded}",
     }
 
 

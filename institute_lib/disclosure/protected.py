@@ -131,8 +131,10 @@ class Counts:
         state = np.full(len(true), SHOWN, dtype=object)
         limit = np.full(len(true), np.nan)
         bounded = self.rest(name, whole) < THRESHOLD
-        whole_shown = self.rounded(whole) if whole else shown
-        state[bounded], limit[bounded] = ABOVE, np.maximum(THRESHOLD, whole_shown - 3 * BASE)[bounded]
+        # A part of a column's whole is bounded by that whole, one that only a total of the table leaves so by itself.
+        nearly = self.true(whole) - true < THRESHOLD if whole else np.zeros(len(true), dtype=bool)
+        least = np.where(nearly, self.rounded(whole), shown) if whole else shown
+        state[bounded], limit[bounded] = ABOVE, np.maximum(THRESHOLD, least - 3 * BASE)[bounded]
         small = true < THRESHOLD
         state[small], limit[small] = BELOW, THRESHOLD
         state[np.isnan(true)] = MISSING
@@ -762,7 +764,7 @@ def _labels(measures: Sequence[Measure], language: str) -> dict[str, str]:
 
 
 def _show_unit(measure: Measure) -> str:
-    if measure.unit in SHOW_UNITS and measure.digits in (1, 2):
+    if measure.unit in SHOW_UNITS and measure.digits in (0, 1, 2):
         return f"number{measure.digits}"
     return SHOW_UNITS.get(measure.unit, measure.unit)
 

@@ -86,7 +86,8 @@ def funnel(
     """
     check_exams(exams)
     groups = check_by(by, GROUPS)
-    open_exams = exams[~exams["stock"].astype(bool)].assign(year=lambda frame: frame["exam_date"].dt.year)
+    open_exams = exams[~exams["stock"].astype(bool)].reset_index(drop=True)
+    open_exams = open_exams.assign(year=open_exams["exam_date"].dt.year)
     counted = open_exams[groups].join(open_exams[list(STEPS)].astype("float64"))
     if workers is not None:
         counted = counted.join(_afterwards(open_exams, workers, at))

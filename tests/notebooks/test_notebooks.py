@@ -23,7 +23,8 @@ PARTIAL = (
     EXAMINATIONS,
     SERVICES,
 )
-BESIDE_THE_CITY = ("03_retention_drivers", EXAMINATIONS, SERVICES)  # a district's brief that shows its city's total
+# A district's brief that shows its city's total beside it.
+BESIDE_THE_CITY = ("03_retention_drivers", "04_station_coverage", EXAMINATIONS, SERVICES)
 each_notebook = pytest.mark.parametrize("notebook", NOTEBOOKS)
 each_area = pytest.mark.parametrize("area", [CITY, CHONGCHUAN])
 

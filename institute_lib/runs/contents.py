@@ -32,7 +32,7 @@ def hashed(reads: Iterable[Read], *, since: float | None = None) -> list[dict[st
     """
     lists = ("districts", "absent")
     found = {
-        (read.kind, _portable(read), read.as_of, read.districts): {
+        (read.kind, _portable(read), read.as_of, read.districts, read.title, read.known): {
             **asdict(read),
             **{name: list(getattr(read, name)) for name in lists},
             "name": _portable(read),
@@ -61,7 +61,8 @@ def by_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
     named = {name: value for name, value in inputs.items() if name != "reads"}
     for read in inputs.get("reads", ()):
         hashes = named.setdefault(read["kind"], {}).setdefault(read["name"], {})
-        hashes[f"{read['as_of']} {' '.join(read['districts'])}"] = read["hash"]
+        asked = (read["as_of"], *read["districts"], read.get("title"), read.get("known"))
+        hashes[" ".join(filter(None, asked))] = read["hash"]
     return named
 
 

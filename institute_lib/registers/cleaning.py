@@ -30,6 +30,7 @@ NOTES = frozenset(
     }
 )
 WHERE = ["file", "sheet", "row"]
+WRITTEN = "written"  # the district as it was written, which says under which code a row was filed
 _LONGEST_NAME, OFTEN = 4, 3
 _WORD = re.compile(r"[\w()·、/+\-. %]{1,20}")
 NAME = "name"  # why a text is personal, where it is for the name of its row's own person
@@ -112,6 +113,8 @@ def clean(records: Records, table: str, *, today: date, taught: Taught = Mapping
         texts = [name for name in parsed if columns[name].type == "text"]
         found += _names_in_texts(records, parsed, texts, names, taught)
     frame = pd.DataFrame({name: pd.Series([v.value for v in column], dtype=object) for name, column in parsed.items()})
+    if "district" in records.cells:
+        frame[WRITTEN] = [values.written(cell) for cell in records.cells["district"]]
     frame["file"], frame["sheet"], frame["row"] = records.sheet.file, records.sheet.name, records.rows
     kinds = {severity: tuple(problem for kind, problem in found if kind == severity) for severity in "fwn"}
     mappings = tuple(_mappings(records, parsed, columns))

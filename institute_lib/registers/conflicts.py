@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from institute_lib.registers import vocabulary
-from institute_lib.registers.cleaning import WHERE
+from institute_lib.registers.cleaning import WHERE, WRITTEN
 from institute_lib.registers.personal import bare_name, mask
 from institute_lib.registers.report import Problem
 
@@ -30,7 +30,7 @@ def drop_repeats(
         unused: what stands in the cells of a row that no column takes. Rows without persons that differ in them are
             two: the services of two agencies.
     """
-    content = frame.drop(columns=WHERE)
+    content = frame.drop(columns=[*WHERE, WRITTEN], errors="ignore")
     if "identity" in content:
         content["identity"] = _numbers(content["identity"])
     repeated = content.duplicated()

@@ -5,12 +5,13 @@ their everyday names, towns for the district that they lie in, and the city itse
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
 from institute_lib.registers import values, vocabulary
 from institute_lib.registers.values import Value
+from institute_lib.tables import history
 
 # The day on which a row's district was right: when the spell began, the contract was signed, the quarter began, …
 DAY_OF = {
@@ -64,6 +65,29 @@ def parse(
             value = Value(value.detail)
         parsed.append(value)
     return parsed
+
+
+def filed(words: Sequence[str], codes: Sequence[str], days: Sequence[str]) -> list[str]:
+    """The code that each row was filed under: that of the written name on its own day, where today's came of it.
+
+    Args:
+        words: as written. codes: of today. days: the ISO day that each row says something of.
+    """
+    return [_filed(*row) for row in zip(words, codes, days, strict=True)]
+
+
+@lru_cache(maxsize=4096)
+def _filed(word: str, code: str, day: str) -> str:
+    from institute_lib import areas
+    from institute_lib.errors import ParameterError
+
+    if areas.get(code).in_use(day):
+        return code
+    try:
+        then = areas.get(values.tidy(values.unmarked(word))[0], on=day).code
+    except ParameterError:
+        return code
+    return then if history.current(then) == code else code
 
 
 def find_in(text: str) -> list[str]:

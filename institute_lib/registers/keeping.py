@@ -10,7 +10,8 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import DataError
-from institute_lib.registers import store
+from institute_lib.registers import districts, store
+from institute_lib.registers.cleaning import WRITTEN
 from institute_lib.registers.comparison import Comparison, between
 from institute_lib.registers.report import Report
 from institute_lib.tables import history, journal, own
@@ -72,10 +73,22 @@ def kept_rows(
             read["agency"].reset_index(drop=True) if "agency" in read else pd.Series(None, rows.index, dtype=object)
         )
         rows = rows.assign(agency=agency.where(agency.notna(), "").astype("str"))
+    if WRITTEN in read:
+        rows["district"] = districts.filed(read[WRITTEN], rows["district"], _days(table, rows, days))
     rows.attrs = {}
     rows = rows.assign(**{CELL: journal.cells_of(table, rows, days)})
     rows.attrs = dict(frame.attrs)
     return rows
+
+
+def _days(table: str, rows: pd.DataFrame, days: pd.Series | None) -> pd.Series:
+    """The day (ISO) that each row says something of."""
+    if table in journal.STATES:
+        return days
+    dates = rows[journal.EVENTS[table]]
+    if table == "services":
+        return pd.PeriodIndex(dates, freq="Q").start_time.strftime("%Y-%m-%d").to_series(index=rows.index)
+    return dates.dt.strftime("%Y-%m-%d")
 
 
 def plan(
@@ -154,15 +167,19 @@ def _filled(rows: pd.DataFrame) -> tuple[str, ...]:
 
 def _lacking(table: str, planned: Plan, every: Iterable[Entry]) -> tuple[str, ...]:
     """Columns of the last import that said anything of these districts, and in which nothing stands any more."""
-    districts = {cell.partition(" ")[0] for cell in planned.modes}
+    touched = _districts(planned.modes)
     earlier = [
         entry
         for entry in journal.standing(every)
-        if entry.table == table and districts & {part.cell.partition(" ")[0] for part in entry.parts}
+        if entry.table == table and touched & _districts(part.cell for part in entry.parts)
     ]
     said = set(earlier[-1].columns) if earlier else set()
     ends = {"left", "leave_reason", "closed"}
     return tuple(sorted(said - set(planned.columns) - ends))
+
+
+def _districts(cells: Iterable[str]) -> set[str]:
+    return {history.current(cell.partition(" ")[0]) for cell in cells}
 
 
 def _prospective(planned: Plan, linked: pd.DataFrame, root: Path) -> pd.DataFrame:
@@ -177,11 +194,11 @@ def _prospective(planned: Plan, linked: pd.DataFrame, root: Path) -> pd.DataFram
 
 def _look_for_the_missing(planned: Plan, linked: pd.DataFrame, root: Path, missing: str | None) -> None:
     """Who is no longer listed between the states that are touched and their neighbours; answered where an answer is."""
-    touched = {part.cell for part in planned.parts}
-    districts = {cell.partition(" ")[0] for cell in touched}
+    touched = {history.current_cell(part.cell) for part in planned.parts}
     rows = _prospective(planned, linked, root)
-    several = [code for code, days in journal.state_days(rows[CELL].unique()).items() if len(days) > 1]
-    if not districts & set(several):
+    cells = {history.current_cell(cell) for cell in rows[CELL].unique()}
+    several = [code for code, days in journal.state_days(cells).items() if len(days) > 1]
+    if not _districts(touched) & set(several):
         return
     answers = own.answers(root=root)
     found = history.gaps(rows, answers)
@@ -208,7 +225,8 @@ def _same(gap: history.Gap, gaps: list[history.Gap]) -> bool:
 def rests_of(gap: history.Gap, cells: Mapping[str, tuple[Entry, ...]]) -> set[int]:
     """The imports that the two states of a gap come from."""
     states = (f"{gap.district} {gap.first}", f"{gap.district} {gap.last}")
-    return {entry.number for cell in states for entry in cells.get(cell, ())}
+    filed = [cell for cell in cells if history.current_cell(cell) in states]
+    return {entry.number for cell in filed for entry in cells[cell]}
 
 
 def answer_line(gap: history.Gap, answer: str, number: int, rests: set[int]) -> dict[str, Any]:

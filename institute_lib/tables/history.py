@@ -14,7 +14,6 @@ import pandas as pd
 
 from institute_lib import areas
 from institute_lib.errors import ParameterError
-from institute_lib.tables.contracts import LAST_DAY
 from institute_lib.tables.journal import CELL, Entry, quarter_of_state
 
 STATE = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
@@ -71,7 +70,7 @@ def derive(rows: pd.DataFrame, as_of: str, answers: Iterable[Entry] = ()) -> His
         as_of: an ISO day; the states of later quarters are left out by the caller.
         answers: the entries of kind "missing" that stand.
     """
-    rows = _filed(rows, as_of)
+    rows = _filed(rows)
     answered = _answers(answers)
     spells, gaps, observed, described, begun = [], [], {}, {}, {}
     for district, of_district in rows.groupby("lineage", sort=True):
@@ -91,7 +90,7 @@ def derive(rows: pd.DataFrame, as_of: str, answers: Iterable[Entry] = ()) -> His
 
 def gaps(rows: pd.DataFrame, answers: Iterable[Entry] = ()) -> tuple[Gap, ...]:
     """The gaps of `derive` alone, of rows that need hold no more than `SPELL` and the cell."""
-    rows, answered = _filed(rows, LAST_DAY), _answers(answers)
+    rows, answered = _filed(rows), _answers(answers)
     spells, found = [], []
     for district, of_district in rows.groupby("lineage", sort=True):
         own, between = _spells(str(district), dict(list(of_district.groupby("described", sort=True))), answered)
@@ -103,25 +102,29 @@ def gaps(rows: pd.DataFrame, answers: Iterable[Entry] = ()) -> tuple[Gap, ...]:
     return tuple(_close(gap, joined, answered) for gap in found)
 
 
-def _filed(rows: pd.DataFrame, as_of: str) -> pd.DataFrame:
-    """The rows with the day they describe and the district that stands for the filed code on `as_of`.
-
-    A code that was merged or renamed by then is read as its successor; one that was divided keeps its rows, because no
-    split is guessed.
-    """
+def _filed(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the day they describe and the district that stands for the filed code today."""
     cells = rows[CELL].str.partition(" ")
-    successor = {code: current(code, as_of) for code in rows["district"].unique()}
+    successor = {code: current(code) for code in rows["district"].unique()}
     return rows.assign(described=cells[2].astype("str"), lineage=rows["district"].map(successor).astype("str"))
 
 
-def current(code: str, as_of: str) -> str:
-    """The district that stands for a code on a day: itself while it is in use, then what alone succeeded it."""
-    for how in ({"on": as_of}, {"on_retired": "map"}):
-        try:
-            return areas.get(code, **how).code
-        except ParameterError:
-            continue
-    return code  # divided among several
+def current(code: str) -> str:
+    """The district of today that stands for a code: itself, or what alone succeeded it.
+
+    A code keeps its rows where it was divided among several, because no split is guessed. Quarters before a reform are
+    read by today's districts too: a study is asked for no others.
+    """
+    try:
+        return areas.get(code, on_retired="map").code
+    except ParameterError:
+        return code
+
+
+def current_cell(cell: str) -> str:
+    """The cell of a state by today's district."""
+    code, _, day = cell.partition(" ")
+    return f"{current(code)} {day}"
 
 
 def _answers(answers: Iterable[Entry]) -> dict[tuple[str, str, str], dict[str, str]]:

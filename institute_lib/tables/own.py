@@ -150,7 +150,7 @@ def _stations(as_of: str, known: str | None, root: Path | None) -> pd.DataFrame:
         if is_fresh("stations", journal.quarter_of_state(of_district[-1]), as_of)
     }
     frame = rows[rows[journal.CELL].isin(newest)]
-    frame = frame.assign(district=_current(frame["district"], as_of))
+    frame = frame.assign(district=_current(frame["district"]))
     frame.attrs = {"described": {areas.host(code): of_district[-1] for code, of_district in days.items()}}
     return frame
 
@@ -162,8 +162,8 @@ def is_fresh(name: str, described: str, as_of: str) -> bool:
     return (pd.Period(_last_quarter(as_of), freq="Q") - pd.Period(described, freq="Q")).n <= AGE[name]
 
 
-def _current(codes: pd.Series, as_of: str) -> pd.Series:
-    return codes.map({code: history.current(code, as_of) for code in codes.unique()}).astype("str")
+def _current(codes: pd.Series) -> pd.Series:
+    return codes.map({code: history.current(code) for code in codes.unique()}).astype("str")
 
 
 def _events(name: str, as_of: str, known: str | None, root: Path | None) -> pd.DataFrame:
@@ -171,7 +171,7 @@ def _events(name: str, as_of: str, known: str | None, root: Path | None) -> pd.D
     if frame.empty:
         return _empty(name)
     if "district" in frame:
-        frame["district"] = _current(frame["district"], as_of)
+        frame["district"] = _current(frame["district"])
     if name == "services":  # agencies report apart, and the contract has a row a district, quarter and field
         numbers = [column for column in columns("services") if column not in ("district", "quarter", "field")]
         frame = frame.groupby(["district", "quarter", "field"], as_index=False)[numbers].sum(min_count=1)
@@ -197,7 +197,7 @@ def quarters_reported(name: str, *, known: str | None = None, root: Path | None 
     cells = journal.in_force(name, journal.entries(root), known)
     found: dict[str, set[str]] = {}
     for code, days in journal.state_days(cells).items():
-        own = found.setdefault(areas.host(history.current(code, days[-1])), set())
+        own = found.setdefault(areas.host(history.current(code)), set())
         own |= {journal.quarter_of_state(day) for day in days}
     return found
 
@@ -219,7 +219,7 @@ def _reporting(as_of: str, known: str | None, root: Path | None) -> pd.DataFrame
 
 def _own_districts(codes: object) -> tuple[str, ...]:
     """Every district of the cities whose registers these are."""
-    cities = dict.fromkeys(areas.city_of(code) for code in codes if areas.get(code, on_retired="map"))
+    cities = {f"{code[:4]}00" for code in codes}  # as all codes of districts begin, those of divided ones too
     return tuple(area.code for city in sorted(cities) for area in areas.districts(city))
 
 
@@ -283,7 +283,7 @@ def _money_share(as_of: str, known: str | None, root: Path | None) -> pd.DataFra
             {"district": pd.Series(dtype="str"), "quarter": pd.Series(dtype="str"), "town_money_share": []}
         )
     bought = bought.assign(
-        district=[areas.host(code) for code in _current(bought["district"], as_of)],
+        district=[areas.host(code) for code in _current(bought["district"])],
         quarter=pd.PeriodIndex(bought["signed"], freq="Q").astype(str),
         town=bought["amount"].where(bought["level"].isin(TOWN_LEVELS), 0.0),
     )
@@ -324,7 +324,7 @@ def _population(as_of: str, known: str | None, root: Path | None) -> pd.DataFram
     own = journal.rows("village_population", known=known, root=root)
     wanted = set(_own_districts(quarters_reported("workers", known=known, root=root)))
     if len(own):
-        own["district"] = _current(own["district"], as_of)
+        own["district"] = _current(own["district"])
         wanted -= {areas.host(code) for code in own["district"]}
     parts = [own] if len(own) else []
     facts = journal.rows("published_facts", known=known, root=root)

@@ -14,7 +14,8 @@ from institute_lib import areas, registers, retention, tables
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.registers import digests
 from institute_lib.runs import contents
-from tests.offices import number
+from tests.offices import keep, number, write_workbook
+from tests.rows import WORKER
 
 ENDS = {"2024Q4": "2024-12-31", "2025Q1": "2025-03-31", "2025Q2": "2025-06-30", "2025Q3": "2025-09-30"}
 ENDS |= {"2025Q4": "2025-12-31"}
@@ -378,3 +379,68 @@ def test_imports_and_loads_are_logged_by_account(office, project):
     log = [json.loads(line) for line in (project / "data" / "registers" / "log.jsonl").read_text().splitlines()]
     assert [(one["what"], one["table"]) for one in log] == [("import", "workers"), ("load", "workers")]
     assert {one["by"] for one in log} == {tables.journal.account()}
+
+
+def rename(path: Path, names: dict[str, str], row: int = 3) -> Path:
+    """The workbook with its districts under other names."""
+    book = openpyxl.load_workbook(path)
+    for cells in book.active.iter_rows(min_row=row):
+        cells[2].value = names.get(cells[2].value, cells[2].value)
+    book.save(path)
+    return path
+
+
+def test_states_filed_before_a_reform_keep_their_code_and_are_read_by_todays_district(office):
+    """In July 2020 Haimen city became Haimen district, and Gangzha was merged into Chongchuan."""
+    before, after = "2020-06-30", "2020-09-30"
+    people = [replace(one, entered=date(2018, 3, 1) + timedelta(days=one.serial), left=None) for one in office.people]
+    haimen, chongchuan = ([one for one in people if one.district == code] for code in (HAIMEN, CHONGCHUAN))
+    first, second = chongchuan[:20], chongchuan[20:]
+    gone = {haimen[0].serial, chongchuan[1].serial, chongchuan[30].serial}
+    files = {"海门市": haimen, "崇川区": first, "港闸区": second}
+    numbers = {}
+    for name, listed in files.items():
+        path = rename(office.write(name, before, listed), {"海门区": name, "崇川区": name})
+        numbers[name] = bring(path, before).number
+    cells = registers.holdings().set_index("district")["described"].to_dict()
+    assert cells == {"320684": before, "320602": before, "320611": before}
+    later = [one for one in (*haimen, *chongchuan) if one.serial not in gone]
+    receipt = bring(office.write("新区划", after, later), after)
+    assert {gap.district: len(gap.open) for gap in receipt.gaps} == {HAIMEN: 1, CHONGCHUAN: 2}
+
+    workers = tables.load("workers", before)
+    assert workers["district"].value_counts().to_dict() == {CHONGCHUAN: len(chongchuan), HAIMEN: len(haimen)}
+    assert tables.unreported("2020Q2", [HAIMEN, CHONGCHUAN, RUDONG]) == (RUDONG,)
+    assert workers.attrs["described"] == {HAIMEN: before, CHONGCHUAN: before}
+    registers.answer("海门区", "2020Q3", "left")
+    registers.answer("崇川区", "2020Q3", "left")
+    workers = tables.load("workers", after)
+    assert workers["left"].isna().sum() == len(later)
+    assert len(workers) == len(haimen) + len(chongchuan)
+    assert tables.withheld("2020Q3", [HAIMEN]) == {HAIMEN: "gap"}  # its history is one quarter, not four
+
+    # A correction of what one of the two merged districts filed leaves the other's rows alone, and so does an undo.
+    pays = [replace(one, pay=one.pay + 10) for one in second]
+    path = rename(office.write("更正", before, pays), {"崇川区": "港闸区"})
+    corrected = bring(path, before, replace_states=True)
+    assert corrected.modes == {f"320611 {before}": "replace"}
+    assert len(tables.load("workers", before)) == len(haimen) + len(chongchuan)
+    assert registers.undo(corrected.number).asked_again == 0
+    assert registers.undo(numbers["海门市"]).asked_again == 1
+    assert tables.unreported("2020Q2", [HAIMEN, CHONGCHUAN]) == (HAIMEN,)
+
+
+def test_events_of_a_former_district_are_its_successors_and_a_divided_one_keeps_its_rows(project, tmp_path):
+    headers = ["姓名", "身份证号", "称号", "区", "授予日期"]
+    rows = [
+        ["甄无名", number(1), "督导", "海门市", "2019-05-01"],
+        ["甄别人", number(2), "督导", "海门区", "2021-05-01"],
+    ]
+    path = write_workbook(tmp_path / "称号.xlsx", rows, headers)
+    registers.import_files(path, table="talent", accept_warnings=True)
+    assert set(registers.holdings()["district"]) == {"320684", HAIMEN}
+    assert set(tables.load("talent")["district"]) == {HAIMEN}
+    divided = pd.DataFrame([WORKER | {"worker_id": "a", "district": "320304"}])  # 九里区, divided among three in 2010
+    keep(project, "workers", divided, "2025-12-31")
+    assert set(tables.load("workers", "2025-12-31")["district"]) == {"320304"}
+    assert not tables.load("reporting", "2025-12-31")["district"].eq("320304").any()

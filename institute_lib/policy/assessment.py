@@ -22,7 +22,7 @@ from institute_lib.policy.honest import sensitivity
 from institute_lib.policy.ledger import SIZE, Comparison, Specification, compare, has_begun, specify, trends
 from institute_lib.policy.next_pilot import where_next
 from institute_lib.policy.panel import as_written, numbers_of
-from institute_lib.policy.results import LEVEL, Verdict, outcome_name, significant
+from institute_lib.policy.results import LEVEL, Verdict, judged, outcome_name, significant
 from institute_lib.result import Measure, Provenance, Result, provenance_of
 
 OF_PERSONS = ("certified_share", "stay_rate")  # shares of the panel whose numerators are persons
@@ -513,7 +513,7 @@ class Assessment:
         def sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
             row = {"unit": given.treated_unit, "start": given.start, "outcome": outcome, "period": TOTAL}
             named = {name: shown.name(name, row[name]) for name in ("unit", "start", "outcome")}
-            of = _fields(shown, row, self._share)
+            of = judged(shown, row, self._share)
             words = {**named, **of, "donors": shown.figure("n_donors", **row), "smallest": of["smallest_p"]}
             said = [("policy.finding_few" if few else "policy.finding", words)]
             if not few and len(self.outcomes) > 1:
@@ -550,7 +550,7 @@ class Assessment:
         def sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
             row = {"method": effect.method, "outcome": effect.outcome, "relative_period": TOTAL}
             words = {name: shown.name(name, row[name]) for name in ("method", "outcome")}
-            words |= _fields(shown, row, self._share) | {name: shown.figure(name, **row) for name in sizes}
+            words |= judged(shown, row, self._share) | {name: shown.figure(name, **row) for name in sizes}
             said = [] if kind == "own" else [(f"policy.programme_{kind}", words)]
             said.append((f"policy.found_{effect.inference}", words))
             said += _unfolded(shown, {**row, "relative_period": None}, "relative_period", self._share)
@@ -583,30 +583,6 @@ def _spread(table: pd.DataFrame) -> pd.DataFrame:
     """All periods where they are few, else some of them, evenly apart, the first and the last among them."""
     places = np.linspace(0, len(table) - 1, min(len(table), MOST_PERIODS)).round().astype(int)
     return table.iloc[np.unique(places)]
-
-
-def _fields(shown: Any, row: dict[str, Any], share: bool) -> dict[str, Any]:
-    """The effect of a row and what judges it, as the sentences name them."""
-    effect, ends = shown.figure("effect", **row), [shown.figure(f"ci_{end}", **row) for end in ("low", "high")]
-    bounded = all(one.value is not None for one in ends)
-    interval = shown.words("policy.unbounded")
-    if bounded:
-        pair = {name: one.bare(shown.language) for name, one in zip(("low", "high"), ends, strict=True)}
-        interval = shown.words("policy.interval_points" if share else "policy.interval", **pair)
-    found = {
-        "change": effect if share else shown.words("policy.by", size=effect.bare(shown.language)),
-        "interval": interval,
-    }
-    for name, column in {"p": "p_value", "adjusted": "p_adjusted"}.items():
-        if column in shown.figures_of:
-            p = shown.figure(column, **row)
-            tiny = p.value is not None and p.value < 0.001
-            found[name] = shown.words("policy.p_tiny") if tiny else shown.words("policy.p", p=p)
-    if "detectable" in shown.figures_of:
-        size = shown.figure("detectable", **row).bare(shown.language)
-        found["detectable"] = shown.words("policy.points" if share else "policy.plain", size=size)
-        found["smallest_p"] = shown.figure("smallest_p", **row)
-    return found
 
 
 def _unfolded(shown: Any, row: dict[str, Any], key: str, share: bool) -> list[tuple[str, dict[str, Any]]]:

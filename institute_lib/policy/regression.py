@@ -17,7 +17,18 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.policy.panel import listed, names_of, numbers_of, positive_weights, refuse_no_single_column
-from institute_lib.policy.results import FEW_CLUSTERS, FEW_TREATED, LEVEL, few_clusters, figure, figures, p_value
+from institute_lib.policy.results import (
+    FEW_CLUSTERS,
+    FEW_TREATED,
+    LEVEL,
+    few_clusters,
+    figure,
+    figures,
+    figures_of,
+    p_value,
+)
+from institute_lib.result import Provenance
+from institute_lib.result import Result as Figures
 from institute_lib.results import Result
 
 Errors = Literal["cluster", "robust", "classical"]
@@ -214,6 +225,12 @@ class Regression(Result):
     def to_frame(self) -> pd.DataFrame:
         """A copy of the coefficients."""
         return self.coefficients.copy()
+
+    def as_result(self, provenance: Provenance) -> Figures:
+        """The coefficients but the constant, as `study.show` takes them."""
+        table = self.coefficients[self.coefficients["term"] != "Intercept"]
+        tables = {"coefficients": (table, ("term",))}
+        return figures_of(tables, "coefficients", persons=None, provenance=provenance, outcome=self.outcome)
 
     def summary(self, language: str = "zh") -> str:
         """The first coefficient that is not the constant, with its interval."""

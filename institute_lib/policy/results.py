@@ -147,7 +147,7 @@ class PolicyEffect(Result):
 
     def as_result(self, provenance: Provenance) -> Figures:
         """The effect as `study.show` takes it."""
-        return self.result("effect", persons=None, provenance=provenance)
+        return self.result("effect", persons=None, provenance=provenance, outcome=self.outcome)
 
     def result(self, table: str = "event_study", **about: Any) -> Figures:
         """One of its tables ("event_study", "group_time", "aggregations", "effect"), ready to show.
@@ -234,7 +234,7 @@ class PilotEffect(Result):
 
     def as_result(self, provenance: Provenance) -> Figures:
         """The effect as `study.show` takes it."""
-        return self.result("effect", persons=None, provenance=provenance)
+        return self.result("effect", persons=None, provenance=provenance, outcome=self.outcome)
 
     def result(self, table: str = "event_study", **about: Any) -> Figures:
         """One of its tables ("event_study", "conformal", "effect"), ready to show.
@@ -330,13 +330,15 @@ def figures_of(
     persons: int | None,
     provenance: Provenance,
     share: bool = False,
+    outcome: str = "",
 ) -> Figures:
     """Estimates with their intervals and p as a result that knows its keys, persons and sources.
 
     Args:
         tables: name to a table with estimate, ci_low and ci_high, and its keys.
         persons: distinct persons behind the smallest unit and period used; None where no persons are.
-        provenance: of the panel. share: of a share, and so in percentage points.
+        provenance: of the panel. share: of a share, and so in percentage points. outcome: what was estimated, for the
+            sentence of the first row.
 
     Raises:
         ParameterError: no such table.
@@ -352,9 +354,44 @@ def figures_of(
         measures.append(Measure("p_value", "number", 3, statistic="estimate"))
     if persons is not None:
         shown = shown.assign(persons=persons)
-    chart = "event_study" if name == "event_study" and keys == ("relative_period",) else "table"
     counted = None if persons is None else "persons"
-    return Figures(shown, keys, measures, counted, provenance, title="policy.effects_table", chart=chart)
+
+    def sentence(view: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
+        row = {key: view.data[key].iloc[0] for key in keys}
+        names = {"name": view.name(keys[0], row[keys[0]]), "outcome": outcome_name(outcome, language)}
+        return [("policy.estimated", {**names, **judged(view, row, share)})]
+
+    said = sentence if outcome and len(frame) else None
+    chart = "event_study" if name == "event_study" else "table"
+    title = "policy.effects_table"
+    return Figures(shown, keys, measures, counted, provenance, title=title, chart=chart, sentence=said)
+
+
+def judged(shown: Any, row: dict[str, Any], share: bool) -> dict[str, Any]:
+    """The effect of a row and what judges it, as the sentences name them."""
+    effect, ends = (
+        shown.figure(shown.value if "effect" not in shown.figures_of else "effect", **row),
+        [shown.figure(f"ci_{end}", **row) for end in ("low", "high")],
+    )
+    bounded = all(one.value is not None for one in ends)
+    interval = shown.words("policy.unbounded")
+    if bounded:
+        pair = {name: one.bare(shown.language) for name, one in zip(("low", "high"), ends, strict=True)}
+        interval = shown.words("policy.interval_points" if share else "policy.interval", **pair)
+    found = {
+        "change": effect if share else shown.words("policy.by", size=effect.bare(shown.language)),
+        "interval": interval,
+    }
+    for name, column in {"p": "p_value", "adjusted": "p_adjusted"}.items():
+        if column in shown.figures_of:
+            p = shown.figure(column, **row)
+            tiny = p.value is not None and p.value < 0.001
+            found[name] = shown.words("policy.p_tiny") if tiny else shown.words("policy.p", p=p)
+    if "detectable" in shown.figures_of:
+        size = shown.figure("detectable", **row).bare(shown.language)
+        found["detectable"] = shown.words("policy.points" if share else "policy.plain", size=size)
+        found["smallest_p"] = shown.figure("smallest_p", **row)
+    return found
 
 
 def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -> str:

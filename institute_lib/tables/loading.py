@@ -156,24 +156,6 @@ def _load(name: str, as_of: str | None, known: str | None, root: Path | None) ->
     return shown
 
 
-def read_panel(path: str | Path) -> pd.DataFrame:
-    """A panel that is not the institute's: one row a unit and period, from a CSV or Parquet file.
-
-    Args:
-        path: the file; a relative path counts from the working folder, else from the project's.
-
-    Raises:
-        DataError: no such file, or another kind of file.
-    """
-    file = next((found for found in (Path(path), paths.root() / path) if found.is_file()), Path(path))
-    sharing.note_read(Read("files", str(file)))
-    if file.suffix not in (".csv", ".parquet") or not file.is_file():
-        raise DataError(f"panel {str(path)!r}: no such file, or neither .csv nor .parquet")
-    frame = pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
-    frame.attrs = {"name": "own_panel", "source": "published", "as_of": None}
-    return frame
-
-
 @lru_cache(maxsize=len(CONTRACTS))
 @sharing.once_a_run
 def _checked(name: str, path: Path, _stamp: tuple[int, int]) -> pd.DataFrame:

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from institute_lib import policy
+from institute_lib import disclosure, policy
+from institute_lib.result import Provenance
+from institute_lib.sharing import Read
 
 spec = importlib.util.spec_from_file_location("policy_data", Path(__file__).with_name("policy_data.py"))
 published = importlib.util.module_from_spec(spec)
@@ -26,3 +28,16 @@ def test_bacon_decomposition_of_castle_doctrine_laws():
         {"earlier_vs_later": -0.00554, "later_vs_earlier": 0.07032, "treated_vs_never": 0.08796}, abs=5.1e-6
     )
     assert table["product"].sum() == pytest.approx(effect.att, abs=1e-12)
+
+
+def test_a_notebook_shows_and_says_the_published_estimate():
+    """0.0818 in R; a researcher's own file of places is shown exactly."""
+    columns = {"outcome": "l_homicide", "unit": "sid", "period": "year"}
+    own = Provenance([Read("files", "castle.csv", source="own", personal=False)])
+    for effect in (
+        policy.two_way(published.castle(), **columns, treated="enacted"),
+        policy.regression(published.castle(), "l_homicide ~ enacted", unit="sid", period="year"),
+    ):
+        shown = disclosure.protected(effect.as_result(own), language="en")
+        assert shown.figure("estimate").cell("en") == "0.0818"
+        assert "a change of 0.0818 in “l_homicide” on average" in str(shown.summary("en"))

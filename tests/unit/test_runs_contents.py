@@ -9,6 +9,7 @@ import pytest
 from institute_lib import areas, tables
 from institute_lib.runs import contents
 from institute_lib.sharing import READS_VARIABLE, Read, noted
+from institute_lib.tables.files import load_own
 from tests import offices
 from tests.rows import WORKER
 
@@ -110,11 +111,12 @@ def test_whatever_is_loaded_is_noted_with_its_day(home):
     (home / "panel.csv").write_text("unit,period,y\na,1,2\n", encoding="utf-8")
     tables.load("workers", LAST_DAY)
     tables.reports(DISTRICTS, quarter="2025Q4", as_of=LAST_DAY)
-    tables.read_panel("panel.csv")
+    load_own(home / "panel.csv")
     tables.source("workers")
     areas.reference("towns")
     assert noted(home / "reads.jsonl") == (
-        Read("files", str(home / "panel.csv")),
+        Read("files", str(home / "panel.csv"), source="unknown", personal=True, title="panel.csv"),
+        Read("files", str(home / "panel.toml")),
         Read("reference", "towns", source="published"),
         Read("reports", "2025Q4", LAST_DAY, DISTRICTS),
         Read("sources", "workers"),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from institute_lib import terms
 
 YEAR = r"(?:19|20)\d\d"
-PEOPLE = r"(?:[名人位例户岁元]|个人|万元)"
+PEOPLE = r"(?:[名位例户岁元]|人(?!才)|个人|万元)"
 # What words may say without a figure: days, quarters, years, levels of intervals, codes, list and heading numbers.
 PLAIN = re.compile(
     "|".join(

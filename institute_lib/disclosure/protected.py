@@ -451,7 +451,9 @@ class Protected(SafeTable):
 
     def _extreme(self, name: str, sign: int) -> dict[str, Any]:
         column = self.figures_of[name]
-        known = np.where(column.state == SHOWN, column.value, column.limit)
+        known = np.where(column.state == SHOWN, column.value, np.nan)
+        bound = column.state == (ABOVE if sign > 0 else BELOW)  # the other kind may lie anywhere on its side
+        known = np.where(bound, column.limit, known)
         totals = self.data[list(self.rows)].astype(str).eq("total").any(axis=1).to_numpy()
         known = np.where(totals, np.nan, sign * known)
         if np.isnan(known).all():

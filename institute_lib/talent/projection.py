@@ -719,9 +719,10 @@ def against_targets(
         names = ("per_10000", "stated_target", "target_persons", "expected", "chance_percent", "passes_needed")
         words = {name: shown.figure(name, target_of="certified") for name in names}
         if not horizon:
-            return []
-        key = "not" if math.isnan(reached) else "already" if reached <= courses.start else "then"
-        year = horizon if math.isnan(reached) else str(int(reached))
+            return [("talent.reaching_unknown", words)]
+        now = frame["per_10000"].iloc[0] >= frame["stated_target"].iloc[0]
+        key = "already" if now else "not" if math.isnan(reached) else "then"
+        year = at[:4] if now else horizon if math.isnan(reached) else str(int(reached))
         return [(f"talent.reaching_{key}", {**words, "horizon": horizon, "year": year})]
 
     return Result(

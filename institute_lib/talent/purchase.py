@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import areas, terms
@@ -209,7 +210,7 @@ def purchase_of_year(
     districts: Sequence[str],
     services: pd.DataFrame,
     quarter: str | None = None,
-) -> Result:
+) -> Result | None:
     """What was bought in the four quarters to the quarter's end, by field and in all.
 
     Parameters:
@@ -219,9 +220,11 @@ def purchase_of_year(
 
     Returns:
         Result by field, the whole as "total": contracts, amount, share, hhi, below_floor, per_resident and
-        per_resident_last_year (yuan), per_case (yuan a year and case).
+        per_resident_last_year (yuan), per_case (yuan a year and case). None where the register is younger.
     """
     now = described_quarter(procurement, quarter)
+    if not _covered(procurement, pd.Period(now, freq="Q")):
+        return None
     residents = float(population.loc[population["code"].isin(districts), "population"].sum())
     reported = procurement[procurement["district"].isin(services["district"].unique())]
     years = {"": _year_to(now), "_last_year": _year_to(now, back=1)}
@@ -256,6 +259,11 @@ def purchase_of_year(
     )
 
 
+def _covered(procurement: pd.DataFrame, last: pd.Period) -> bool:
+    """Whether the register holds the whole year that ends with a quarter."""
+    return len(procurement) > 0 and pd.Period(procurement["signed"].min(), freq="Q") <= last - 3
+
+
 def _mean_caseload(services: pd.DataFrame, quarter: str, field: str) -> float:
     """The mean caseload of the year's quarters, to the nearest five; NaN under ten."""
     first = str(pd.Period(quarter, freq="Q") - 3)
@@ -275,16 +283,20 @@ def purchase_total(
     """
     last = pd.Period(described_quarter(procurement, quarter), freq="Q")
     residents = float(population.loc[population["code"].isin(districts), "population"].sum())
-    first = pd.Period(procurement["signed"].min(), freq="Q") if len(procurement) else last
-    years = [str(last - 4 * back) for back in range(30, -1, -1) if last - 4 * back - 3 >= first or not back]
-    rows = [purchase(procurement, by=(), **_year_to(one)).frame.assign(quarter=one) for one in years]
+    years = [last - 4 * back for back in range(30, -1, -1)]
+    years = [one for one in years if _covered(procurement, one)] or [last]
+    rows = [purchase(procurement, by=(), **_year_to(str(one))).frame.assign(quarter=str(one)) for one in years]
     frame = pd.concat(rows, ignore_index=True).rename(columns={"amount": "purchase_yuan"})
+    if not _covered(procurement, last):
+        frame[["purchase_yuan", "contracts", "hhi", "below_floor"]] = np.nan
     frame["purchase_per_resident"] = frame["purchase_yuan"] / residents
 
     def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
         names = ("purchase_yuan", "purchase_per_resident", "contracts", "hhi", "below_floor")
         words = {name: shown.figure(name, quarter=str(last)) for name in names}
         words["area"] = place_name(districts, language, whole=True)
+        if words["purchase_yuan"].status == "missing":
+            return [("talent.purchase_too_early", words)]
         return [("talent.purchase", {"quarter": str(last), **words})]
 
     return Result(
@@ -300,7 +312,7 @@ def purchase_total(
         None,
         Provenance([*provenance_of(procurement).reads, *provenance_of(population).reads]),
         title="notebooks.purchase_years",
-        chart="trend",
+        chart="trend" if len(years) > 1 else "table",
         sentence=said,
     )
 

@@ -269,3 +269,11 @@ def test_a_part_that_its_total_leaves_nearly_alone_is_bounded_by_itself_and_not_
     frame = {"district": ["320613", "320685", "total"], "sat": [200, 200, 400], "passed": [53, 7, 60]}
     view = shown(frame, [Measure("passed", "count", of="sat")], keys=("district",), persons="sat")
     assert texts(view, "passed") == ["≥40", "<10", "60"]
+
+
+def test_the_highest_of_a_table_is_a_figure_that_is_shown_or_bounded_from_below():
+    """A share that reads as "<…" may be anything under it, and a hidden one is none."""
+    frame = {"level": ["a", "b", "c", "d"], "part": [30, 3, 14, 2], "whole": [100, 20, 20, 9]}
+    view = shown(frame, [Measure("share", "share", of=("part", "whole"))], persons="whole")
+    assert texts(view, "share") == ["30.0%", "<55.6%", ">44.4%", "＊"]
+    assert (str(view.highest("share")["level"]), str(view.lowest("share")["level"])) == ("c", "a")

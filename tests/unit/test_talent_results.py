@@ -193,3 +193,12 @@ def test_every_sentence_speaks_both_languages(language):
 def test_a_quarter_without_signals_lists_none():
     rows = [(HAIAN, str(one), "drug", 300, 150, 200) for one in pd.period_range("2023Q1", "2025Q4", freq="Q")]
     assert talent.signal_list(services(rows), quarter="2025Q4") is None
+
+
+def test_a_register_of_less_than_four_quarters_gives_no_years_total():
+    bought = contracts([(HAIAN, "2025-07-01", "drug", 1000.0, 0.9)])
+    asked = {"population": published(POPULATION), "districts": [HAIAN], "quarter": "2025Q4"}
+    total = disclosure.protected(talent.purchase_total(bought, **asked))
+    assert total.figure("purchase_yuan", quarter="2025Q4").status == "missing"
+    assert "不足四个季度" in total.summary("zh")
+    assert talent.purchase_of_year(bought, services=services([]), **asked) is None

@@ -79,10 +79,17 @@ def assess(
         DataError, EstimationError: as the estimators.
     """
     provenance = provenance_of(panel)
+    several = ledger[ledger["policy_id"] == policy_id] if policy_id else ledger.iloc[:0]
+    several = several[several["area"].str.contains(";", na=False)] if len(several) else several
+    if len(several):  # who adopts, and when, stands in the panel
+        columns = {"outcome": outcome or several["outcome"].iloc[0], "unit": unit, "period": period}
+        columns |= {"treated_from": "treated_from"}
+        rows = _outside(rounded(panel), ledger)
+        return Assessment(rows, ledger, None, columns, tuple(late), provenance, language, own=False)
     if policy_id:
         chosen = {"outcome": outcome, "treated_unit": treated_unit, "start": start, "unit": unit, "period": period}
         specification = specify(ledger, policy_id=policy_id, **chosen)
-        return Assessment(rounded(panel), ledger, specification, None, tuple(late), provenance, language)
+        return Assessment(rounded(panel), ledger, specification, None, tuple(late), provenance, language, own=False)
     if not outcome or not (treated_from or (treated_unit and start)):
         raise terms.error(ParameterError, "policy.error_own_panel")
     for name in (outcome, unit, period, *([treated_from] if treated_from else [])):
@@ -104,6 +111,12 @@ def assess(
     return Assessment(panel.assign(treated_from=first), ledger, None, columns, (), provenance, language)
 
 
+def _outside(panel: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:
+    """The districts of cities in which no single unit has a policy of its own."""
+    touched = {areas.city_of(code) for code in ledger["area"].dropna() if ";" not in code}
+    return panel[[areas.city_of(code) not in touched for code in panel["district"]]]
+
+
 def _refuse_unknown(key: str, name: Any, known: Sequence[Any]) -> None:
     if name not in set(known):
         names = [str(one) for one in known]
@@ -119,7 +132,8 @@ class Assessment:
     Attributes:
         panel: as it is estimated on. ledger: the policies.
         specification: of a policy of one unit; None where only a staggered programme is asked about.
-        adopting: the columns of a staggered programme in a panel of one's own.
+        adopting: the columns of a staggered programme, where it alone is asked about.
+        own: whether the panel is the reader's own; the institute's holds shares.
     """
 
     panel: pd.DataFrame
@@ -129,6 +143,7 @@ class Assessment:
     late: tuple[str, ...]
     provenance: Provenance
     language: str
+    own: bool = True
 
     # what is estimated
 
@@ -164,10 +179,7 @@ class Assessment:
         """The rows of the staggered programme: of the ledger's panel, outside cities with a policy of their own."""
         if self.adopting:
             return self.panel
-        if not self.specification.policy_id:
-            return None
-        touched = {areas.city_of(code) for code in self.policies["area"].dropna() if ";" not in code}
-        return self.panel[[areas.city_of(code) not in touched for code in self.panel["district"]]]
+        return None if self.own else _outside(self.panel, self.policies)
 
     @cached_property
     def _columns(self) -> dict[str, str]:
@@ -186,7 +198,7 @@ class Assessment:
 
     @property
     def _share(self) -> bool:
-        return self.adopting is None and self.specification.measure == "share"
+        return not self.own
 
     def _size(self, name: str, values: Any, **more: Any) -> Measure:
         """An estimate in the unit of the outcome: points of a share, else as many decimals as its size needs."""
@@ -385,7 +397,7 @@ class Assessment:
         bands = [self._size(name, frame["effect"]) for name in ("band_low", "band_high") if name in frame]
         measures = [self._size("effect", frame["effect"], interval="given"), *bands]
         title = self._title("programme", effect.outcome)
-        notes = effect.warnings if self.adopting else ()
+        notes = effect.warnings if self.own else ()
         return self._result(frame, ("relative_period",), measures, title, chart="event_study", notes=notes)
 
     @cached_property
@@ -488,7 +500,7 @@ class Assessment:
         """What is said, in order: each outcome's effect with its verdict, the programme's, and where next."""
         said: list[str | Result | None] = [self._judged] if isinstance(self._reason, str) else []
         said += [self.finding(one) for one in self.outcomes]
-        said += ["policy.exploratory"] if self.adopting or self.specification.exploratory else []
+        said += ["policy.exploratory"] if self.own or (self.specification and self.specification.exploratory) else []
         said += [self.programme_finding, self.sensitivity, self.next]
         return tuple(one for one in said if one is not None)
 
@@ -518,14 +530,14 @@ class Assessment:
             said = [("policy.finding_few" if few else "policy.finding", words)]
             if not few and len(self.outcomes) > 1:
                 said.append(("policy.finding_adjusted", {**of, "outcomes": shown.figure("outcomes", **row)}))
-            said += _unfolded(shown, {**row, "period": None}, "period", self._share)
             said.append(_verdict(verdict, shown))
+            if weak and verdict.key != "no" and not few:
+                said.append((f"policy.finding_{'weak' if verdict.key == 'yes' else 'undetected'}", of))
+            said += _unfolded(shown, {**row, "period": None}, "period", self._share)
             if given.policy_id and outcome == self.outcomes[0] and given.recorded_late:
                 began = terms.date(given.began, language) if given.began else terms.quarter(given.start, language)
                 days = {"recorded": terms.date(given.recorded, language), "began": began}
                 said.append(("policy.ledger_late", days))
-            if weak and verdict.key != "no" and not few:
-                said.append((f"policy.finding_{'weak' if verdict.key == 'yes' else 'undetected'}", of))
             return said
 
         return self._result(frame, ("unit", "start", "outcome", "period"), measures, "", sentence=sentence)
@@ -545,7 +557,7 @@ class Assessment:
         counts = [Measure(name, "count", counts=name) for name in sizes]
         measures = [self._size("effect", frame["effect"], interval="given"), *self._p("p_value"), *counts]
         keys = ("method", "outcome", "relative_period")
-        kind = "own" if self.adopting else "demo" if self.provenance.demo else "ours"
+        kind = "own" if self.own else "demo" if self.provenance.demo else "ours"
 
         def sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
             row = {"method": effect.method, "outcome": effect.outcome, "relative_period": TOTAL}
@@ -553,8 +565,8 @@ class Assessment:
             words |= judged(shown, row, self._share) | {name: shown.figure(name, **row) for name in sizes}
             said = [] if kind == "own" else [(f"policy.programme_{kind}", words)]
             said.append((f"policy.found_{effect.inference}", words))
-            said += _unfolded(shown, {**row, "relative_period": None}, "relative_period", self._share)
-            return said + ([_verdict(effect.verdict(), shown)] if kind == "own" else [])
+            said.append(_verdict(effect.verdict(), shown))
+            return said + _unfolded(shown, {**row, "relative_period": None}, "relative_period", self._share)
 
         return self._result(frame, keys, measures, "", sentence=sentence)
 
@@ -563,13 +575,21 @@ class Assessment:
         """The name of the figure that a brief leads with."""
         return "pilot_effect" if self.specification else "staggered_effect"
 
+    @property
+    def _as_recorded(self) -> bool:
+        """Whether all outcomes of the ledger are judged, and nothing was chosen against it."""
+        given = self.specification
+        if given is None or not given.policy_id or given.exploratory:
+            return False
+        return given.outcomes == tuple(self.policies.loc[self.policies["policy_id"] == given.policy_id, "outcome"])
+
     @cached_property
     def headline(self) -> Result:
         """The figures that other notebooks may read: the effects and their p, missing where there is none."""
         first = self.evaluation.effects[self.outcomes[0]] if self.evaluation else None
         effects = {"pilot": first, "staggered": self.staggered.headline if self.staggered else None}
         unit = self.specification.treated_unit if self.specification else TOTAL
-        key = "district" if self._share else "unit"
+        key = "district" if self._as_recorded else "unit"  # of a district it is the catalogue's indicator
         frame = pd.DataFrame({key: [unit]})
         measures = []
         for name, effect in effects.items():

@@ -161,6 +161,23 @@ def test_sensitivity_is_that_of_the_reported_average(panel, ledger):
     assert "所报告的平均效应" in said(found.sensitivity)
 
 
+def test_the_catalogues_indicator_is_the_effect_as_the_ledger_has_it(panel, ledger):
+    assert policy.assess(panel, ledger, policy_id="pilot").headline.keys == ("district",)
+    for chosen in ({"outcome": "stay_rate"}, {"start": "2024Q1"}):
+        assert policy.assess(panel, ledger, policy_id="pilot", **chosen).headline.keys == ("unit",)
+
+
+def test_a_policy_of_several_districts_is_a_staggered_programme(panel, ledger):
+    programme = pd.DataFrame([ledger.iloc[0].to_dict() | {"policy_id": "programme", "area": ";".join(KNOWN[-8:])}])
+    found = policy.assess(panel, pd.concat([ledger, programme]), policy_id="programme")
+    columns = {"unit": "district", "period": "quarter", "treated_from": "treated_from"}
+    rows = policy.rounded(panel[panel["district"].isin(KNOWN)])
+    assert found.staggered.headline.att == policy.staggered(rows, outcome="certified_share", **columns).att
+    assert (found.leading, found.effects, found.next) == ("staggered_effect", None, None)
+    assert "结论：有" in said(found.findings[0])
+    assert "policy.exploratory" not in found.findings
+
+
 # --- panels of one's own ---
 
 

@@ -130,17 +130,17 @@ class PolicyEffect(Result):
         """The effect, its interval and what it rests on, then period by period; of a share in percentage points."""
         share = measure == "share"
         sentence = terms.text(
-            f"policy.effect_{self.inference}",
+            f"policy.found_{self.inference}",
             language,
             method=terms.text(f"policy.{self.method}", language),
             outcome=outcome_name(self.outcome, language),
-            att=size_words(self.att, language, share=share),
+            change=terms.text("policy.by", language, size=size_words(self.att, language, share=share)),
             interval=bounds_words(self.ci, language, share=share),
             p=p_value(self.p_value, language) if np.isfinite(self.p_value) else "",
-            treated=terms.count(self.n_treated, language),
-            clusters=terms.count(self.n_treated_clusters, language),
-            units=terms.count(self.n_units, language),
-            periods=self.n_periods,
+            n_treated=terms.count(self.n_treated, language),
+            n_treated_clusters=terms.count(self.n_treated_clusters, language),
+            n_units=terms.count(self.n_units, language),
+            n_periods=self.n_periods,
         )
         since = self.event_study[self.event_study["relative_period"] >= 0] if len(self.event_study) else ()
         return sentence + unfolding(since, "relative_period", language, share=share)
@@ -267,20 +267,19 @@ class PilotEffect(Result):
         """Effect, interval, placebo p and what the design could have found, in words; a share in percentage points."""
         share = measure == "share"
         fields = {
-            "method": terms.text(f"policy.{self.method}", language),
             "unit": unit_name(self.treated_unit, language),
             "start": period_name(self.start, language),
             "outcome": outcome_name(self.outcome, language),
-            "att": size_words(self.att, language, share=share),
+            "change": terms.text("policy.by", language, size=size_words(self.att, language, share=share)),
             "interval": bounds_words(self.ci, language, share=share),
             "p": p_value(self.p_value, language),
             "donors": terms.count(self.n_donors, language),
             "smallest": terms.number(self.smallest_p, language, 3),
             "detectable": size_words(self.detectable, language, share=share),
         }
-        key = "pilot" if self.smallest_p <= LEVEL else "pilot_few"
-        sentence = terms.text(f"policy.{key}", language, **fields)
-        if key == "pilot" and abs(self.att) < self.detectable:
+        few = self.smallest_p > LEVEL
+        sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
+        if not few and abs(self.att) < self.detectable:
             caveat = "below_detectable" if self.p_value > LEVEL else "found_below_detectable"
             sentence += terms.text(f"policy.{caveat}", language, **fields)
         return sentence

@@ -292,7 +292,7 @@ def test_a_significant_estimate_of_a_weak_design_is_called_likely_too_large():
 def test_a_share_is_said_in_percentage_points():
     effect = replace(run(world(effect=1.0), method="did"), att=0.0458, ci=(-0.012, 0.1036), detectable=0.081)
     assert "0.0458" in effect.summary("zh")
-    for language, said in {"zh": "变化4.6个百分点", "en": "changed by 4.6 points"}.items():
+    for language, said in {"zh": "变化4.6个百分点", "en": "a change of 4.6 points"}.items():
         assert said in effect.summary(language, measure="share")
         assert terms.number(8.1, language, 1) in effect.summary(language, measure="share")
 

@@ -34,23 +34,19 @@ from institute_lib.talent.control import (
 )
 from institute_lib.talent.examinations import (
     Funnel,
-    Growth,
-    changes_in_rate,
     funnel,
-    growth,
     pass_rate,
     passes,
     passes_by_district,
     passes_by_level,
 )
 from institute_lib.talent.intervals import poisson_ratio
-from institute_lib.talent.ladder import Ladder, Rise, ladder, rungs, time_to_supervisor, years_to_supervisor
+from institute_lib.talent.ladder import ladder, rungs, time_to_supervisor, years_to_supervisor
 from institute_lib.talent.overview import INDICATORS, QUESTIONS, Indicator, Overview, between, overview
 from institute_lib.talent.projection import (
     Courses,
     Outlook,
     Projection,
-    Reaching,
     Target,
     against_targets,
     holder_courses,
@@ -71,7 +67,6 @@ from institute_lib.talent.purchase import (
     purchase_total,
 )
 from institute_lib.talent.services import (
-    Outcomes,
     cohorts,
     control,
     control_result,
@@ -109,24 +104,18 @@ __all__ = [
     "Floor",
     "Funnel",
     "FunnelPlot",
-    "Growth",
     "Indicator",
-    "Ladder",
-    "Outcomes",
     "Outlook",
     "Overview",
     "Prior",
     "Projection",
     "Purchase",
     "Ratio",
-    "Reaching",
-    "Rise",
     "Target",
     "against_targets",
     "beside_suzhou",
     "between",
     "certified_share",
-    "changes_in_rate",
     "cohorts",
     "community_certified",
     "control",
@@ -142,7 +131,6 @@ __all__ = [
     "floors_missed",
     "funnel",
     "funnel_plot",
-    "growth",
     "holder_courses",
     "ladder",
     "largest_providers",

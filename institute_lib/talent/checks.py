@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from institute_lib import areas, terms
@@ -134,3 +135,8 @@ def with_total(frame: pd.DataFrame, key: str, numbers: list[str]) -> pd.DataFram
         return frame
     total = frame[numbers].sum(skipna=False).to_frame().T.assign(**{key: TOTAL})
     return pd.concat([frame, total], ignore_index=True)[list(frame)].astype(dict.fromkeys(numbers, float))
+
+
+def in_fives(counts: pd.Series) -> pd.Series:
+    """Counts of persons to the nearest five, as they are shown, for what is judged of them before they are."""
+    return 5 * np.floor(counts.astype(float) / 5 + 0.5)

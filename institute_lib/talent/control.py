@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from institute_lib.errors import EstimationError, ParameterError, nearest
+from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.talent.checks import Framed, above, not_numbers, refuse, require
 
-METHODS = ("exact", "wilson")
 WARNING, ALARM = 0.95, 0.998
 SIGMAS = 3.0
 LARGEST_PRECISION = 1e6  # of a fitted prior
@@ -18,42 +17,27 @@ LEVEL = 0.95
 RUN = 8  # points in a row on one side of the centre (Western Electric Company 1956, rule 4)
 
 
-def control_limits(
-    target: float, sizes: ArrayLike, *, level: float = WARNING, method: str = "exact"
-) -> tuple[np.ndarray, np.ndarray]:
-    """Between which limits a rate stays by chance, if its true value is the target.
+def control_limits(target: float, sizes: ArrayLike, *, level: float = WARNING) -> tuple[np.ndarray, np.ndarray]:
+    """Between which limits a rate stays by chance, if its true value is the target: binomial quantiles.
 
     Args:
         target: the true rate, 0 to 1.
         sizes: denominators, any shape, at least 1.
         level: the share of rates inside: 0.95 (warning) and 0.998 (alarm) are usual.
-        method: "exact": binomial quantiles, interpolated between whole counts (Spiegelhalter 2005, Statistics in
-            Medicine 24, 1185-1202, appendix A.1.1); "wilson": the score interval around the target.
 
     Returns:
-        low and high of the sizes' shape, within 0 to 1.
+        low and high of the sizes' shape, within 0 to 1, interpolated between whole counts.
 
     Raises:
-        ParameterError: another method, a target outside 0 to 1, a size below 1.
+        ParameterError: a target outside 0 to 1, a size below 1.
+
+    Source: Spiegelhalter (2005), Statistics in Medicine 24, 1185-1202, appendix A.1.1.
     """
     trials = np.asarray(sizes, dtype=float)
-    if method not in METHODS:
-        raise ParameterError(f"control limits by {method!r}: {nearest(method, METHODS)}")
     if not 0 <= target <= 1 or (trials < 1).any():
         raise ParameterError(f"target {target}: allowed: 0 to 1, with sizes of at least 1")
     tail = (1 - level) / 2
-    if method == "wilson":
-        return _score(target, trials, tail)
     return _quantile(target, trials, tail), _quantile(target, trials, 1 - tail)
-
-
-def _score(target: float, trials: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.special import ndtri
-
-    z = -float(ndtri(tail))
-    centre = (target + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(target * (1 - target) / trials + z**2 / (4 * trials**2))
-    return centre - half, centre + half
 
 
 def _quantile(target: float, trials: np.ndarray, probability: float) -> np.ndarray:
@@ -97,7 +81,6 @@ def funnel_plot(
     denominator: str = "sat",
     unit: str = "district",
     target: float | None = None,
-    method: str = "exact",
 ) -> FunnelPlot:
     """Whether units differ by more than chance gives to units of their size (Spiegelhalter 2005).
 
@@ -107,7 +90,6 @@ def funnel_plot(
     Args:
         frame: one row a unit. Units without a denominator are left out.
         target: the rate that holds for all; None for their pooled rate.
-        method: of the limits, see `control_limits`.
 
     Raises:
         DataError: a column is missing, a value is no number, or a numerator lies above its denominator.
@@ -122,13 +104,8 @@ def funnel_plot(
     events, trials = known[numerator].to_numpy(float), known[denominator].to_numpy(float)
     centre = float(events.sum() / trials.sum()) if target is None else float(target)
     rate = events / trials
-    limits = {level: control_limits(centre, trials, level=level, method=method) for level in (WARNING, ALARM)}
-    inner, outer = (
-        tail_probability(centre, events, trials) < (1 - level) / 2
-        if method == "exact"
-        else (rate < limits[level][0]) | (rate > limits[level][1])
-        for level in limits
-    )
+    limits = {level: control_limits(centre, trials, level=level) for level in (WARNING, ALARM)}
+    inner, outer = (tail_probability(centre, events, trials) < (1 - level) / 2 for level in limits)
     made = pd.DataFrame({unit: known[unit], numerator: events, denominator: trials, "rate": rate})
     for name, (low, high) in zip(("95", "998"), limits.values(), strict=True):
         made = made.assign(**{f"low_{name}": low, f"high_{name}": high})

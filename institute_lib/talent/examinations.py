@@ -17,6 +17,7 @@ from institute_lib.talent.checks import (
     Framed,
     above,
     check_by,
+    in_fives,
     not_numbers,
     place_name,
     refuse,
@@ -173,77 +174,6 @@ def pass_rate(passed: float, *, out_of: float | None, denominator: str) -> tuple
     return passed / out_of, float(low), float(high)
 
 
-@dataclass(frozen=True)
-class Growth(Framed):
-    """Passes of a year against the year before.
-
-    `frame`: the columns of `by`, before, after, growth (after / before - 1), growth_low, growth_high.
-    """
-
-    frame: pd.DataFrame
-    year: int
-    warnings: tuple[str, ...] = ()
-
-
-def growth(exams: pd.DataFrame, *, year: int, by: Sequence[str] = ()) -> Growth:
-    """How passes grew from the year before, as a ratio of Poisson counts with an exact interval.
-
-    Args:
-        exams: the contract's table.
-        year: the later year.
-        by: level and district, either or both.
-
-    Raises:
-        EstimationError: no examination in one of the two years.
-        ParameterError: another grouping.
-        DataError: examinations that cannot be.
-    """
-    groups = check_by(by, ("level", "district"))
-    counted = funnel(exams, by=("year", *groups)).frame
-    for wanted in (year - 1, year):
-        if wanted not in set(counted["year"]):
-            raise EstimationError(f"no examinations of {wanted} are on record, so growth to {year} is not known")
-    sides = {
-        name: counted[counted["year"] == wanted].set_index(groups)["passed"]
-        if groups
-        else counted.loc[counted["year"] == wanted, "passed"].reset_index(drop=True)
-        for name, wanted in (("before", year - 1), ("after", year))
-    }
-    frame = pd.DataFrame(sides).fillna(0)
-    frame = frame.reset_index() if groups else frame
-    low, high = poisson_ratio(frame["after"], frame["before"])
-    frame["growth"] = frame["after"] / frame["before"].where(frame["before"] > 0) - 1
-    return Growth(frame.assign(growth_low=low - 1, growth_high=high - 1), year)
-
-
-def changes_in_rate(exams: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
-    """How the pass rate changed from each year to the next, with the interval of a difference of two shares.
-
-    Args:
-        exams: the contract's table.
-        by: level and district, either or both.
-
-    Returns:
-        the columns of `by`, year, pass_rate, before, change, change_low, change_high; the first year has no change.
-
-    Source: Newcombe (1998), Statistics in Medicine 17, 873-890, method 10 (of two Wilson intervals).
-    """
-    groups = check_by(by, ("level", "district"))
-    rated = funnel(exams, by=("year", *groups)).frame.sort_values([*groups, "year"], ignore_index=True)
-    sides = ["pass_rate", "pass_rate_low", "pass_rate_high"]
-    shifted = (
-        rated.groupby(groups, observed=True)[[*sides, "year"]].shift() if groups else rated[[*sides, "year"]].shift()
-    )
-    follows = rated["year"] == shifted["year"] + 1
-    before, low, high = (shifted[name].where(follows) for name in sides)
-    now = rated["pass_rate"]
-    down = np.sqrt((now - rated["pass_rate_low"]) ** 2 + (high - before) ** 2)
-    up = np.sqrt((rated["pass_rate_high"] - now) ** 2 + (before - low) ** 2)
-    change = now - before
-    columns = {"change": change, "change_low": change - down, "change_high": change + up}
-    return rated[[*groups, "year", "pass_rate"]].assign(before=before, **columns)
-
-
 # Results: what a notebook shows. Candidates are persons.
 
 COUNTED = (
@@ -260,11 +190,18 @@ def passes(exams: pd.DataFrame, *, workers: pd.DataFrame, at: str) -> Result:
         exams: of the area. workers: of the whole province, where who passed may work. at: an ISO day.
 
     Returns:
-        Result by year: registered, sat, passed, pass_rate with its Wilson interval, pass_rate_before and
-        pass_rate_change (points), in_post_rate, year_later_rate.
+        Result by year: registered, sat, passed, passed_growth (per cent on the year before, with the exact interval of
+        the ratio of two Poisson counts), pass_rate with its Wilson interval, pass_rate_before and pass_rate_change
+        (points), in_post_rate, year_later_rate.
     """
     frame = funnel(exams, workers=workers, at=at).frame.sort_values("year", ignore_index=True)
     follows = frame["year"].diff() == 1
+    # Of counts as they are shown, so that a growth tells no more than they do.
+    told = in_fives(frame["passed"].where(frame["passed"] >= 10))
+    before = told.shift().where(follows)
+    low, high = poisson_ratio(told, before)
+    grown = {"": told / before, "_low": low, "_high": high}
+    frame = frame.assign(**{f"passed_growth{end}": 100 * (ratio - 1) for end, ratio in grown.items()})
     for name in ("passed", "sat", "pass_rate"):
         frame[f"{name}_before"] = frame[name].shift().where(follows)
     frame["year_later"] = frame["year_later"].where(frame["followed"] > 0)  # nobody's year is over yet
@@ -273,6 +210,7 @@ def passes(exams: pd.DataFrame, *, workers: pd.DataFrame, at: str) -> Result:
         ("year",),
         (
             *COUNTED,
+            Measure("passed_growth", "number", digits=1, interval="given"),
             Measure("pass_rate", "share", of=("passed", "sat"), interval="wilson"),
             Measure("pass_rate_before", "share", of=("passed_before", "sat_before")),
             Measure("pass_rate_change", "points", of=("pass_rate", "pass_rate_before")),
@@ -295,10 +233,10 @@ def _passes_sentence(exams: pd.DataFrame) -> Any:
         now = {name: shown.figure(name, year=year) for name in ("passed", "sat", "pass_rate", "pass_rate_change")}
         interval = (shown.figure("pass_rate_low", year=year), shown.figure("pass_rate_high", year=year))
         words = {"year": year, **area, **now, "interval": interval}
-        before = shown.figure("passed", year=str(int(year) - 1))
-        if before.status == "missing":
+        growth, *ends = (shown.figure(f"passed_growth{end}", year=year) for end in ("", "_low", "_high"))
+        if growth.status == "missing":
             return [("talent.funnel", words)]
-        return [("talent.funnel_growth", words | {"growth": now["passed"].growth(before)})]
+        return [("talent.funnel_growth", words | {"growth": growth, "growth_interval": tuple(ends)})]
 
     return said
 

@@ -1,38 +1,18 @@
 """The ladder above the certificate: trainee supervisors, supervisors, lecturers, leading talents, awards."""
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS, TITLES
-from institute_lib.talent.checks import SUPERVISORS, Framed, refuse, require, unknown_levels
+from institute_lib.talent.checks import SUPERVISORS, refuse, require, unknown_levels
 
-LEVELS = EXAM_LEVELS
 YEAR = 365.2425
 
 
-@dataclass(frozen=True)
-class Ladder(Framed):
-    """Persons on each rung by district on a day.
+def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> pd.Series:
+    """Persons on each rung at the end of a day, from the lowest certificate up.
 
-    `frame`: district, rung (a certificate level or a title), persons.
-    """
-
-    frame: pd.DataFrame
-    at: str
-
-    def totals(self) -> pd.Series:
-        """Persons on each rung, all districts together, from the lowest certificate up."""
-        summed = self.frame.groupby("rung", sort=False)["persons"].sum()
-        return summed.reindex([rung for rung in (*LEVELS, *TITLES) if rung in summed.index])
-
-
-def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
-    """Persons on each rung by district at the end of a day.
-
-    A candidate stands on the highest level passed by then, in the district of that pass; a title counts each holder
-    once a district.
+    A candidate stands on the highest level passed by then; a title counts each holder once.
 
     Args:
         talent: person_id, title, district, awarded.
@@ -45,43 +25,21 @@ def ladder(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Ladder:
     _check(talent, exams)
     day = pd.Timestamp(at)
     passed = exams[exams["passed"].astype(bool) & (exams["exam_date"] <= day)]
-    ranked = passed.assign(rank=passed["level"].map({level: rank for rank, level in enumerate(LEVELS)}))
+    ranked = passed.assign(rank=passed["level"].map({level: rank for rank, level in enumerate(EXAM_LEVELS)}))
     highest = ranked.sort_values(["rank", "exam_date"]).drop_duplicates("candidate_id", keep="last")
-    certified = highest.groupby(["district", "level"], observed=True).size()
-    held = talent[talent["awarded"] <= day].drop_duplicates(["person_id", "title", "district"])
-    titled = held.groupby(["district", "title"], observed=True).size()
-    frame = pd.concat(
-        [
-            certified.rename("persons").rename_axis(["district", "rung"]).reset_index(),
-            titled.rename("persons").rename_axis(["district", "rung"]).reset_index(),
-        ],
-        ignore_index=True,
-    )
-    return Ladder(frame, day.date().isoformat())
+    held = talent[talent["awarded"] <= day].drop_duplicates(["person_id", "title"])
+    counted = pd.concat([highest["level"].value_counts(), held["title"].value_counts()])
+    return counted.reindex([*EXAM_LEVELS, *TITLES], fill_value=0).rename("persons").rename_axis("rung")
 
 
 def _check(talent: pd.DataFrame, exams: pd.DataFrame) -> None:
     require(talent, ("person_id", "title", "district", "awarded"), table="talent")
     require(exams, ("candidate_id", "exam_date", "district", "level", "passed"), table="exams")
     refuse("talent", unknown_levels(talent, "title", TITLES, table="talent"))
-    refuse("exams", unknown_levels(exams, "level", LEVELS, table="exams"))
+    refuse("exams", unknown_levels(exams, "level", EXAM_LEVELS, table="exams"))
 
 
-@dataclass(frozen=True)
-class Rise(Framed):
-    """Years from the first certificate to the first title of supervisor or trainee, of those who rose.
-
-    `frame`: title ("any" for the earlier of the two), persons, known (the certificate's day is on record), median,
-    quarter_low, quarter_high (years, of the known), earlier (certificates of the opening stock, whose day is not known:
-    they took longer than the register can show).
-    """
-
-    frame: pd.DataFrame
-    at: str
-    warnings: tuple[str, ...] = ()
-
-
-def time_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Rise:
+def time_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> pd.DataFrame:
     """How long it took from the certificate to the title of supervisor, for those who hold it by a day.
 
     It describes those who rose; who has not risen yet is not in it, so that it is no forecast for the newly certified.
@@ -89,6 +47,11 @@ def time_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) ->
     Args:
         talent, exams: as `ladder`; a title's person_id is an examination's worker_id, else its candidate_id. With
             `stock` in exams, passes of the opening stock count as earlier than any day on record.
+
+    Returns:
+        title ("any" for the earlier of the two), persons, known (the certificate's day is on record), median,
+        quarter_low, quarter_high (years, of the known), earlier (certificates of the opening stock, whose day is not
+        known: they took longer than the register can show).
 
     Raises:
         DataError: as `ladder`.
@@ -106,10 +69,7 @@ def time_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) ->
     joined = pd.concat([either, first]).merge(earliest, how="left", on="person_id")
     joined = joined[~(joined["certified"] > joined["awarded"]) | joined["stock"].eq(True)]
     rows = [_rise(joined[joined["title"] == title]).rename(title) for title in ("any", *SUPERVISORS)]
-    frame = pd.DataFrame(rows).rename_axis("title").reset_index()
-    unlinked = int(joined.loc[joined["title"] == "any", "certified"].isna().sum())
-    warnings = (f"{unlinked} supervisors have no pass on record",) if unlinked else ()
-    return Rise(frame, day.date().isoformat(), warnings)
+    return pd.DataFrame(rows).rename_axis("title").reset_index()
 
 
 def _rise(held: pd.DataFrame) -> pd.Series:
@@ -134,9 +94,8 @@ def rungs(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Result:
     Returns:
         Result by rung: persons.
     """
-    counted = ladder(talent, exams, at=at).totals().reindex([*LEVELS, *TITLES], fill_value=0)
     return Result(
-        counted.rename_axis("rung").reset_index(),
+        ladder(talent, exams, at=at).reset_index(),
         ("rung",),
         (Measure("persons", "count"),),
         "persons",
@@ -153,7 +112,7 @@ def years_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -
         Result by title: known (persons), median, quarter_low, quarter_high (years).
     """
     return Result(
-        time_to_supervisor(talent, exams, at=at).frame,
+        time_to_supervisor(talent, exams, at=at),
         ("title",),
         (
             Measure("median", "number", digits=1, of="known", statistic="median"),

@@ -475,24 +475,7 @@ def _per_resident(
 # What it takes to reach a stated target.
 
 
-@dataclass(frozen=True)
-class Reaching(Framed):
-    """One row a scenario.
-
-    `frame`: scenario, target (persons), expected (at the horizon), reached_in (first year at or above the target; NaN
-    where none up to the horizon is), chance (share of simulated courses at or above it at the horizon), joining_needed
-    (persons a year who join the stock, from the first year on, for the target at the horizon), passes_needed (passes a
-    year that bring so many, at the scenario's placement).
-    """
-
-    frame: pd.DataFrame
-    target: Target
-    horizon: int
-    start: int
-    warnings: tuple[str, ...] = ()
-
-
-def reaching(projection: Projection, target: Target, *, population: float | None) -> Reaching:
+def reaching(projection: Projection, target: Target, *, population: float | None) -> pd.DataFrame:
     """When each scenario reaches a target, and what number of passes a year would reach it by the last year.
 
     All units together are compared. A yearly number p of persons who join adds p × (1 + s₁ + s₁s₂ + …) by the horizon,
@@ -500,6 +483,12 @@ def reaching(projection: Projection, target: Target, *, population: float | None
 
     Args:
         population: residents of the kind that the target is stated per.
+
+    Returns:
+        scenario, target (persons), expected (at the horizon), reached_in (first year at or above the target; NaN where
+        none up to the horizon is), chance (share of simulated courses at or above it at the horizon), joining_needed
+        (persons a year who join the stock, from the first year on, for the target at the horizon), passes_needed
+        (passes a year that bring so many, at the scenario's placement).
 
     Raises:
         ParameterError: the target counts another kind of person than the projection.
@@ -519,7 +508,7 @@ def reaching(projection: Projection, target: Target, *, population: float | None
         _reached(projection, scenario, path.set_index("year")["expected"], persons, horizon)
         for scenario, path in totals.groupby("scenario", sort=False)
     ]
-    return Reaching(pd.DataFrame(rows), target, horizon, projection.start)
+    return pd.DataFrame(rows)
 
 
 def _reached(
@@ -711,8 +700,8 @@ def against_targets(
     horizon, reached = "", math.nan
     if courses.known:
         found = project(courses.stock, courses.rates, courses.exits, start=courses.start)
-        to_reach = reaching(found, stated["certified"], population=residents)
-        row, horizon, reached = to_reach.frame.iloc[0], str(to_reach.horizon), to_reach.frame["reached_in"].iloc[0]
+        row = reaching(found, stated["certified"], population=residents).iloc[0]
+        horizon, reached = str(found.frame["year"].max()), row["reached_in"]
         frame.loc[0, reach] = [row["target"], row["expected"], 100 * row["chance"], row["passes_needed"]]
 
     def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:

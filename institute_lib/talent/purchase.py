@@ -270,7 +270,7 @@ def _mean_caseload(services: pd.DataFrame, quarter: str, field: str) -> float:
     here = services[(services["quarter"] >= first) & (services["quarter"] <= quarter)]
     here = here if field == TOTAL else here[here["field"] == field]
     mean = here.groupby("quarter")["caseload"].sum().mean() if len(here) else 0.0
-    return 5.0 * round(mean / 5) if mean >= 10 else float("nan")
+    return 5 * np.floor(mean / 5 + 0.5) if mean >= 10 else float("nan")
 
 
 def purchase_total(

@@ -1,7 +1,7 @@
 """What services achieve: outcome rates by field and district, control charts, schools covered, entry cohorts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,10 @@ from institute_lib.errors import ParameterError, nearest
 from institute_lib.result import Measure, Provenance, Result, provenance_of
 from institute_lib.tables.contracts import FIELDS
 from institute_lib.talent.checks import (
-    Framed,
     above,
     check_by,
     described_quarter,
+    in_fives,
     not_numbers,
     place_name,
     refuse,
@@ -30,20 +30,6 @@ KEYS = ("district", "quarter", "field")
 COUNTS = ("outcome_numerator", "outcome_denominator")
 NUMBERS = ("caseload", *COUNTS)
 FEWEST_GROUPS = 3  # below that, how much districts differ cannot be told
-
-
-@dataclass(frozen=True)
-class Outcomes(Framed):
-    """Outcome rates of one quarter.
-
-    `frame`: the columns of `by`, caseload, outcome_numerator, outcome_denominator, rate with rate_low and rate_high
-    (Wilson); by district and field also shrunk, shrunk_low, shrunk_high and prior_cases.
-    """
-
-    frame: pd.DataFrame
-    quarter: str
-    by: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def check_services(services: pd.DataFrame) -> None:
@@ -65,7 +51,7 @@ def check_services(services: pd.DataFrame) -> None:
     )
 
 
-def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("field",)) -> Outcomes:
+def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("field",)) -> pd.DataFrame:
     """Outcome rates of a quarter.
 
     Rates of districts within a field are shrunk towards the field's mean: a beta prior is fitted to all districts of
@@ -78,27 +64,27 @@ def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("fiel
         quarter: such as 2025Q4.
         by: field, district, or both.
 
+    Returns:
+        the columns of `by`, caseload, outcome_numerator, outcome_denominator, rate with rate_low and rate_high
+        (Wilson); by district and field also shrunk, shrunk_low, shrunk_high and prior_cases.
+
     Raises:
         DataError: a numerator above its denominator, a number that is none, or a column missing.
         ParameterError: another grouping.
     """
     check_services(services)
     groups = check_by(by, ("field", "district"))
+    if not groups:
+        raise ParameterError("outcomes: by is empty; allowed: field, district, or both")
     now = services[services["quarter"] == quarter]
     assessed = now["outcome_numerator"].notna() & now["outcome_denominator"].notna()
     counted = now.assign(**{name: now[name].where(assessed) for name in COUNTS})
     numbers = list(NUMBERS)
-    sums = counted.groupby(groups, observed=True)[numbers].sum().reset_index() if groups else _total(counted[numbers])
+    sums = counted.groupby(groups, observed=True)[numbers].sum().reset_index()
     frame = with_share(sums, numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
     if set(groups) == {"field", "district"} and len(frame):
         frame = pd.concat([_with_shrunk(part) for _, part in frame.groupby("field", observed=True)]).sort_index()
-    without = int((~assessed).sum())
-    warnings = (f"{without} rows of {quarter} report no outcome and count in the caseload only",) if without else ()
-    return Outcomes(frame, quarter, tuple(groups), warnings)
-
-
-def _total(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.sum().to_frame().T
+    return frame
 
 
 def _with_shrunk(part: pd.DataFrame) -> pd.DataFrame:
@@ -244,7 +230,7 @@ def _field(name: str) -> str:
 
 # Results: what a notebook shows.
 
-STEP, FEWEST = 5, 10  # the steps and the least count in which persons are shown
+FEWEST = 10  # persons that are told as a figure
 RECENT = 4  # quarters in which a signal is news
 MEASURED = Measure("assessed", "count")
 
@@ -298,8 +284,8 @@ def outcomes_by_field(services: pd.DataFrame, *, quarter: str | None = None) -> 
         Result by field: rate with its Wilson interval, rate_last_year, rate_change (points), assessed, caseload.
     """
     now = described_quarter(services, quarter)
-    frame = _rated(outcomes(services, quarter=now).frame, "rate")
-    before = outcomes(services, quarter=str(pd.Period(now, freq="Q") - 4)).frame.set_index("field")
+    frame = _rated(outcomes(services, quarter=now), "rate")
+    before = outcomes(services, quarter=str(pd.Period(now, freq="Q") - 4)).set_index("field")
     names = [f"{name}_last_year" for name in COUNTS]
     frame[names] = before[list(COUNTS)].reindex(frame["field"]).to_numpy(float)
     frame["rate_last_year"] = frame[names[0]] / frame[names[1]]
@@ -328,14 +314,10 @@ def shown_signals(services: pd.DataFrame, *, quarter: str | None = None, recent:
     """
     check_services(services)
     last = pd.Period(described_quarter(services, quarter), freq="Q")
-    counted = services.assign(**{name: _in_fives(services[name]) for name in COUNTS})
+    counted = services.assign(**{name: in_fives(services[name]) for name in COUNTS})
     counted = counted[(counted["quarter"] <= str(last)) & _told(services)]
     found = signals(counted.assign(outcome_numerator=counted[list(COUNTS)].min(axis=1)))
     return found[found["quarter"] > str(last - recent)].reset_index(drop=True)
-
-
-def _in_fives(counts: pd.Series) -> pd.Series:
-    return STEP * np.floor(counts.astype(float) / STEP + 0.5)
 
 
 def _told(services: pd.DataFrame) -> pd.Series:

@@ -290,7 +290,7 @@ def test_every_method_of_the_library_has_its_page():
     text = "\n".join(page.read_text(encoding="utf-8") for page in METHODS)
     called = set(re.findall(r"\b(?:policy|retention|coverage|talent|disclosure|charts)\.([a-z_]+)", text)) - {"md"}
     wanted = {"staggered", "pilot", "two_way", "sensitivity", "detectable_effect", "rates", "survival", "hazard", "cox"}
-    wanted |= {"cumulative_incidence", "access", "equity", "next_stations", "funnel", "growth", "outcomes", "purchase"}
+    wanted |= {"cumulative_incidence", "access", "equity", "next_stations", "funnel", "passes", "outcomes", "purchase"}
     wanted |= {"yardstick", "control", "outcome_spread"}
     assert wanted <= called
     rooms = (policy, retention, coverage, talent, disclosure, charts)

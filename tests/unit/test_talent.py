@@ -36,7 +36,7 @@ def test_the_ratio_of_two_counts_has_the_exact_binomial_interval():
     assert float(high / (1 + high)) == pytest.approx(exact.high)
 
 
-def test_growth_from_nothing_has_no_upper_limit():
+def test_the_ratio_to_nothing_has_no_upper_limit():
     low, high = talent.poisson_ratio(5, 0)
     assert np.isinf(high)
     assert low > 0
@@ -94,19 +94,6 @@ def test_people_mobilised_are_never_a_denominator():
     assert low < rate < high
 
 
-def test_growth_compares_with_the_year_before():
-    result = talent.growth(EXAMS, year=2024)
-    assert result.frame["growth"].tolist() == [1.0]
-    assert (result.frame["growth_low"] < 1).all()
-    with pytest.raises(EstimationError, match="2022"):
-        talent.growth(EXAMS, year=2023)
-
-
-def test_a_district_without_passes_in_one_year_still_counts_in_growth():
-    frame = talent.growth(EXAMS, year=2024, by=("district",)).frame.set_index("district")
-    assert frame.loc["320613", ["before", "after"]].tolist() == [1, 2]
-
-
 TITLES = pd.DataFrame(
     [("p", "supervisor", "320613", "2022-01-01"), ("q", "lecturer", "320614", "2025-01-01")],
     columns=["person_id", "title", "district", "awarded"],
@@ -115,8 +102,8 @@ TITLES = pd.DataFrame(
 
 def test_the_ladder_puts_each_candidate_on_the_highest_rung_reached_by_the_day():
     result = talent.ladder(TITLES, EXAMS, at="2024-12-31")
-    assert result.totals().to_dict() == {"assistant": 1, "social_worker": 1, "senior": 1, "supervisor": 1}
-    assert talent.ladder(TITLES, EXAMS, at="2023-12-31").totals().to_dict()["assistant"] == 1
+    assert result[result > 0].to_dict() == {"assistant": 1, "social_worker": 1, "senior": 1, "supervisor": 1}
+    assert talent.ladder(TITLES, EXAMS, at="2023-12-31")["assistant"] == 1
 
 
 def services(rows):
@@ -133,9 +120,8 @@ def test_outcome_rates_count_only_what_was_assessed():
         ]
     )
     result = talent.outcomes(table, quarter="2025Q4", by=("field",))
-    row = result.frame.iloc[0]
+    row = result.iloc[0]
     assert (row["caseload"], row["outcome_denominator"], row["rate"]) == (130, 50, 0.9)
-    assert "1 rows" in result.warnings[0]
 
 
 def test_an_outcome_above_its_denominator_is_named_with_its_row():
@@ -173,7 +159,7 @@ def test_a_planted_prior_is_recovered():
 def test_small_districts_are_shrunk_more_than_large_ones():
     rows = [(f"3206{n:02d}", "2025Q4", "drug", 500, 300 + 20 * n, 500) for n in range(8)]
     rows += [("320699", "2025Q4", "drug", 3, 3, 3)]
-    frame = talent.outcomes(services(rows), quarter="2025Q4", by=("field", "district")).frame.set_index("district")
+    frame = talent.outcomes(services(rows), quarter="2025Q4", by=("field", "district")).set_index("district")
     assert frame.loc["320699", "shrunk"] < 0.95
     large = frame.loc["320607"]
     assert abs(large["shrunk"] - large["rate"]) < abs(frame.loc["320699", "shrunk"] - 1)

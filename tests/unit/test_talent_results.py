@@ -55,9 +55,23 @@ def test_the_years_sentence_gives_passes_growth_and_the_pass_rate():
     nobody = pd.DataFrame({"worker_id": ["w"], "entered": pd.Timestamp("2020-01-01"), "left": pd.NaT})
     shown = disclosure.protected(talent.passes(sat, workers=read(nobody, "workers"), at="2025-12-31"))
     said = shown.summary("zh")
-    assert "海安市2025年职业资格考试通过60人，同比增幅50.0%" in said
+    assert "海安市2025年职业资格考试通过60人，同比增幅50.0%（95%区间" in said
     assert "通过率30.0%" in said
     assert "上升10.0个百分点" in said
+
+
+def test_a_growth_is_that_of_the_counts_that_are_shown_and_of_few_there_is_none():
+    nobody = pd.DataFrame({"worker_id": ["w"], "entered": pd.Timestamp("2020-01-01"), "left": pd.NaT})
+    grown = []
+    for before, after in ((38, 58), (42, 62), (9, 60)):
+        sat = read(pd.concat([exams({HAIAN: before}, year=2024), exams({HAIAN: after}, year=2025)]), "exams")
+        found = talent.passes(sat, workers=read(nobody, "workers"), at="2025-12-31").frame.iloc[-1]
+        grown.append(
+            found[["passed_growth", "passed_growth_low", "passed_growth_high"]].astype(float).round(1).tolist()
+        )
+    assert grown[0] == grown[1]
+    assert grown[0][0] == 50.0
+    assert pd.isna(grown[2]).all()
 
 
 def test_a_pass_rate_is_not_compared_over_a_year_without_an_examination():
@@ -101,7 +115,7 @@ def test_money_per_case_is_that_of_the_districts_whose_caseload_is_known():
     )
     row = found.frame.set_index("field").loc["drug"]
     assert row["amount"] == 200_000
-    assert row["per_case"] == 100_000 / 50  # a mean of 52.5 cases, in fives
+    assert row["per_case"] == pytest.approx(100_000 / 55)  # a mean of 52.5 cases, in fives
 
 
 def test_a_caseload_under_ten_has_no_money_per_case():

@@ -1,6 +1,6 @@
 """What the analyses share: checks of their input, each breach named with its row and column, and a base of results."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -140,3 +140,11 @@ def with_total(frame: pd.DataFrame, key: str, numbers: list[str]) -> pd.DataFram
 def in_fives(counts: pd.Series) -> pd.Series:
     """Counts of persons to the nearest five, as they are shown, for what is judged of them before they are."""
     return 5 * np.floor(counts.astype(float) / 5 + 0.5)
+
+
+def with_every(frame: pd.DataFrame, keys: Sequence[str], records: Iterable[Any], counts: Sequence[str]) -> pd.DataFrame:
+    """One row a record of the keys, in their order: a group without anybody reads like one with a few."""
+    index = pd.MultiIndex.from_tuples([one if isinstance(one, tuple) else (one,) for one in records], names=list(keys))
+    found = frame.set_index(list(keys))
+    found.index = pd.MultiIndex.from_tuples([one if isinstance(one, tuple) else (one,) for one in found.index])
+    return found.reindex(index).fillna(dict.fromkeys(counts, 0.0)).reset_index()

@@ -20,6 +20,7 @@ from institute_lib.talent.checks import (
     refuse,
     require,
     unknown_levels,
+    with_every,
 )
 from institute_lib.talent.intervals import with_share
 
@@ -390,7 +391,13 @@ def community_certified(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str
         interval, headcount.
     """
     parts = [certified_share(workers, changes, at=at, by=groups) for groups in ((by,), ())]
-    frame = pd.concat([parts[0], parts[1].assign(**{by: TOTAL})], ignore_index=True)
+    places = dict.fromkeys(parts[0][by].dropna())
+    if by == "town" and len(workers):  # a town without community workers reads like one with a few
+        listed = areas.towns(str(workers["district"].iloc[0]))["town"]
+        places = dict.fromkeys([*listed, *(code for code in places if code not in set(listed))])
+    counts = ["headcount", "known", "certified"]
+    every = [*places, TOTAL]
+    frame = with_every(pd.concat([parts[0], parts[1].assign(**{by: TOTAL})]).dropna(subset=[by]), [by], every, counts)
     return Result(
         frame.assign(community_certified=frame["share"]),
         (by,),
@@ -411,8 +418,9 @@ def subsidies(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str) -> Resul
     Returns:
         Result by certificate: headcount, subsidised, monthly (mean yuan of those who get one), yearly (yuan).
     """
+    counts = ["headcount", "subsidised", "monthly", "yearly"]
     return Result(
-        subsidy_bill(workers, changes, at=at),
+        with_every(subsidy_bill(workers, changes, at=at), ["certificate"], EXAM_LEVELS, counts).fillna(0.0),
         ("certificate",),
         (
             Measure("headcount", "count"),

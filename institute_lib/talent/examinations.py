@@ -23,6 +23,7 @@ from institute_lib.talent.checks import (
     refuse,
     require,
     unknown_levels,
+    with_every,
 )
 from institute_lib.talent.intervals import poisson_ratio, with_share
 
@@ -258,8 +259,9 @@ def passes_by_level(exams: pd.DataFrame, *, language: str = "zh") -> Result | No
     if not year:
         return None
     words = {"area": place_name(exams["district"].unique(), language), "year": str(year)}
+    counted = with_every(funnel(newest, by=("level",)).frame, ["level"], EXAM_LEVELS, ["registered", "sat", "passed"])
     return Result(
-        funnel(newest, by=("level",)).frame,
+        counted,
         ("level",),
         (*COUNTED, Measure("pass_rate", "share", of=("passed", "sat"), interval="wilson")),
         "sat",

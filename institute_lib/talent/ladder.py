@@ -112,7 +112,7 @@ def years_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -
         Result by title: known (persons), median, quarter_low, quarter_high (years).
     """
     return Result(
-        time_to_supervisor(talent, exams, at=at),
+        time_to_supervisor(talent, exams, at=at).fillna(0.0),  # of nobody, which reads as of a few
         ("title",),
         (
             Measure("median", "number", digits=1, of="known", statistic="median"),

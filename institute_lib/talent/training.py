@@ -8,8 +8,8 @@ import pandas as pd
 from institute_lib import areas, terms
 from institute_lib.errors import DataError
 from institute_lib.result import Measure, Provenance, Result, provenance_of
-from institute_lib.tables.contracts import EXAM_LEVELS, SUBJECTS
-from institute_lib.talent.checks import TOTAL, check_by, refuse, require, stated_once, unknown_levels
+from institute_lib.tables.contracts import EXAM_LEVELS, FIELDS, SUBJECTS
+from institute_lib.talent.checks import TOTAL, check_by, refuse, require, stated_once, unknown_levels, with_every
 from institute_lib.talent.community import employed
 from institute_lib.talent.examinations import check_exams
 from institute_lib.talent.intervals import with_share
@@ -134,14 +134,13 @@ def failed_subjects(exams: pd.DataFrame) -> Result | None:
         return None
     parts = [subjects_failed(exams, by=("level", "district")), subjects_failed(exams).assign(district=TOTAL)]
     parts = parts[1:] if exams["district"].nunique() == 1 else parts
-    frame = pd.concat(parts, ignore_index=True)
-    order = {level: rank for rank, level in enumerate(EXAM_LEVELS)}
-    frame = frame.sort_values(
-        ["level", "subject", "district"], key=lambda column: column.map(order) if column.name == "level" else column
-    )
+    keys, codes = ("level", "subject", "district"), dict.fromkeys(one for part in parts for one in part["district"])
+    places = sorted(codes, key=lambda code: (code == TOTAL, code))
+    every = [(level, one, code) for level in EXAM_LEVELS for one in SUBJECTS[level] for code in places]
+    frame = with_every(pd.concat(parts, ignore_index=True), keys, every, ["sat", "failed"])
     return Result(
         frame.rename(columns={"share": "failed_share"}),
-        ("level", "subject", "district"),
+        keys,
         (Measure("failed_share", "share", of=("failed", "sat")),),
         "sat",
         provenance_of(exams),
@@ -159,7 +158,9 @@ def needs_by_field(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str) -> 
     frame = training_needs(workers, changes, at=at)
     counts = [name for name in frame if not name.endswith(("_share", "_low", "_high")) and name != "field"]
     total = frame[counts].sum().to_frame().T.assign(field=TOTAL)
-    whole = pd.concat([frame[["field", *counts]], total], ignore_index=True).astype(dict.fromkeys(counts, float))
+    whole = with_every(pd.concat([frame, total]), ["field"], (*FIELDS, TOTAL), counts).astype(
+        dict.fromkeys(counts, float)
+    )
     names = ("uncertified", "unsupervised", "short")
     for name in names:
         whole[f"{name}_share"] = whole[name] / whole[f"{name}_of"].where(whole[f"{name}_of"] > 0)

@@ -1,5 +1,6 @@
 """What results of talent tell: totals that say whom they hold, figures of few persons as bounds, contracts exactly."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -216,3 +217,22 @@ def test_a_register_of_less_than_four_quarters_gives_no_years_total():
     assert total.figure("purchase_yuan", quarter="2025Q4").status == "missing"
     assert "不足四个季度" in total.summary("zh")
     assert talent.purchase_of_year(bought, services=services([]), **asked) is None
+
+
+def test_a_group_without_anybody_reads_like_one_with_a_few():
+    few = read(exams({CHONGCHUAN: 3, HAIAN: 0}, sat=5).assign(subjects_failed="practice"), "exams")
+    levels = disclosure.protected(talent.passes_by_level(few[few["district"] == HAIAN]))
+    assert {levels.text(place, "sat") for place in range(3)} == {"<10"}
+    subjects = disclosure.protected(talent.failed_subjects(few))
+    assert {subjects.text(place, "failed_share") for place in np.flatnonzero(subjects.data["district"] == HAIAN)} == {
+        "＊"
+    }
+    nobody = read(pd.DataFrame({"worker_id": ["w"], "kind": "community", "district": HAIAN, "town": None}), "workers")
+    nobody = nobody.assign(entered=pd.Timestamp("2020-01-01"), left=pd.NaT, field="drug")
+    state = {"certificate": "senior", "subsidy": 0.0, "supervised": True, "training_hours": 40.0}
+    states = read(pd.DataFrame({"worker_id": ["w"], "date": pd.Timestamp("2020-01-01"), **state}), "worker_changes")
+    bill = disclosure.protected(talent.subsidies(nobody, states, at="2025-12-31"))
+    rows = [[bill.text(place, name) for name in ("headcount", "monthly", "yearly")] for place in range(3)]
+    assert rows == [["<10", "＊", "＊"]] * 3
+    needs = disclosure.protected(talent.needs_by_field(nobody, states, at="2025-12-31"))
+    assert {needs.text(place, "uncertified_share") for place in range(len(needs.data))} == {"＊"}

@@ -71,6 +71,12 @@ def figure(value: object, unit: str, language: str) -> str:
 def value_axis(unit: str, title: str, span: tuple[float, float] = (0.0, 1.0), language: str = "en") -> dict[str, Any]:
     """The axis of a figure: percentages with as many decimals as its span needs, counts grouped, in Chinese by 万."""
     width = span[1] - span[0]
+    if unit == "points":  # fractions, read in percentage points
+        step = next(step for step in _steps(width) if width / step <= 6)
+        places = np.arange(math.ceil(span[0] / step) * step, span[1] + step / 1e6, step)
+        text = [f"{100 * place + 0.0:.6g}".replace("-", "−") for place in places]
+        title = terms.text("disclosure.in_points", language, name=title)
+        return {"title": title, "tickmode": "array", "tickvals": places.tolist(), "ticktext": text}
     if unit in ("count", "yuan") and language == "zh" and max(map(abs, span)) >= IN_TEN_THOUSANDS:
         step = next(step for step in _steps(width) if width / step <= 6)
         places = np.arange(math.ceil(span[0] / step) * step, span[1] + step / 1e6, step)

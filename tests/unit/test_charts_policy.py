@@ -112,3 +112,14 @@ def test_placebos_are_grey_lines_under_the_treated_units_own():
     assert list(own.y) == pytest.approx([0.0, 0.1, 0.2])
     assert list(grey.y) == pytest.approx([0.0, 0.2, 0.4, None, 0.0, -0.01, -0.02, None], nan_ok=True)
     assert "2个未受政策影响的单位中有1个离零更远" in chart.alt
+
+
+def test_an_axis_of_points_reads_in_percentage_points():
+    frame = pd.DataFrame({"district": ["320612", "320613"], "gain": [0.05, 0.1]})
+    frame = frame.assign(gain_low=frame["gain"] - 0.06, gain_high=frame["gain"] + 0.06)
+    chart = charts.draw_dot(shown(frame, ("district",), estimate("gain", "points", interval="given"), language="zh"))
+    axis = chart.figure.layout.xaxis
+    ticks = dict(zip(axis.ticktext, axis.tickvals, strict=True))
+    assert ticks["5"] == pytest.approx(0.05)
+    assert ticks["0"] == pytest.approx(0, abs=1e-12)
+    assert axis.title.text == "预期增益（百分点）"

@@ -6,7 +6,7 @@ whatever is computed from posts that are filled goes through protection, as figu
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,6 +21,9 @@ from institute_lib.coverage.reasons import fault_rows
 from institute_lib.coverage.siting import fewest_stations, next_stations, reach_matrix
 from institute_lib.coverage.staff import SUPERVISORS, in_service, norms, staffing
 from institute_lib.result import Measure, Provenance, Result, provenance_of
+
+if TYPE_CHECKING:
+    import geopandas as gpd
 
 LEVEL_MARKS = {"town": ("city", "district", "town"), "village": ("village",)}
 NATION = "nation"
@@ -192,7 +195,7 @@ def history(network: Network, *, quarters: Sequence[str]) -> Result:
         network.provenance,
         title="coverage.title_over_time",
         chart="slider",
-        look={"across": "quarter", "boundaries": network.shapes, "stations": network.everywhere},
+        look={"across": "quarter", "boundaries": network.shapes},
     )
 
 
@@ -402,8 +405,9 @@ def choices(around: Network, *, catchments_m: Sequence[float]) -> Result:
 @dataclass(frozen=True, eq=False)
 class Sites:
     """Where further stations bring most residents within reach, as results: `chosen`, `reach` by area before and after,
-    and both for the whole area in one row (`summary`)."""
+    and both for the whole area in one row (`summary`); `places` are the sites for a map."""
 
+    places: "gpd.GeoDataFrame"
     chosen: Result
     reach: Result
     summary: Result
@@ -434,6 +438,7 @@ def sites(network: Network, around: Network, *, k: int, radius_m: float) -> Site
     row |= {"before": before, "after": after, "people": found.people}
     metres, counted = Measure("radius_m", "count", counts="metres"), ("new_stations", "fewest")
     return Sites(
+        places=found.chosen,
         chosen=Result(
             found.to_frame().rename(columns={"name": "site", "district": "area"}).assign(radius_m=radius_m),
             ("site", "area"),

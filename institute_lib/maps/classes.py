@@ -64,6 +64,6 @@ def _bins(figures: np.ndarray, scheme: str, k: int) -> np.ndarray:
 
 def _colours(number: int) -> tuple[str, ...]:
     if number == 1:
-        return (SEQUENCE[2],)
+        return (SEQUENCE[0],)
     steps = np.linspace(0, len(SEQUENCE) - 1, number).round().astype(int) if number else []
     return tuple(SEQUENCE[step] for step in steps)

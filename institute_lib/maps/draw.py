@@ -14,13 +14,14 @@ from institute_lib.coverage import Located
 from institute_lib.disclosure import SafeTable
 from institute_lib.errors import ParameterError
 from institute_lib.maps.drawing import Drawing, compose, restate, with_one_legend
-from institute_lib.maps.figure import HATCH, canvas, fill, hatch, markup, opacity
-from institute_lib.maps.marks import marks_at
+from institute_lib.maps.figure import CORNER, HATCH, canvas, fill, hatch, markup
 from institute_lib.maps.order import Order
 from institute_lib.maps.svg import svg
 
 if TYPE_CHECKING:
     import geopandas as gpd
+
+SLIDER = 76  # pixels that a slider takes under a map
 
 
 def draw_coverage_map(
@@ -34,26 +35,25 @@ def draw_coverage_map(
     title: str = "",
     scheme: str = "fisher_jenks",
     k: int = 5,
-    shared: str = "",
     highlight: Mapping[str, str] | None = None,
     others: str = "",
     **where: str,
 ) -> Chart:
     """A choropleth of a safe table, with station points, class legend, direct labels and hover.
 
+    Where every region has the same figure there are no classes, and the map shows the points alone.
+
     Args:
         safe: its first row key names the regions (district or town codes); hidden and missing cells are hatched.
-        boundaries: code, name_zh, name_en, geometry, from `areas.boundaries` or `voronoi_cells`. While
-            `.attrs["approval"]` is empty the map is stamped as internal; then the number is printed.
+        boundaries: code, name_zh, name_en, geometry, from `areas.boundaries` or `areas.regions`. While
+            `.attrs["approval"]` is empty the map says that it is internal; then the number is printed.
         value: the figure to show; by default the table's first.
         stations: points from `coverage.locate`; how many were left out is said under the map.
         sites: proposed sites, such as `Siting.chosen`, marked with a cross.
-        scheme, k: how classes are made, stated in the legend (see `classify`).
-        shared: a key of the table over all of whose values the classes are made, so that the maps of one value each
-            (before and after) can be compared.
+        scheme, k: how classes are made, stated in the legend (see `classify`); of the whole table.
         highlight: regions without a row that stand out, code to what they are ({"320613": "the treated district"}).
         others: what every other region without a row is ("not in the comparison pool"); else it is called missing.
-        where: which rows, when the table has more keys: level="town", quarter="2024Q4".
+        where: which rows, when the table has more keys: stage="before", quarter="2024Q4".
 
     Raises:
         DisclosureError: `safe` is not a SafeTable.
@@ -61,23 +61,8 @@ def draw_coverage_map(
         DataError: a region without a shape, or several rows a region.
     """
     apart = {"highlight": tuple((highlight or {}).items()), "others": others}
-    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k, shared=shared, **apart)
+    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k, **apart)
     return _with_tiles(_chart(safe, compose(order, boundaries, stations, sites)), order)
-
-
-def draw_tile_map(
-    safe: SafeTable,
-    *,
-    language: str = "zh",
-    value: str | None = None,
-    title: str = "",
-    scheme: str = "fisher_jenks",
-    k: int = 5,
-    **where: str,
-) -> Chart:
-    """The same on a grid of squares, one a district: no boundary, so no approval number, for what leaves the house."""
-    order = _order(safe, value, where, language, title=title, scheme=scheme, k=k)
-    return _chart(safe, compose(order, tiles(order.cells()["code"])))
 
 
 def draw_slider(
@@ -86,7 +71,6 @@ def draw_slider(
     boundaries: "gpd.GeoDataFrame",
     language: str = "zh",
     value: str | None = None,
-    stations: Located | None = None,
     title: str = "",
     scheme: str = "fisher_jenks",
     k: int = 5,
@@ -94,12 +78,10 @@ def draw_slider(
 ) -> Chart:
     """A map with a slider over the quarters of a safe table; classes are those of all quarters together.
 
-    Stations come and go with their opening and closing dates. The static picture and the words are those of the last
-    quarter.
+    The static picture and the words are those of the last quarter.
 
     Raises:
         ParameterError: the table has no `quarter`, and as `draw_coverage_map`.
-        DataError: stations without dates.
     """
     require_safe(safe)
     frame = safe.to_frame()
@@ -109,18 +91,11 @@ def draw_slider(
         frame = frame[frame[name] == wanted] if name in frame else frame
     quarters = sorted(frame["quarter"].unique())
     orders = [
-        _order(safe, value, where | {"quarter": one}, language, title=title, scheme=scheme, k=k, shared="quarter")
-        for one in quarters
+        _order(safe, value, where | {"quarter": one}, language, title=title, scheme=scheme, k=k) for one in quarters
     ]
-    last = compose(orders[-1], boundaries, stations, at=quarters[-1])
-    classes = orders[-1].shared_classes()
-    drawings = [
-        restate(last, order, order.part(classes), marks_at(last.marks, stations, language, quarter), quarter)
-        for order, quarter in zip(orders, quarters, strict=True)
-    ]
-    drawings = with_one_legend(drawings, orders[-1])
+    last = compose(orders[-1], boundaries)
+    drawings = with_one_legend([restate(last, order) for order in orders], orders[-1])
     chart = _chart(safe, drawings[-1])
-    chart.figure.layout.title.text = look.plain(last.title)  # the legend says which quarter is shown
     _add_slider(chart.figure, drawings, quarters)
     return _with_tiles(chart, orders[-1])
 
@@ -143,7 +118,7 @@ def _order(safe: SafeTable, value: str | None, where: dict, language: str, **opt
 
 
 def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
-    notes = (*((drawing.stamp,) if drawing.stamp else ()), *drawing.notes)
+    notes = (*((drawing.corner,) if drawing.internal else ()), *drawing.notes)
     words = {"language": drawing.language, "title": drawing.title, "alt": drawing.alt, "notes": notes}
     chart = look.finish(canvas(drawing), safe, **words)
     # Beside the title: on a map the right end belongs to the legend.
@@ -152,36 +127,27 @@ def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
 
 
 def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
-    """Steps that restyle regions, points and legend, and rewrite labels; no animation, no frames.
-
-    A region's hover names it, so that its trace needs no name; a point's name is the legend's line. A step sets each
-    property for every trace that it names, so that points take their hover from another property than regions do; on a
-    slider they have none, for those that are not shown would speak too.
-    """
-    modes = {index: trace.mode for index, trace in enumerate(picture.data) if trace.type == "scatter"}
-    of_regions = [index for index, mode in modes.items() if mode == "lines"]
-    of_marks = [index for index, mode in modes.items() if mode == "markers"]
-    for index, region in zip(of_regions, drawings[-1].regions, strict=True):
+    """Steps that restyle regions, and rewrite labels and the legend's title; no animation, no frames."""
+    regions = [index for index, trace in enumerate(picture.data) if trace.type == "scatter"]
+    for index, region in zip(regions, drawings[-1].regions, strict=True):
         picture.data[index].fillpattern = hatch(region.state)  # a step changes the shape alone
-    for index in of_marks:
-        picture.data[index].update(hoverinfo="skip", hovertemplate=None, customdata=None, text=None)
-    without = [None] * len(of_marks)
     steps = []
     for drawing, quarter in zip(drawings, quarters, strict=True):
         style = {
-            "fillcolor": [fill(region, drawing) for region in drawing.regions] + without,
-            "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions] + without,
-            "text": [markup(region.hover) for region in drawing.regions] + without,
-            "marker.opacity": [None] * len(of_regions) + [opacity(mark) for mark in drawing.marks],
-            "name": [None] * len(of_regions) + [markup(mark.label) for mark in drawing.marks],
+            "fillcolor": [fill(region, drawing) for region in drawing.regions],
+            "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions],
+            "text": [markup(region.hover) for region in drawing.regions],
         }
         layout = {
             f"annotations[{index}].text": "<br>".join(map(markup, label.lines))
             for index, label in enumerate(drawing.labels)
         }
         layout["legend.title.text"] = markup(drawing.legend_title)
-        steps.append({"method": "update", "args": [style, layout, of_regions + of_marks], "label": quarter})
-    slider = {"active": len(steps) - 1, "steps": steps, "x": 0.03, "len": 0.6, "pad": {"t": 8}}
-    picture.update_layout(sliders=[slider | {"currentvalue": {"visible": False}}], height=picture.layout.height + 70)
-    picture.update_layout(margin={"b": 130})
-    picture.update_annotations({"yshift": -112}, selector={"name": look.SOURCE})
+        steps.append({"method": "update", "args": [style, layout, regions], "label": quarter})
+    slider = {"active": len(steps) - 1, "steps": steps, "x": 0.03, "len": 0.6, "pad": {"t": CORNER}}
+    picture.update_layout(sliders=[slider | {"currentvalue": {"visible": False}}])
+    picture.update_layout(height=picture.layout.height + SLIDER, margin={"b": picture.layout.margin.b + SLIDER})
+    picture.update_annotations({"yshift": -48 - SLIDER}, selector={"name": look.SOURCE})
+    narrow = (picture.layout.meta or {}).get("narrow")
+    if narrow:
+        picture.layout.meta = {"narrow": narrow | {one: narrow[one] + SLIDER for one in ("height", "bottom")}}

@@ -10,11 +10,10 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.areas.shapes import TILE, in_map_metres
-from institute_lib.charts.look import width
 from institute_lib.coverage import Located
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.maps.classes import STATES, Classes
-from institute_lib.maps.labels import Label, clear_place, place_labels
+from institute_lib.maps.labels import CROWDED, Label, place_labels
 from institute_lib.maps.marks import Mark, marks_of
 from institute_lib.maps.order import Order
 from institute_lib.maps.regions import label_place, rings, to_screen
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
 
 # The map's nominal size in pixels: labels are moved apart for it.
 MAP_WIDTH, MAP_HEIGHT = 470, (260, 640)
+NARROW = 330  # its width on a telephone, for which the labels of few regions are moved apart
 TILE_HEIGHT = 96
 FINEST = 1.5  # pixels: bends smaller than this are not drawn
-STAMP_SIZE, STAMP_SHARE = 23, 0.85  # of the stamp's letters in pixels, and of the map's width that it may take
 # Colour and pattern of a region without a figure: hatched, so that it differs from every class in grey as well.
 STATE_COLOUR = "#8a8a8a"
 
@@ -50,7 +49,7 @@ class Drawing:
     """Everything a map shows.
 
     `bounds`: least x and y, greatest x and y in metres; `height`: of the map in pixels; `legend`: colour or state, and
-    words; `stamp` stands across the map unless it is empty.
+    words; `corner`: the approval number, or that the map is internal; empty on tiles.
     """
 
     title: str
@@ -66,9 +65,8 @@ class Drawing:
     classes: Classes
     legend_title: str
     legend: tuple[tuple[str, str], ...]
-    stamp: str
-    stamp_place: tuple[float, float, float]
-    approval: str
+    corner: str
+    internal: bool
     notes: tuple[str, ...]
 
 
@@ -77,8 +75,6 @@ def compose(
     shapes: "gpd.GeoDataFrame",
     stations: Located | None = None,
     sites: "gpd.GeoDataFrame | None" = None,
-    *,
-    at: str | None = None,
 ) -> Drawing:
     """A drawing of one safe table on shapes; on tiles, which are no places, points are left out.
 
@@ -89,18 +85,22 @@ def compose(
     strange = set(cells["code"]) - set(shapes["code"])
     if strange:
         raise DataError(f"no shape for {', '.join(sorted(strange))}; the boundaries have {', '.join(shapes['code'])}")
-    _check_highlight(order, cells, shapes)
-    classes, language = order.classes(), order.language
+    for code, words in order.highlight:
+        if code not in set(shapes["code"]) - set(cells["code"]):
+            raise ParameterError(f"highlight {code!r} ({words}): highlight regions that have a shape and no row")
+    classes, language = order.classes, order.language
     shapes = in_map_metres(shapes)
     shapes = to_screen(shapes, FINEST * _metres_a_pixel(shapes))
     regions = _regions(order, cells, shapes, classes)
     approval = shapes.attrs.get("approval") or ""
     free = bool(shapes.attrs.get("tiles"))
     stations, sites = (None, None) if free else (stations, sites)
-    marks = marks_of(stations, sites, language, at=at)
+    marks = marks_of(stations, sites, language)
     bounds, scale, height = _extent(regions, free)
-    labels = _labels(regions, marks, scale)
-    stamp = "" if approval or free else terms.text("maps.stamp", language)
+    few = len(regions) <= CROWDED
+    labels = _labels(regions, marks, scale * (MAP_WIDTH / NARROW if few else 1))
+    internal = not (approval or free)
+    corner = terms.text("maps.approval", language, number=approval) if approval else ""
     return Drawing(
         title=order.heading,
         alt=_alt(order, cells, regions),
@@ -113,23 +113,12 @@ def compose(
         bounds=bounds,
         height=height,
         classes=classes,
-        legend_title=f"{order.label(order.value)}\n{_method(classes, language)}",
+        legend_title=f"{order.label(order.value)}\n{_method(order, classes)}",
         legend=_legend(order, classes, regions),
-        stamp=stamp,
-        stamp_place=_stamp_place(stamp, labels, shapes, scale),
-        approval=terms.text("maps.approval", language, number=approval) if approval else "",
+        corner=terms.text("maps.stamp", language) if internal else corner,
+        internal=internal,
         notes=_notes(shapes, stations, language),
     )
-
-
-def _check_highlight(order: Order, cells: pd.DataFrame, shapes: "gpd.GeoDataFrame") -> None:
-    for code, words in order.highlight:
-        if code not in set(shapes["code"]):
-            raise DataError(f"highlight {code!r} ({words}): no shape; the boundaries have {', '.join(shapes['code'])}")
-        if code in set(cells["code"]):
-            raise ParameterError(
-                f"highlight {code!r} ({words}): it has a row of its own; highlight regions without one"
-            )
 
 
 def _labels(regions: tuple[Region, ...], marks: tuple[Mark, ...], scale: float) -> tuple[Label, ...]:
@@ -138,21 +127,9 @@ def _labels(regions: tuple[Region, ...], marks: tuple[Mark, ...], scale: float) 
     return place_labels(texts, places, metres_a_pixel=scale, around=around)
 
 
-def _stamp_place(
-    stamp: str, labels: tuple[Label, ...], shapes: "gpd.GeoDataFrame", scale: float
-) -> tuple[float, float, float]:
-    length = stamp_size(stamp) / 13 * width(stamp)
-    return clear_place(labels, shapes.geometry.union_all(), metres_a_pixel=scale, length=length)
-
-
 def _metres_a_pixel(shapes: "gpd.GeoDataFrame") -> float:
     left, bottom, right, top = shapes.total_bounds
     return max((right - left) / MAP_WIDTH, (top - bottom) / MAP_HEIGHT[1])
-
-
-def stamp_size(stamp: str) -> float:
-    """The stamp's letters in pixels: smaller where the words are long, so that none is cut at the map's edge."""
-    return min(STAMP_SIZE, 13 * STAMP_SHARE * MAP_WIDTH / max(width(stamp), 1.0))
 
 
 def _extent(regions: tuple[Region, ...], free: bool) -> tuple[tuple[float, float, float, float], float, float]:
@@ -186,7 +163,10 @@ class _States:
         self.labels = {figure: order.label(figure) for figure in order.safe.values}
 
     def __call__(self, code: str, name: str) -> dict:
-        row, of = self.rows.get(code, ({"status": self._without_row(code)}, -1))
+        without_row = (
+            "highlight" if code in dict(self.order.highlight) else "outside" if self.order.others else "missing"
+        )
+        row, of = self.rows.get(code, ({"status": without_row}, -1))
         without = {"primary": "hidden", "secondary": "hidden"} | {one: one for one in STATES}
         state = without.get(row["status"], "shown" if of >= 0 else "missing")
         if state != "shown":
@@ -197,9 +177,6 @@ class _States:
         shown = self.order.figure_text(row[self.order.value])
         return {"of": of, "state": state, "shown": shown, "hover": "\n".join([name, *figures])}
 
-    def _without_row(self, code: str) -> str:
-        return "highlight" if code in dict(self.order.highlight) else "outside" if self.order.others else "missing"
-
 
 def _words(order: Order, state: str, code: str) -> str:
     """What a region without a figure is."""
@@ -207,17 +184,17 @@ def _words(order: Order, state: str, code: str) -> str:
     return own[state] if state in own else terms.text(f"maps.{state}", order.language)
 
 
-def restate(drawing: Drawing, order: Order, classes: Classes, marks: tuple[Mark, ...], quarter: str) -> Drawing:
-    """The same map with the figures of another quarter: shapes and places stay."""
-    states = _States(order, order.cells(), classes)
+def restate(drawing: Drawing, order: Order) -> Drawing:
+    """The same map with the figures of another quarter, which the legend names: shapes and places stay."""
+    states = _States(order, order.cells(), order.classes)
     regions = tuple(replace(region, **states(region.code, region.name)) for region in drawing.regions)
     labels = tuple(
         replace(label, lines=(*label.lines[:-1], region.shown))
         for label, region in zip(drawing.labels, regions, strict=bool(drawing.labels))
     )
-    words = terms.quarter(quarter, order.language)
-    said = {"title": f"{order.heading} · {words}", "legend_title": f"{words}\n{drawing.legend_title}"}
-    return replace(drawing, **said, regions=regions, labels=labels, marks=marks, classes=states.classes)
+    words = {"title": order.whole_title, "alt": _alt(order, order.cells(), regions)}
+    words |= {"legend_title": f"{order.part}\n{drawing.legend_title}"}
+    return replace(drawing, **words, regions=regions, labels=labels, classes=states.classes)
 
 
 def with_one_legend(drawings: list[Drawing], order: Order) -> list[Drawing]:
@@ -246,13 +223,15 @@ def _rest(order: Order, regions: tuple[Region, ...]) -> str:
     states = _states(order, regions)
     if order.others and states:
         return terms.text("maps.alt_and", order.language).join(_counted(order, *one[1:]) for one in states)
-    without = sum(size for _, _, size in states)
-    return terms.text("maps.alt_without", order.language, without=without)
+    return terms.text("maps.alt_without", order.language, without=sum(size for _, _, size in states))
 
 
-def _method(classes: Classes, language: str) -> str:
-    scheme = terms.text(f"maps.scheme_{classes.scheme}", language)
-    return terms.text("maps.method", language, scheme=scheme, k=len(classes.colours))
+def _method(order: Order, classes: Classes) -> str:
+    """How the classes are made; of one class, that all regions have the figure."""
+    if len(classes.colours) == 1:
+        return terms.text("maps.all_same", order.language, value=order.figure_text(classes.ranges[0][0]))
+    scheme = terms.text(f"maps.scheme_{classes.scheme}", order.language)
+    return terms.text("maps.method", order.language, scheme=scheme, k=len(classes.colours))
 
 
 def _legend(order: Order, classes: Classes, regions: tuple[Region, ...]) -> tuple[tuple[str, str], ...]:
@@ -267,17 +246,15 @@ def _entries(order: Order, classes: Classes, regions: Sequence[Region]) -> list[
     """Colour or state, words and number of regions, of each class and of each state without a figure that occurs."""
     entries = []
     for colour, (low, high), size in zip(classes.colours, classes.ranges, classes.sizes, strict=True):
-        entries.append((colour, " – ".join(dict.fromkeys((order.figure_text(low), order.figure_text(high)))), size))
+        words = " – ".join(dict.fromkeys((order.figure_text(low), order.figure_text(high))))
+        entries += [(colour, words, size)] if len(classes.colours) > 1 else []
     return [*entries, *_states(order, regions)]
 
 
 def _states(order: Order, regions: Sequence[Region]) -> list[tuple[str, str, int]]:
     """State, words and number of regions of each that occurs."""
-    entries = []
-    for state in STATES:
-        words = Counter(_words(order, state, region.code) for region in regions if region.state == state)
-        entries += [(state, one, size) for one, size in words.items()]
-    return entries
+    found = Counter((region.state, _words(order, region.state, region.code)) for region in regions if region.of < 0)
+    return [(*one, found[one]) for one in sorted(found, key=lambda one: STATES.index(one[0]))]
 
 
 def _notes(shapes: "gpd.GeoDataFrame", stations: Located | None, language: str) -> tuple[str, ...]:

@@ -5,20 +5,19 @@ and needs a stub script in every page. Polygons on cartesian axes with one scale
 the metres of the analysis, take hatches for hidden regions, and print as they stand on the screen.
 """
 
-from os.path import commonprefix
-
 import numpy as np
 
 from institute_lib.charts import look
-from institute_lib.maps.drawing import STATE_COLOUR, Drawing, Region, stamp_size
-from institute_lib.maps.labels import Label
-from institute_lib.maps.marks import STYLES, Mark
+from institute_lib.maps.drawing import NARROW, STATE_COLOUR, Drawing, Region
+from institute_lib.maps.labels import CROWDED, Label
+from institute_lib.maps.marks import STYLES
 
 HATCH = {"hidden": "x", "missing": "/", "outside": "\\", "highlight": "-"}
 EDGE = "#4d4d4d"
 STAMP_COLOUR = "#b3261e"
-HEAD, FOOT = 52, 64
-LEAST_WIDTH = 720  # pixels: on a narrower screen a map keeps it and scrolls, since its labels do not shrink
+HEAD, FOOT, CORNER = 52, 64, 24  # above and below a map; the line under it
+LEAST_WIDTH = 720  # pixels: on a narrower screen a map of many regions keeps it and scrolls: labels do not shrink
+LINE, BELOW = 19, 560  # pixels: a line of the legend, and the width under which it stands under the map
 PLACE = np.float32  # whole metres up to 16,000 km, in half the bytes
 
 
@@ -35,7 +34,7 @@ TITLE = {"y": 1, "yref": "container", "yanchor": "top", "pad": {"t": 10}}
 
 
 def canvas(drawing: Drawing) -> look.Canvas:
-    """The drawing as a chart in the making: a trace a region (with its hover text), marks, legend, stamp."""
+    """The drawing as a chart in the making: a trace a region (with its hover text), marks, legend."""
     left, bottom, right, top = drawing.bounds
     picture = look.new_canvas(height=int(drawing.height) + HEAD + FOOT)
     _share(picture.layout["template"], drawing)
@@ -46,13 +45,24 @@ def canvas(drawing: Drawing) -> look.Canvas:
     picture.x_axis(**axis, range=[left, right], constraintoward="left")
     picture.y_axis(**axis, range=[bottom, top], constraintoward="top", scaleanchor="x", scaleratio=1)
     picture.layout |= {
-        "meta": {"least_width": LEAST_WIDTH},
+        "meta": {"narrow": _narrow(drawing)} if len(drawing.regions) <= CROWDED else {"least_width": LEAST_WIDTH},
         "hoverlabel": {"font": {"color": look.INK}},
         "legend": _legend_box(drawing),
         "showlegend": True,
-        "annotations": [*map(_label, drawing.labels), *_stamp(drawing)],
+        "annotations": [*map(_label, drawing.labels), *_corner(drawing)],
     }
     return picture
+
+
+def _narrow(drawing: Drawing) -> dict:
+    """The layout of a telephone, for the page's script: the legend's lines under the map, in place of beside it."""
+    left, bottom, right, top = drawing.bounds
+    lines = drawing.legend_title.count("\n") + 1 + len(drawing.legend) + len(drawing.marks)
+    height = int(NARROW * (top - bottom) / (right - left))
+    tall = LINE * lines + 24
+    place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "bottom", "yref": "container", "maxheight": tall}
+    below = CORNER + tall
+    return {"below": BELOW, "height": HEAD + height + below, "bottom": below, "legend": place}
 
 
 def _share(template: dict, drawing: Drawing) -> None:
@@ -78,11 +88,6 @@ def stroke(state: str) -> str:
     return "#ffffff" if state == "highlight" else STATE_COLOUR
 
 
-def opacity(mark: Mark) -> float | list[int]:
-    """Of a mark's points: 1 where all are shown, else one a point."""
-    return 1 if mark.shown.all() else mark.shown.astype(int).tolist()
-
-
 def markup(text: str) -> str:
     """Text as plotly's markup: nothing in it is read as markup but its line breaks."""
     return look.plain(text).replace("\n", "<br>")
@@ -90,8 +95,7 @@ def markup(text: str) -> str:
 
 def hatch(state: str) -> dict:
     """The pattern over a region whose figure is hidden or missing; of any other region, none."""
-    under = {"bgcolor": ground(state)} if state == "highlight" else {}
-    return {"shape": HATCH.get(state, ""), "fgcolor": stroke(state), "size": 7} | under
+    return {"shape": HATCH.get(state, ""), "fgcolor": stroke(state), "bgcolor": ground(state), "size": 7}
 
 
 def _region(region: Region, drawing: Drawing) -> dict:
@@ -131,28 +135,11 @@ def _marks(drawing: Drawing) -> list[dict]:
     for mark in drawing.marks:
         colour, size, symbol = STYLES[mark.level]
         edge = {"color": "white", "width": 1 if size > 4 else 0}
-        look_of_it = {"symbol": symbol, "size": size, "color": colour, "line": edge, "opacity": opacity(mark)}
+        look_of_it = {"symbol": symbol, "size": size, "color": colour, "line": edge}
         places = {"x": mark.x.round(0).astype(PLACE), "y": mark.y.round(0).astype(PLACE), "mode": "markers"}
-        marks.append({"type": "scatter", **places, "marker": look_of_it, "name": markup(mark.label)} | _hover(mark))
+        words = {"name": markup(mark.label), "text": [markup(name) for name in mark.names], "hoverinfo": "text"}
+        marks.append({"type": "scatter", **places, "marker": look_of_it} | words)
     return marks
-
-
-def _hover(mark: Mark) -> dict:
-    """Names and numbers apart, and what all names end with once: a village map has thousands of points."""
-    names = [markup(name) for name in mark.names]
-    backwards = [name[::-1] for name in names]
-    ending = commonprefix(backwards)[::-1] if len(names) > 1 else ""  # noqa: RUF071 (letter by letter is what is meant)
-    parts = [f"%{{customdata[{index}]:,}}" for index in range(mark.figures.shape[1])]
-    detail = "<br>" + markup(mark.detail).format(*parts) if mark.detail else ""
-    figures = {"customdata": _smallest(mark.figures)} if parts else {}
-    text = [name[: len(name) - len(ending)] for name in names]
-    return figures | {"text": text, "hovertemplate": f"%{{text}}{ending}{detail}<extra></extra>"}
-
-
-def _smallest(figures: np.ndarray) -> np.ndarray:
-    """Counts in as few bytes each as the largest of them needs."""
-    whole = figures.size and np.isfinite(figures).all() and (figures == figures.round()).all()
-    return figures.astype(np.result_type(np.int8, np.min_scalar_type(int(figures.max())))) if whole else figures
 
 
 def _legend_box(drawing: Drawing) -> dict:
@@ -176,13 +163,10 @@ def _label(label: Label) -> dict:
     return moved | {"x": round(label.x), "y": round(label.y), "text": words}
 
 
-def _stamp(drawing: Drawing) -> list[dict]:
-    """The stamp across the map and its labels, or the approval number under it."""
-    if drawing.stamp:
-        place = dict(zip(("x", "y", "textangle"), drawing.stamp_place, strict=True)) | {"opacity": 0.85}
-        paint = {"bgcolor": "rgba(255,255,255,0.4)", "font": {"size": stamp_size(drawing.stamp), "color": STAMP_COLOUR}}
-        return [place | paint | {"text": markup(drawing.stamp), "showarrow": False}]
-    if drawing.approval:
-        corner = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -8}
-        return [corner | {"text": markup(drawing.approval), "showarrow": False, "font": {"size": 12}}]
-    return []
+def _corner(drawing: Drawing) -> list[dict]:
+    """Under the map at the left: its approval number, or that it is internal."""
+    if not drawing.corner:
+        return []
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -2}
+    font = {"size": 12, "color": STAMP_COLOUR if drawing.internal else look.INK}
+    return [place | {"text": markup(drawing.corner), "showarrow": False, "font": font}]

@@ -2,14 +2,10 @@
 
 import textwrap
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from institute_lib.charts.look import width
-
-if TYPE_CHECKING:
-    from shapely.geometry.base import BaseGeometry
 
 # Above this many regions names would cover the map; hover and the table beside the map still have them all.
 MOST = 60
@@ -22,8 +18,6 @@ _PASSES = 25
 _PAD = 2.0
 LEADER = 12.0
 POINT = 9.0  # a station's mark with its white edge, in pixels
-ANGLES = (-12, 12, -24, 24, -40, 40, -58, 58)
-STAMP_CLEARANCE = 11  # half a line of the stamp, in pixels
 
 
 @dataclass(frozen=True)
@@ -70,39 +64,6 @@ def place_labels(
     points = np.array(around if len(around) <= MOST_POINTS else []).reshape(-1, 2) / metres_a_pixel * [1, -1]
     moved = _apart(home, boxes, points) - home
     return tuple(replace(label, dx=float(dx), dy=float(dy)) for label, (dx, dy) in zip(still, moved, strict=True))
-
-
-def clear_place(
-    labels: tuple[Label, ...], shape: "BaseGeometry", *, metres_a_pixel: float, length: float
-) -> tuple[float, float, float]:
-    """Where a long line of text crosses the shape and fewest labels: its centre in metres, its angle (clockwise).
-
-    Each place is judged by samples along the line: one under a label costs most, one beyond the shape a little, one
-    beyond the frame is not to be.
-    """
-    import shapely
-
-    left, bottom, right, top = shape.bounds
-    centres = np.array([(label.x, label.y) for label in labels]).reshape(-1, 2)
-    centres += np.array([(label.dx, -label.dy) for label in labels]).reshape(-1, 2) * metres_a_pixel
-    boxes = np.array([label.box for label in labels]).reshape(-1, 2) / 2
-    along = np.linspace(-length / 2, length / 2, 41) * metres_a_pixel
-    near = (boxes + STAMP_CLEARANCE) * metres_a_pixel
-    x = left + np.linspace(0.35, 0.65, 7) * (right - left)
-    y = bottom + np.linspace(0.2, 0.8, 13) * (top - bottom)
-    starts = np.array([(one, other) for other in y for one in x])
-    shapely.prepare(shape)
-    best = (np.inf, 0.0, 0.0, 0.0)
-    for angle in ANGLES:
-        run, rise = np.cos(np.radians(angle)), -np.sin(np.radians(angle))
-        lines = starts[:, None] + along[None, :, None] * np.array([run, rise])
-        covered = (np.abs(lines[:, :, None] - centres) < near).all(axis=3).any(axis=2).sum(axis=1)
-        outside = (~shapely.contains_xy(shape, lines)).sum(axis=1)
-        beyond = ((lines < (left, bottom)) | (lines > (right, top))).any(axis=2).sum(axis=1)
-        cost = covered + 0.3 * outside + 10 * beyond
-        least = int(np.argmin(cost))
-        best = min(best, (float(cost[least]), *map(float, starts[least]), float(angle)))
-    return best[1:]
 
 
 def _apart(home: np.ndarray, boxes: np.ndarray, points: np.ndarray) -> np.ndarray:

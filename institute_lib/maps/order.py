@@ -14,8 +14,8 @@ from institute_lib.maps.classes import Classes, classify
 class Order:
     """What to draw: the figure `value` of `safe` where `where` holds, in one language, with stated classes.
 
-    `shared`: a key over all of whose values the classes are made, so that maps of one value each can be compared.
     `highlight`: region and what it is; `others`: what further regions are of which the table says nothing.
+    Classes are made of all rows of the table, so that the maps of its parts (before and after, quarters) compare.
     """
 
     safe: SafeTable
@@ -25,54 +25,49 @@ class Order:
     title: str
     scheme: str
     k: int
-    shared: str = ""
     highlight: tuple[tuple[str, str], ...] = ()
     others: str = ""
 
-    def cells(self) -> pd.DataFrame:
-        """The safe table's rows that the map shows, with key and status.
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The table's rows that have a shape, with their status: those of a whole have none beside its parts."""
+        frame = self.safe.to_frame().rename(columns={self.key: "code"})
+        codes = frame["code"].astype("str")
+        return frame[~(codes.eq("total") | (codes.str.len() < codes.str.len().max()))].reset_index(drop=True)
+
+    @cached_property
+    def drawn(self) -> pd.Series:
+        """Which of them the map shows.
 
         Raises:
             ParameterError: a column or a value that the table does not have.
             DataError: several rows for one region.
         """
-        frame = self.safe.to_frame()
-        for name, wanted in self.where:
-            frame = _only(frame, name, wanted)
         if self.value not in self.safe.values:
             raise ParameterError(f"map: figure {self.value!r}: {nearest(self.value, self.safe.values)}")
-        frame = frame.rename(columns={self.key: "code"})
-        frame = frame[~_is_whole(frame["code"].astype(str))]
-        if frame["code"].duplicated().any():
-            others = [
-                name for name in (*self.safe.rows, *self.safe.columns) if name not in (self.key, *dict(self.where))
-            ]
-            raise DataError(f"map: several rows a {self.key}: choose one with {' and '.join(others)}=")
-        return frame.reset_index(drop=True)
-
-    def classes(self) -> Classes:
-        """The classes of the rows shown; with `shared`, made of all of that key's values together."""
-        if not self.shared:
-            return classify(self.cells()[self.value], scheme=self.scheme, k=self.k)
-        return self.part(self.shared_classes())
-
-    def shared_classes(self) -> Classes:
-        """The classes of every value of the shared key, in the order of the table's rows."""
-        every = self._every()
-        return classify(every[self.value].reset_index(drop=True), scheme=self.scheme, k=self.k)
-
-    def part(self, shared: Classes) -> Classes:
-        """Of shared classes, what the rows shown have of them."""
-        own = (self._every()[self.shared] == dict(self.where)[self.shared]).to_numpy()
-        sizes = tuple(int((shared.of[own] == one).sum()) for one in range(len(shared.colours)))
-        return replace(shared, of=shared.of[own], sizes=sizes)
-
-    def _every(self) -> pd.DataFrame:
-        every = self.safe.to_frame()
-        every = every[~_is_whole(every[self.key].astype(str))]
+        at = pd.Series(True, index=self.rows.index)
         for name, wanted in self.where:
-            every = every if name == self.shared else _only(every, name, wanted)
-        return every
+            if name not in self.rows:
+                raise ParameterError(f"map: column {name!r}: {nearest(name, self.rows.columns)}")
+            if wanted not in set(self.rows[name]):
+                raise ParameterError(f"map: {name} {wanted!r}: {nearest(wanted, self.rows[name].unique())}")
+            at &= self.rows[name] == wanted
+        if self.rows.loc[at, "code"].duplicated().any():
+            keys = (*self.safe.rows, *self.safe.columns)
+            others = [name for name in keys if name not in (self.key, *dict(self.where))]
+            raise DataError(f"map: several rows a {self.key}: choose one with {' and '.join(others)}=")
+        return at
+
+    def cells(self) -> pd.DataFrame:
+        """The rows that the map shows."""
+        return self.rows[self.drawn].reset_index(drop=True)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """The classes of the whole table, and what the rows shown have of them."""
+        whole = classify(self.rows[self.value], scheme=self.scheme, k=self.k)
+        of = whole.of[self.drawn.to_numpy()]
+        return replace(whole, of=of, sizes=tuple(int((of == one).sum()) for one in range(len(whole.colours))))
 
     @property
     def key(self) -> str:
@@ -80,8 +75,18 @@ class Order:
         return self.safe.rows[0]
 
     @property
-    def heading(self) -> str:
+    def whole_title(self) -> str:
+        """What the table is about."""
         return self.title or self.safe.title or self.label(self.value)
+
+    @property
+    def part(self) -> str:
+        """Which part of the table it shows, in words."""
+        return " · ".join(show.key(name, part, self.language, self.safe.labels) for name, part in self.where)
+
+    @property
+    def heading(self) -> str:
+        return " · ".join(one for one in (self.whole_title, self.part) if one)
 
     def figure_text(self, figure: float, key: str = "") -> str:
         """A figure of the table in its unit: of the one that the map shows, or of another."""
@@ -95,16 +100,3 @@ class Order:
 
     def label(self, name: str) -> str:
         return show.label(name, self.language, self.safe.labels)
-
-
-def _is_whole(codes: pd.Series) -> pd.Series:
-    """The rows of a whole, which has no shape beside its parts: a total, or a district among its towns."""
-    return codes.eq("total") | (codes.str.len() < codes.str.len().max())
-
-
-def _only(frame: pd.DataFrame, name: str, wanted: str) -> pd.DataFrame:
-    if name not in frame:
-        raise ParameterError(f"map: column {name!r}: {nearest(name, frame.columns)}")
-    if wanted not in set(frame[name]):
-        raise ParameterError(f"map: {name} {wanted!r}: {nearest(wanted, frame[name].unique())}")
-    return frame[frame[name] == wanted]

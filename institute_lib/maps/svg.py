@@ -10,7 +10,7 @@ from hashlib import sha256
 import numpy as np
 
 from institute_lib import terms
-from institute_lib.maps.drawing import Drawing, Region, stamp_size
+from institute_lib.maps.drawing import Drawing, Region
 from institute_lib.maps.figure import EDGE, HATCH, STAMP_COLOUR, fill, ground, stroke
 from institute_lib.maps.marks import ROUND, SITE, STYLES
 
@@ -39,7 +39,6 @@ def svg(drawing: Drawing) -> str:
         "</g>",
         *_marks(drawing, scale),
         *_labels(drawing, scale),
-        *_stamp(drawing, scale),
         *_legend(drawing),
         *_foot(drawing, height),
         "</svg>",
@@ -111,14 +110,12 @@ def hatch(outline: list[np.ndarray], state: str) -> str:
 def _marks(drawing: Drawing, scale: _Scale) -> list[str]:
     drawn = []
     for mark in drawing.marks:
-        if mark.level in ROUND and mark.shown.sum() > MANY:
-            drawn.append(_dots(np.column_stack(scale(mark.x[mark.shown], mark.y[mark.shown])), mark.level))
+        if mark.level in ROUND and len(mark.x) > MANY:
+            drawn.append(_dots(np.column_stack(scale(mark.x, mark.y)), mark.level))
             continue
-        places = zip(*scale(mark.x, mark.y), mark.hover, mark.shown, strict=True)
         drawn += [
-            _mark(x, y, mark.level, f"<title>{escape(hover).replace(chr(10), '&#10;')}</title>")
-            for x, y, hover, shown in places
-            if shown
+            _mark(x, y, mark.level, f"<title>{escape(name)}</title>")
+            for x, y, name in zip(*scale(mark.x, mark.y), mark.names, strict=True)
         ]
     return drawn
 
@@ -189,38 +186,20 @@ def _legend(drawing: Drawing) -> list[str]:
     return drawn
 
 
-def _stamp(drawing: Drawing, scale: _Scale) -> list[str]:
-    if not drawing.stamp:
-        return []
-    x, y = scale(*drawing.stamp_place[:2])
-    turn = f'transform="rotate({drawing.stamp_place[2]:g} {x:.0f} {y:.0f})" opacity="0.85"'
-    return [
-        _text(
-            x,
-            y,
-            drawing.stamp,
-            size=stamp_size(drawing.stamp),
-            anchor="middle",
-            colour=STAMP_COLOUR,
-            halo=True,
-            more=turn,
-        )
-    ]
-
-
 def _foot(drawing: Drawing, height: float) -> list[str]:
     """Under the map: the approval number, the source, and that data are invented where they are."""
     source = terms.text("charts.source", drawing.language, source=drawing.source) if drawing.source else ""
-    lines = [_text(8, height - 26, drawing.approval, size=12), _text(8, height - 8, source, size=12)]
+    colour = STAMP_COLOUR if drawing.internal else "#111111"
+    lines = [_text(8, height - 26, drawing.corner, size=12, colour=colour), _text(8, height - 8, source, size=12)]
     demo = terms.text("charts.demo", drawing.language) if drawing.demo else ""
     return [*lines, _text(WIDTH - 8, 26, demo, size=12, anchor="end")]
 
 
-def _text(x: float, y: float, words: str, *, size: float, halo: bool = False, more: str = "", **style: str) -> str:
-    """A line of text, with a white halo if asked for."""
+def _text(x: float, y: float, words: str, *, size: float, **style: str) -> str:
+    """A line of text."""
     if not words:
         return ""
     style = {"weight": "normal", "anchor": "start", "colour": "#111111"} | style
     font = f'font-size="{size:g}" font-weight="{style["weight"]}" text-anchor="{style["anchor"]}"'
-    place = f'x="{x:.1f}" y="{y:.1f}" {font} {more}'
-    return f'<text {place} fill="{style["colour"]}"{" " + HALO if halo else ""}>{escape(words)}</text>'
+    place = f'x="{x:.1f}" y="{y:.1f}" {font}'
+    return f'<text {place} fill="{style["colour"]}">{escape(words)}</text>'

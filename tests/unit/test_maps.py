@@ -88,8 +88,6 @@ def test_a_map_is_drawn_from_safe_tables_only():
     for draw in (maps.draw_coverage_map, maps.draw_slider):
         with pytest.raises(DisclosureError, match="SafeTable"):
             draw(frame, boundaries=boundaries())
-    with pytest.raises(DisclosureError, match="SafeTable"):
-        maps.draw_tile_map(frame)
 
 
 def test_every_region_is_drawn_with_its_name_figure_and_hover():
@@ -121,14 +119,14 @@ def test_a_map_is_stamped_until_its_boundaries_are_approved():
 
 
 def test_tiles_show_the_figures_without_any_boundary_or_stamp():
-    chart = maps.draw_tile_map(safe())
+    chart = maps.draw_coverage_map(safe(), boundaries=areas.regions(boundaries(), layout="tiles"))
     assert len(regions_of(chart)) == 3
     assert STAMP not in texts_of(chart.svg)
     assert all(len(trace.x) == 5 for trace in regions_of(chart))
     with pytest.raises(ParameterError, match="320102"):
-        maps.draw_tile_map(safe(codes=("320102", *CODES[1:])))
+        areas.regions(boundaries(codes=("320102", *CODES[1:])), layout="tiles")
     with pytest.raises(ParameterError, match="one city at a time"):
-        maps.draw_tile_map(safe(codes=("320685", "320582", "320613")))
+        areas.regions(boundaries(codes=("320685", "320582", "320613")), layout="tiles")
 
 
 @pytest.mark.parametrize("city", ["320600", "320500"])
@@ -163,7 +161,7 @@ def test_regions_without_a_row_are_called_what_they_are():
     chart = maps.draw_coverage_map(table, boundaries=boundaries(codes=codes), **apart)
     assert [trace.fillpattern.shape for trace in regions_of(chart)] == [None, "/", "-", "\\"]
     assert [trace.text.split("<br>")[-1] for trace in regions_of(chart)[2:]] == ["试点单位", "不在对照池"]
-    legend = [words for words in texts_of(chart.svg) if words.endswith("（1个）")][1:]
+    legend = [words for words in texts_of(chart.svg) if words.endswith("（1个）")]
     assert legend == ["试点单位（1个）", "未报送或无数据（1个）", "不在对照池（1个）"]
     fills = [path.get("fill") for path in ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='region']")]
     assert chart.alt.endswith("试点单位（1个）、未报送或无数据（1个）、不在对照池（1个）。")
@@ -171,8 +169,8 @@ def test_regions_without_a_row_are_called_what_they_are():
 
 
 def test_what_cannot_be_highlighted_is_refused_by_name():
-    for code, kind, said in (("320612", ParameterError, "row of its own"), ("320509", DataError, "no shape")):
-        with pytest.raises(kind, match=rf"highlight '{code}' \(treated\): .*{said}"):
+    for code in ("320612", "320509"):  # one has a row of its own, the other no shape
+        with pytest.raises(ParameterError, match=rf"highlight '{code}' \(treated\): .*a shape and no row"):
             maps.draw_coverage_map(safe(), boundaries=boundaries(), highlight={code: "treated"})
 
 
@@ -349,11 +347,11 @@ def test_the_slider_has_one_step_a_quarter_and_one_set_of_classes():
         shown = [chart.figure.layout.annotations[index].text.split("<br>")[0] for index in moved]
         assert shown == ["通州区", "崇川区", "海门区"]
     assert len(set(colour_of.values())) == 4
-    assert "2024年四季度" in chart.title
+    assert chart.title == "Coverage <b>&"  # the legend names the quarter that is shown, the words the last one
+    assert "2024年四季度" in chart.alt
     titles = [step.args[1]["legend.title.text"].split("<br>")[0] for step in slider.steps]
     assert titles == ["2023年四季度", "2024年四季度"]
     assert chart.figure.layout.legend.title.text.startswith("2024年四季度<br>")
-    assert "季度" not in chart.figure.layout.title.text
 
 
 def test_the_legend_of_a_slider_holds_for_every_quarter():
@@ -369,60 +367,21 @@ def test_a_slider_takes_its_quarters_from_the_table_alone():
         maps.draw_slider(safe(), boundaries=boundaries())
 
 
-def test_on_the_slider_stations_come_and_go_with_their_dates():
-    table = safe((*SHARES, 0.5, 0.75, 1.0), CODES * 2, quarter=["2023Q4"] * 3 + ["2024Q4"] * 3)
-    dated = (
-        stations()
-        .points.drop(columns="geometry")
-        .assign(opened=pd.to_datetime(["2020-01-01", "2024-05-01"]), closed=pd.to_datetime(["2024-12-31", None]))
-    )
-    chart = maps.draw_slider(table, boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(dated)))
-    district, town = marks_of(chart)
-    assert (district.hoverinfo, town.hoverinfo) == ("skip", "skip")
-    numbers = [number for number, trace in enumerate(chart.figure.data) if trace in (district, town)]
-    seen = []
-    for step in chart.figure.layout.sliders[0].steps:
-        style, _, traces = step.args
-        places = [list(traces).index(number) for number in numbers]
-        seen.append([(style["marker.opacity"][place], style["name"][place].split(" ")[0]) for place in places])
-    # The town's station is closed on the last day of 2024; the district's opens in that year.
-    assert seen == [
-        [([0], "市区指导站点（0个）"), (1, "乡镇社工站（1个）")],
-        [(1, "市区指导站点（1个）"), ([0], "乡镇社工站（0个）")],
-    ]
-    drawn = ElementTree.fromstring(chart.svg).findall(f".//{SVG}*[@class='station']")
-    assert len(drawn) == 1 + 2  # and the legend's
-    undated = coverage.locate(pd.DataFrame(dated.drop(columns="opened")))
-    with pytest.raises(DataError, match="opened and closed"):
-        maps.draw_slider(table, boundaries=boundaries(), stations=undated)
-
-
-def test_proposed_sites_are_crosses_with_their_gain():
-    sites = stations().points.assign(name=["甲", "乙"], people_added=[1200.0, 300.0])
+def test_proposed_sites_are_crosses_with_their_rank():
+    sites = stations().points.assign(name=["甲", "乙"])
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), sites=sites)
     (mark,) = marks_of(chart)
     assert (mark.marker.symbol, mark.name, len(mark.x)) == ("x", "拟新增站点（2个）", 2)
-    assert mark.hovertemplate == "%{text}<br>新增覆盖居民 %{customdata[0]:,}人<extra></extra>"
-    assert (list(mark.text), mark.customdata.tolist()) == (["拟新增第1处 甲", "拟新增第2处 乙"], [[1200], [300]])
+    assert list(mark.text) == ["拟新增第1处 甲", "拟新增第2处 乙"]
     assert len(ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='site']")) == 2 + 1  # and the legend's
 
 
-def test_the_hover_of_a_station_says_its_posts():
+def test_a_station_says_its_name_and_not_how_many_work_there():
     posts = stations().points.drop(columns="geometry").assign(posts=[7.0, 30.0], posts_filled=[5.0, 27.0])
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(posts)))
-    hovers = {trace.text[0]: (trace.hovertemplate, trace.customdata[0].tolist()) for trace in marks_of(chart)}
-    assert hovers["站&lt;1&gt;"] == (
-        "%{text}<br>在岗%{customdata[0]:,}人，岗位%{customdata[1]:,}个<extra></extra>",
-        [5, 7],
-    )
-
-
-def test_what_all_points_of_a_level_end_with_is_written_once_and_read_in_every_hover():
-    posts = stations().points.drop(columns="geometry").assign(level="village", name=["甲村社工室", "乙村社工室"])
-    (mark,) = marks_of(
-        maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(posts)))
-    )
-    assert (list(mark.text), mark.hovertemplate) == (["甲", "乙"], "%{text}村社工室<extra></extra>")
+    assert sorted(text for trace in marks_of(chart) for text in trace.text) == ["站&lt;1&gt;", "站2"]
+    assert all(trace.customdata is None for trace in marks_of(chart))
+    assert "在岗" not in chart.svg
 
 
 def village_rooms() -> pd.DataFrame:
@@ -460,15 +419,14 @@ def test_bends_too_small_to_be_seen_are_not_drawn_and_neighbours_stay_edge_to_ed
 
 def test_before_and_after_are_drawn_in_the_same_classes():
     table = safe((*SHARES, 0.5, 0.75, 1.0), CODES * 2, stage=["before"] * 3 + ["after"] * 3)
-    shared = [maps.draw_coverage_map(table, boundaries=boundaries(), stage=one, shared="stage") for one in STAGES]
+    shared = [maps.draw_coverage_map(table, boundaries=boundaries(), stage=one) for one in STAGES]
     colours = [{t.text.split("<br>")[1].split()[1]: t.fillcolor for t in regions_of(chart)} for chart in shared]
     assert colours[0]["50.0%"] == colours[1]["50.0%"]
     assert colours[0]["100.0%"] == colours[1]["100.0%"]
     legends = [[trace.name for trace in chart.figure.data if trace.type == "bar"] for chart in shared]
     assert legends[0] == ["25.0%（1个）", "50.0%（1个）", "75.0%（0个）", "100.0%（1个）"]
     assert legends[1] == ["25.0%（0个）", "50.0%（1个）", "75.0%（1个）", "100.0%（1个）"]
-    alone = maps.draw_coverage_map(table, boundaries=boundaries(), stage="before")
-    assert [trace.name for trace in alone.figure.data if trace.type == "bar"][-1] == "100.0%（1个）"
+    assert [chart.title.split(" · ")[1] for chart in shared] == [terms.text(f"labels.stage_{one}") for one in STAGES]
 
 
 def test_units_of_a_district_have_tiles_that_keep_their_order_and_show_no_point():
@@ -489,12 +447,15 @@ def test_units_of_a_district_have_tiles_that_keep_their_order_and_show_no_point(
         areas.regions(boundaries(), layout="tile")
 
 
-def test_the_stamp_stands_on_top_of_everything_and_inside_the_frame():
+def test_that_a_map_is_internal_stands_in_its_corner_and_covers_nothing():
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries())
-    named = [one.text for one in chart.figure.layout.annotations if not one.name]
-    assert named[-1] == STAMP
-    order = [node.text for node in ElementTree.fromstring(chart.svg).iter(f"{SVG}text")]
-    assert order.index(STAMP) > order.index("崇川区")
+    (note,) = [one for one in chart.figure.layout.annotations if one.text == STAMP]
+    assert (note.xref, note.x, note.xanchor) == ("paper", 0, "left")
+    assert (note.yref, note.y, note.yanchor) == ("paper", 0, "top")  # under the map
+    (text,) = [node for node in ElementTree.fromstring(chart.svg).iter(f"{SVG}text") if node.text == STAMP]
+    shapes = [path.get("d") for path in ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='region']")]
+    lowest = max(y for shape in shapes for line in strokes(shape) for _, y in line)
+    assert float(text.get("y")) - 12 > lowest
 
 
 def test_classes_hold_every_value_once_and_name_their_ends():
@@ -526,6 +487,8 @@ def test_few_distinct_values_get_a_class_each():
 def test_a_map_of_equal_figures_says_so():
     chart = maps.draw_coverage_map(safe(shares=(1.0, 1.0, 1.0)), boundaries=boundaries())
     assert "均为100.0%" in chart.alt
+    legend = [trace.name for trace in chart.figure.data if trace.type == "bar"]
+    assert (legend, chart.figure.layout.legend.title.text) == ([], "覆盖率<br>各单元均为100.0%")
     empty = maps.draw_coverage_map(safe(shares=pd.array([None] * 3, "Float64")), boundaries=boundaries())
     assert "均无可显示的数值" in empty.alt
 
@@ -541,6 +504,17 @@ def _lightness(colour):
 def test_colours_grow_darker_in_steps_that_a_grey_copy_keeps():
     steps = -np.diff([_lightness(colour) for colour in SEQUENCE])
     assert (steps > 9).all()
+
+
+def test_the_row_of_the_whole_has_no_shape_and_makes_no_class():
+    table = safe((*SHARES, 0.9), (*CODES, "total"))
+    chart = maps.draw_coverage_map(table, boundaries=boundaries())
+    assert [trace.name for trace in chart.figure.data if trace.type == "bar"] == [
+        "25.0%（1个）",
+        "50.0%（1个）",
+        "100.0%（1个）",
+    ]
+    assert "90.0%" not in chart.alt
 
 
 def test_labels_are_moved_apart_until_none_covers_another():

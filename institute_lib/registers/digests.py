@@ -6,12 +6,13 @@ HMAC-SHA256 in hexadecimal: `name 3 …` for a name of three characters, `pinyin
 """
 
 import hashlib
+import heapq
+import itertools
 import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -70,13 +71,46 @@ def lines(key: Key, names: Iterable[str], numbers: Iterable[str]) -> set[str]:
     found = {f"key {len(key.id)} {key.id}"}
     for name in {plain_name(str(name)) for name in names}:
         if len(name) > 1:
-            found.add(f"name {len(name)} {_keyed(key, name)}")
-            found |= {f"pinyin {len(one)} {_keyed(key, one)}" for one in romanised(name)}
+            found.add(_of_name(key, name))
+            found.update(f"pinyin {len(one)} {_keyed(key, one)}" for one in romanised(name))
     for number in set(numbers):
-        for kind in HASHES:
-            text = kind(number.encode()).hexdigest()
-            found.add(f"hash {len(text)} {_keyed(key, text)}")
+        found.update(_of_number(key, number, kind) for kind in HASHES)
     return found
+
+
+def _of_name(key: Key, name: str) -> str:
+    return f"name {len(name)} {_keyed(key, name)}"
+
+
+def _of_number(key: Key, number: str, kind: Any = HASHES[0]) -> str:
+    text = kind(number.encode()).hexdigest()
+    return f"hash {len(text)} {_keyed(key, text)}"
+
+
+def add(key: Key, names: Iterable[str], numbers: Iterable[str]) -> None:
+    """Keep the lines for these names and numbers beside those that are there.
+
+    The next quarter names mostly the same people: who is there by one line is there by all, and the file is read line
+    by line, for a city's holds a million.
+
+    Raises:
+        DataError: the file of digests would lie inside the project.
+    """
+    path = _place()
+    if not path.is_file():
+        _write(sorted(lines(key, names, numbers)))
+        return
+    of_names = {_of_name(key, name): name for name in {plain_name(str(name)) for name in names} if len(name) > 1}
+    of_numbers = {_of_number(key, number): number for number in set(numbers)}
+    with path.open(encoding="ascii") as file:
+        for line in file:
+            of_names.pop(line[:-1], None)
+            of_numbers.pop(line[:-1], None)
+    if of_names or of_numbers:
+        new = sorted(lines(key, of_names.values(), of_numbers.values()))
+        with path.open(encoding="ascii") as file:
+            both = heapq.merge((line[:-1] for line in file), new)
+            _write(line for line, _ in itertools.groupby(both))
 
 
 def romanised(name: str) -> set[str]:
@@ -88,7 +122,7 @@ def romanised(name: str) -> set[str]:
     if name.isascii() or len(name) > 4:
         return set()
     readings = [_read(letter)[: 3 if at == 0 else 2] for at, letter in enumerate(name)]
-    return {"".join(one) for one in islice(product(*readings), MOST_READINGS)}
+    return {"".join(one) for one in itertools.islice(itertools.product(*readings), MOST_READINGS)}
 
 
 @lru_cache(maxsize=1 << 14)
@@ -101,23 +135,14 @@ def _read(letter: str) -> tuple[str, ...]:
     )
 
 
-def keep(added: Iterable[str]) -> Path:
-    """Add lines to the file of digests; what is in it stays.
-
-    Raises:
-        DataError: the file would lie inside the project.
-    """
-    return _write({*_kept(), *added})
-
-
 def drop(gone: Iterable[str]) -> Path:
     """Take lines out of the file of digests: of persons who are to be forgotten."""
-    return _write(_kept() - {line for line in gone if not line.startswith("key ")})
+    return _write(sorted(_kept() - {line for line in gone if not line.startswith("key ")}))
 
 
 def replace(lines: Iterable[str]) -> Path:
     """The file of digests anew, of these lines alone: everybody has been given pseudonyms by another key."""
-    return _write(set(lines))
+    return _write(sorted(set(lines)))
 
 
 def _kept() -> set[str]:
@@ -125,14 +150,13 @@ def _kept() -> set[str]:
     return set(path.read_text(encoding="ascii").splitlines()) if path.is_file() else set()
 
 
-def _write(lines: set[str]) -> Path:
+def _write(ordered: Iterable[str]) -> Path:
     path = _place()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    every = sorted(lines)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.writelines(f"{line}\n" for line in every)
+        file.writelines(f"{line}\n" for line in ordered)
     partial.replace(path)
     return path
 

@@ -228,7 +228,7 @@ def import_files(
         store.check_key(folder, imported.report.key_id)
         plan = keeping.plan(table, rows, folder, replace_states, missing, compares=compare)
         if key:
-            digests.keep(_digests(frame, key))
+            digests.add(key, *_persons(frame))
         if plan.parts:
             told = (day.isoformat() if day else None, quarter)
             paths = keeping.write(plan, folder, imported.report, day=now, given=told, accepted=accept_warnings)
@@ -279,7 +279,7 @@ def reread(entry: journal.Entry, files: list[Path]) -> tuple[pd.DataFrame, set[s
             days = described.decide(imported.described, day, quarter, today=date.fromisoformat(entry.known))
     rows = keeping.kept_rows(entry.table, imported.frame, imported.changes, frame, days)
     own = rows[rows[CELL].isin({part.cell for part in entry.parts})]
-    return own, _digests(frame, key) if key else set()
+    return own, digests.lines(key, *_persons(frame)) if key else set()
 
 
 def _receipt(plan: "keeping.Plan", imported: Imported, now: date, accepted: bool) -> Receipt:
@@ -330,11 +330,10 @@ def _refuse_later(imported: Imported, frame: pd.DataFrame, days: pd.Series) -> N
         raise RegisterError(replace(imported.report, faults=tuple(faults)))
 
 
-def _digests(frame: pd.DataFrame, key: Key) -> set[str]:
-    """What the release scan needs to know these persons by; neither a name nor a number."""
+def _persons(frame: pd.DataFrame) -> tuple[Iterable[str], Iterable[str]]:
+    """Names and identity numbers, for the digests by which the release scan knows these persons."""
     names = frame["name"].dropna() if "name" in frame else ()
-    numbers = (found.number for found in frame["identity"].dropna())
-    return digests.lines(key, names, numbers)
+    return names, (found.number for found in frame["identity"].dropna())
 
 
 @contextmanager

@@ -161,7 +161,7 @@ def link(path: Path | str, *, root: Path | None = None) -> int:
         pseudonyms = [[key.pseudonym(old), key.pseudonym(new)] for old, new in pairs]
         _refuse_strangers(pairs, pseudonyms, root)
         line = store.line("link", store.next_number(folder), pairs=pseudonyms) | {"key_id": key.id}
-        digests.keep(digests.lines(key, (), (number for pair in pairs for number in pair)))
+        digests.add(key, (), (number for pair in pairs for number in pair))
         store.commit(folder, [line], {})
         journal.log(folder, "link", persons=len(pairs))
     return len(pairs)

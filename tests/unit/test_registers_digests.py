@@ -46,8 +46,8 @@ def test_the_digests_know_a_name_and_a_hash_and_nothing_else(project, tmp_path):
 
 def test_a_later_import_keeps_the_earlier_digests(project):
     key = registers.load_key()
-    digests.keep(digests.lines(key, ["甲某人"], []))
-    digests.keep(digests.lines(key, ["乙某人"], []))
+    digests.add(key, ["甲某人"], [])
+    digests.add(key, ["乙某人"], [])
     known = digests.load()
     assert known.is_name("甲某人")
     assert known.is_name("乙某人")

@@ -43,7 +43,7 @@ def register(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("INSTITUTE_KEY_FILE", str(tmp_path_factory.mktemp("keys") / "pseudonym.key"))
         registers.new_key()
-        digests.keep(digests.lines(registers.load_key(), ["喻轩佳"], ["320613198009271268"]))
+        digests.add(registers.load_key(), ["喻轩佳"], ["320613198009271268"])
         names.known.cache_clear()
         yield
     names.known.cache_clear()

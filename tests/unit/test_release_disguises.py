@@ -238,7 +238,7 @@ def register(tmp_path, monkeypatch):
     monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
     registers.new_key()
     people = ["甄无名", "买买提·吐尔逊", "王芳", "政策", "Zhang Weimin"]
-    digests.keep(digests.lines(registers.load_key(), people, [NUMBER]))
+    digests.add(registers.load_key(), people, [NUMBER])
     names.known.cache_clear()
     yield
     names.known.cache_clear()

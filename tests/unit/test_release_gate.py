@@ -30,7 +30,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
     registers.new_key()
-    digests.keep(digests.lines(registers.load_key(), ["甄无名"], []))
+    digests.add(registers.load_key(), ["甄无名"], [])
     names.known.cache_clear()
     for account, name in (("li", "李批准"), ("wang", "王申请")):
         be(account, tmp_path, monkeypatch)

@@ -45,7 +45,7 @@ def register(tmp_path_factory):
         patch.setenv("INSTITUTE_KEY_FILE", str(tmp_path_factory.mktemp("keys") / "pseudonym.key"))
         registers.new_key()
         people = ["喻轩佳", "欧阳娜", "单雪", "王芳"]
-        digests.keep(digests.lines(registers.load_key(), people, [ID]))
+        digests.add(registers.load_key(), people, [ID])
         names.known.cache_clear()
         yield
     names.known.cache_clear()

@@ -65,7 +65,7 @@ DOUBTS = {
 def register(tmp_path, monkeypatch):
     monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path / "keys" / "pseudonym.key"))
     registers.new_key()
-    digests.keep(digests.lines(registers.load_key(), ["甄无名"], [NUMBER]))
+    digests.add(registers.load_key(), ["甄无名"], [NUMBER])
     names.known.cache_clear()
     yield
     names.known.cache_clear()

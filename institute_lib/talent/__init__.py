@@ -4,8 +4,8 @@ Everything is put to the articles' own three questions: do they stay, are the ce
 """
 
 from institute_lib.retention.intervals import wilson
+from institute_lib.talent.checks import poisson_ratio
 from institute_lib.talent.community import (
-    Ratio,
     certified_share,
     community_certified,
     cost_effectiveness,
@@ -20,8 +20,6 @@ from institute_lib.talent.community import (
 from institute_lib.talent.control import (
     ALARM,
     WARNING,
-    ControlChart,
-    FunnelPlot,
     Prior,
     control_limits,
     funnel_plot,
@@ -33,20 +31,15 @@ from institute_lib.talent.control import (
     tail_probability,
 )
 from institute_lib.talent.examinations import (
-    Funnel,
     funnel,
     pass_rate,
     passes,
     passes_by_district,
     passes_by_level,
 )
-from institute_lib.talent.intervals import poisson_ratio
 from institute_lib.talent.ladder import ladder, rungs, time_to_supervisor, years_to_supervisor
 from institute_lib.talent.overview import INDICATORS, QUESTIONS, Indicator, Overview, between, overview
 from institute_lib.talent.projection import (
-    Courses,
-    Outlook,
-    Projection,
     Target,
     against_targets,
     holder_courses,
@@ -57,8 +50,6 @@ from institute_lib.talent.projection import (
     worker_courses,
 )
 from institute_lib.talent.purchase import (
-    Floor,
-    Purchase,
     floors,
     floors_missed,
     largest_providers,
@@ -83,7 +74,6 @@ from institute_lib.talent.services import (
 from institute_lib.talent.training import (
     failed_subjects,
     needs_by_field,
-    required_hours,
     subjects_failed,
     training_needs,
 )
@@ -99,18 +89,9 @@ __all__ = [
     "INDICATORS",
     "QUESTIONS",
     "WARNING",
-    "ControlChart",
-    "Courses",
-    "Floor",
-    "Funnel",
-    "FunnelPlot",
     "Indicator",
-    "Outlook",
     "Overview",
     "Prior",
-    "Projection",
-    "Purchase",
-    "Ratio",
     "Target",
     "against_targets",
     "beside_suzhou",
@@ -158,7 +139,6 @@ __all__ = [
     "purchase_total",
     "reaching",
     "register_indicators",
-    "required_hours",
     "rungs",
     "runs_on_one_side",
     "schools",

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from institute_lib import areas, terms
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
+from institute_lib.retention.intervals import wilson
 
 DIGITS = "write digits; a bound stands in a column of its own"
 TOTAL = "total"
@@ -148,3 +150,26 @@ def with_every(frame: pd.DataFrame, keys: Sequence[str], records: Iterable[Any],
     found = frame.set_index(list(keys))
     found.index = pd.MultiIndex.from_tuples([one if isinstance(one, tuple) else (one,) for one in found.index])
     return found.reindex(index).fillna(dict.fromkeys(counts, 0.0)).reset_index()
+
+
+def poisson_ratio(after: ArrayLike, before: ArrayLike, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Exact conditional intervals of the ratio of two Poisson means (Przyborowski and Wilenski 1940).
+
+    Given their sum, the later count is binomial; Clopper and Pearson's limits p give the ratio p / (1 - p). The high
+    limit is infinite where the earlier count is zero.
+    """
+    from scipy.stats import beta
+
+    later, earlier = np.asarray(after, dtype=float), np.asarray(before, dtype=float)
+    tail = (1 - level) / 2
+    low = np.where(later == 0, 0.0, beta.ppf(tail, np.maximum(later, 1e-300), earlier + 1))
+    high = np.where(earlier == 0, 1.0, beta.ppf(1 - tail, later + 1, np.maximum(earlier, 1e-300)))
+    with np.errstate(divide="ignore"):
+        return low / (1 - low), high / (1 - high)
+
+
+def with_share(frame: pd.DataFrame, *, numerator: str, denominator: str, name: str) -> pd.DataFrame:
+    """The frame with a share and its Wilson interval: `name`, `name_low`, `name_high`; NaN without a denominator."""
+    low, high = wilson(frame[numerator], frame[denominator])
+    share = frame[numerator] / frame[denominator].where(frame[denominator] > 0)
+    return frame.assign(**{name: share.astype(float), f"{name}_low": low, f"{name}_high": high})

@@ -9,7 +9,7 @@ import pandas as pd
 
 from institute_lib import areas, policy
 from institute_lib.errors import EstimationError, ParameterError
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Result, provenance_of
 from institute_lib.tables.contracts import CERTIFICATES, EXAM_LEVELS, KINDS
 from institute_lib.talent.checks import (
     SUPERVISORS,
@@ -21,8 +21,8 @@ from institute_lib.talent.checks import (
     require,
     unknown_levels,
     with_every,
+    with_share,
 )
-from institute_lib.talent.intervals import with_share
 
 COMMUNITY = "community"
 MONTHS, QUARTERS = 12, 4
@@ -285,10 +285,6 @@ def _check(given: Mapping[str, float], level: float) -> None:
 # Results: what a notebook shows. Workers are persons.
 
 
-def _reads(*frames: pd.DataFrame) -> Provenance:
-    return Provenance(read for one in frames for read in provenance_of(one).reads)
-
-
 def _last_day(quarter: str) -> str:
     return str(pd.Period(quarter, freq="Q").end_time.date())
 
@@ -344,7 +340,7 @@ def placement(
             Measure("headcount", "count"),
         ),
         "headcount",
-        _reads(workers, changes, exams, talent),
+        provenance_of(workers, changes, exams, talent),
         title="notebooks.placement_table",
         chart="dot",
     )
@@ -406,7 +402,7 @@ def community_certified(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str
             Measure("headcount", "count"),
         ),
         "known",
-        _reads(workers, changes),
+        provenance_of(workers, changes),
         title="notebooks.certified_table",
         chart="dot",
     )
@@ -429,7 +425,7 @@ def subsidies(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str) -> Resul
             Measure("yearly", "yuan", of="subsidised", statistic="sum"),
         ),
         "headcount",
-        _reads(workers, changes),
+        provenance_of(workers, changes),
         title="notebooks.bill_table",
     )
 
@@ -492,7 +488,7 @@ def cost_of_one_more(
             Measure("limits", "text"),
         ),
         "headcount",
-        _reads(panel, workers, changes),
+        provenance_of(panel, workers, changes),
         title="notebooks.cost_table",
         sentence=said,
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import EstimationError
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Result, provenance_of
 from institute_lib.retention.intervals import wilson
 from institute_lib.tables.contracts import EXAM_LEVELS
 from institute_lib.talent.checks import (
@@ -20,12 +20,13 @@ from institute_lib.talent.checks import (
     in_fives,
     not_numbers,
     place_name,
+    poisson_ratio,
     refuse,
     require,
     unknown_levels,
     with_every,
+    with_share,
 )
-from institute_lib.talent.intervals import poisson_ratio, with_share
 
 DENOMINATORS = ("registered", "sat")
 STEPS = ("registered", "sat", "passed")
@@ -219,7 +220,7 @@ def passes(exams: pd.DataFrame, *, workers: pd.DataFrame, at: str) -> Result:
             Measure("year_later_rate", "share", of=("year_later", "followed")),
         ),
         "sat",
-        Provenance([*provenance_of(exams).reads, *provenance_of(workers).reads]),
+        provenance_of(exams, workers),
         title="notebooks.funnel_table",
         sentence=_passes_sentence(exams),
     )
@@ -307,7 +308,7 @@ def passes_by_district(exams: pd.DataFrame, *, population: pd.DataFrame, languag
             Measure("holders_per_10000", "per_10000", of=("holders", "residents")),
         ),
         "sat",
-        Provenance([*provenance_of(exams).reads, *provenance_of(population).reads]),
+        provenance_of(exams, population),
         title=terms.text("notebooks.pass_rate_table", language, year=str(year)),
         chart="funnel" if year else "table",
     )

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS, TITLES
 from institute_lib.talent.checks import SUPERVISORS, refuse, require, unknown_levels
 
@@ -99,7 +99,7 @@ def rungs(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -> Result:
         ("rung",),
         (Measure("persons", "count"),),
         "persons",
-        Provenance([*provenance_of(talent).reads, *provenance_of(exams).reads]),
+        provenance_of(talent, exams),
         title="notebooks.ladder_table",
         chart="bars",
     )
@@ -121,6 +121,6 @@ def years_to_supervisor(talent: pd.DataFrame, exams: pd.DataFrame, *, at: str) -
             Measure("known", "count"),
         ),
         "known",
-        Provenance([*provenance_of(talent).reads, *provenance_of(exams).reads]),
+        provenance_of(talent, exams),
         title="notebooks.rise_table",
     )

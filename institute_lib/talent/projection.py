@@ -17,7 +17,7 @@ import pandas as pd
 from institute_lib import areas, terms
 from institute_lib.areas.reference import CENSUS
 from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS
 from institute_lib.talent.checks import TOTAL, Framed, not_numbers, place_name, refuse, require, stated_once
 from institute_lib.talent.community import COMMUNITY
@@ -601,7 +601,7 @@ def outlook(
         return Outlook(None, None, "talent.projection_too_early")
     found = project(courses.stock, courses.rates, courses.exits, start=courses.start)
     stock = courses.stock.groupby("unit")["persons"].sum()
-    provenance = Provenance(read for one in (exams, workers, changes, population) for read in provenance_of(one).reads)
+    provenance = provenance_of(exams, workers, changes, population)
     measures = (Measure("expected", "number", digits=0, interval="given"),)
     own = [code for code in area if code in here]
     course = _band(found, own, start=courses.start) if own else None
@@ -728,7 +728,7 @@ def against_targets(
             Measure("passes_needed", "number", digits=0),
         ),
         "counted",
-        Provenance(read for one in (exams, workers, population, census) for read in provenance_of(one).reads),
+        provenance_of(exams, workers, population, census),
         title="notebooks.reach_table",
         notes=("talent.targets_apart",),
         sentence=said,

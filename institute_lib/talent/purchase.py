@@ -310,7 +310,7 @@ def purchase_total(
             BELOW,
         ),
         None,
-        Provenance([*provenance_of(procurement).reads, *provenance_of(population).reads]),
+        provenance_of(procurement, population),
         title="notebooks.purchase_years",
         chart="trend" if len(years) > 1 else "table",
         sentence=said,

@@ -21,10 +21,10 @@ from institute_lib.talent.checks import (
     refuse,
     require,
     unknown_levels,
+    with_share,
     with_total,
 )
 from institute_lib.talent.control import ControlChart, p_chart, p_limits, posterior, set_apart, shrink
-from institute_lib.talent.intervals import with_share
 
 KEYS = ("district", "quarter", "field")
 COUNTS = ("outcome_numerator", "outcome_denominator")

@@ -7,12 +7,20 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.errors import DataError
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS, FIELDS, SUBJECTS
-from institute_lib.talent.checks import TOTAL, check_by, refuse, require, stated_once, unknown_levels, with_every
+from institute_lib.talent.checks import (
+    TOTAL,
+    check_by,
+    refuse,
+    require,
+    stated_once,
+    unknown_levels,
+    with_every,
+    with_share,
+)
 from institute_lib.talent.community import employed
 from institute_lib.talent.examinations import check_exams
-from institute_lib.talent.intervals import with_share
 
 SEPARATOR = ";"
 REGISTERED_YEARS = 3  # the hours are stated for one period of registration
@@ -178,7 +186,7 @@ def needs_by_field(workers: pd.DataFrame, changes: pd.DataFrame, *, at: str) -> 
             Measure("headcount", "count"),
         ),
         "headcount",
-        Provenance([*provenance_of(workers).reads, *provenance_of(changes).reads]),
+        provenance_of(workers, changes),
         title="notebooks.needs_table",
         sentence=said,
     )

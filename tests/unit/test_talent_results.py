@@ -227,8 +227,8 @@ def test_a_group_without_anybody_reads_like_one_with_a_few():
     assert {subjects.text(place, "failed_share") for place in np.flatnonzero(subjects.data["district"] == HAIAN)} == {
         "＊"
     }
-    nobody = read(pd.DataFrame({"worker_id": ["w"], "kind": "community", "district": HAIAN, "town": None}), "workers")
-    nobody = nobody.assign(entered=pd.Timestamp("2020-01-01"), left=pd.NaT, field="drug")
+    spell = {"worker_id": ["w"], "kind": "community", "district": HAIAN, "town": None, "field": "drug"}
+    nobody = read(pd.DataFrame(spell).assign(entered=pd.Timestamp("2020-01-01"), left=pd.NaT), "workers")
     state = {"certificate": "senior", "subsidy": 0.0, "supervised": True, "training_hours": 40.0}
     states = read(pd.DataFrame({"worker_id": ["w"], "date": pd.Timestamp("2020-01-01"), **state}), "worker_changes")
     bill = disclosure.protected(talent.subsidies(nobody, states, at="2025-12-31"))

@@ -40,7 +40,7 @@ def rounded(panel: pd.DataFrame) -> pd.DataFrame:
     numerator is counted among the headcount.
     """
     small = panel.groupby("district")[SIZE].min() < FEWEST
-    found = panel[~panel["district"].map(small)].copy()
+    found = panel[~panel["district"].isin(small.index[small])].copy()
     whole = np.floor(found[SIZE] / BASE + 0.5) * BASE
     for name in OF_PERSONS:
         found[name] = (np.floor(found[name] * found[SIZE] / BASE + 0.5) * BASE / whole).clip(upper=1)
@@ -114,7 +114,7 @@ def assess(
 def _outside(panel: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:
     """The districts of cities in which no single unit has a policy of its own."""
     touched = {areas.city_of(code) for code in ledger["area"].dropna() if ";" not in code}
-    return panel[[areas.city_of(code) not in touched for code in panel["district"]]]
+    return panel[~panel["district"].map(areas.city_of).isin(touched)]
 
 
 def _refuse_unknown(key: str, name: Any, known: Sequence[Any]) -> None:

@@ -105,7 +105,11 @@ def test_one_persons_coming_or_going_leaves_nothing_to_see_but_at_a_step():
 
 def test_districts_of_fewer_than_ten_show_no_effect(panel, ledger):
     assert policy.assess(panel, ledger, policy_id="pilot").effects is not None
-    assert policy.assess(panel.assign(headcount=9.0), ledger, policy_id="pilot").effects is None
+    for few in (panel.assign(headcount=9.0), panel.iloc[:0]):
+        found = policy.assess(with_provenance(few, DEMO), ledger, policy_id="pilot")
+        assert found.effects is None
+        assert found.programme is None
+        assert isinstance(found.findings[0], str)
 
 
 # --- findings ---

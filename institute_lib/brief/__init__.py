@@ -1,6 +1,5 @@
 """The brief people read: from an executed notebook to one HTML file that opens with no network."""
 
-from institute_lib.brief.blocks import methods, opening, sources
-from institute_lib.brief.export import SHARED_NAME, export, in_one_file, write_plotly
+from institute_lib.brief.export import SHARED_NAME, export, write_plotly
 
-__all__ = ["SHARED_NAME", "export", "in_one_file", "methods", "opening", "sources", "write_plotly"]
+__all__ = ["SHARED_NAME", "export", "write_plotly"]

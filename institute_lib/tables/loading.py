@@ -135,13 +135,6 @@ def load(name: str, as_of: str | None = None, *, known: str | None = None, root:
     return with_provenance(_load(name, as_of, known, root), Provenance([read]))
 
 
-def reads_persons() -> bool:
-    """Whether this job of a run has read a register of persons; outside a run nothing is noted, and nothing is left."""
-    notes = os.environ.get(sharing.READS_VARIABLE)
-    reads = sharing.noted(Path(notes)) if notes else ()
-    return any(read.kind == "tables" and read.name in PERSONAL for read in reads)
-
-
 def _load(name: str, as_of: str | None, known: str | None, root: Path | None) -> pd.DataFrame:
     day = _day(as_of)
     place = _locate(name, day.date().isoformat(), known, root)

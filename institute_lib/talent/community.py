@@ -345,7 +345,7 @@ def placement_words(shown: Any, code: str) -> tuple[str, dict[str, Any]]:
     names = ("certified_in_post", "certified_change", "passed_in_post", "supervisor_share", "headcount")
     figures = {name: shown.figure(name, district=code) for name in names}
     interval = (shown.figure("ci_low", district=code), shown.figure("ci_high", district=code))
-    key = "placement_first" if figures["certified_change"].status == "missing" else "placement"
+    key = "placement_first" if figures["certified_change"].state == "missing" else "placement"
     return f"talent.{key}", figures | {"interval": interval}
 
 
@@ -466,7 +466,7 @@ def cost_of_one_more(
             cost, low, high = (
                 shown.figure(name, outcome=outcome) for name in ("cost_of_one", "cost_of_one_low", "cost_of_one_high")
             )
-            key = "negative" if cost.status == "missing" else limits
+            key = "negative" if cost.state == "missing" else limits
             what = shown.name("outcome", outcome)
             found.append((f"talent.cost_{key}", {"what": what, "cost": cost, "interval": (low, high)}))
         return found

@@ -10,7 +10,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from institute_lib import charts, cli, disclosure, paths
+from institute_lib import charts, cli, paths
 from institute_lib.cli import quarters
 from institute_lib.cli.options import resolved
 from institute_lib.errors import DataError
@@ -18,6 +18,7 @@ from institute_lib.registers import identity
 from institute_lib.runs import places
 from institute_lib.runs.plan import load_plan
 from tests.rows import WORKER
+from tests.shown import shown
 
 
 @pytest.fixture
@@ -283,9 +284,8 @@ def test_asking_for_help_imports_no_heavy_library():
 
 
 def test_a_brief_beside_a_quarters_plotly_shares_it_unless_it_shall_go_alone(tmp_path):
-    table = disclosure.exempt(pd.DataFrame({"level": ["a"], "n": [9]}), reason="not_personal", source="S")
-    shown = charts.draw_bars(table)._repr_mimebundle_()
-    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=shown)])
+    bundle = charts.draw_bars(shown(pd.DataFrame({"level": ["a"], "n": [9]})))._repr_mimebundle_()
+    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=bundle)])
     place = tmp_path / "2025Q4" / "01_first" / "320613"
     place.mkdir(parents=True)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), place / "executed.ipynb")

@@ -110,7 +110,7 @@ class Study:
     @property
     def opens(self) -> str:
         """The first quarter that the register of workers describes."""
-        return tables.covered_quarters(known=self.known)[0]
+        return tables.covered_quarters(as_of=self.as_of, known=self.known)[0]
 
     @property
     def quarter(self) -> str:

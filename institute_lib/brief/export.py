@@ -20,6 +20,8 @@ HERE = Path(__file__).parent
 SHORT = 8
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SHARED_NAME = "plotly.min.js"
+SHARED_SCRIPT = re.compile(r'<script src="[^"]*"></script>')
+SHARED_POLICY = re.compile(r'(content="default-src &#39;none&#39;; script-src [^"]*?)&#39;self&#39;')
 # plotly fetches a world map from the network for any choropleth, unless it finds one here; an empty one is enough.
 GEO_STUB = (
     "window.PlotlyGeoAssets={topojson:{world_110m:{type:'Topology',arcs:[],objects:{}}}};"
@@ -35,6 +37,7 @@ def export(
     provenance: Mapping[str, str] | None = None,
     shared: str | None = None,
     demo: bool = False,
+    word: str = "",
 ) -> Path:
     """Write the brief of an executed notebook: prose, charts and tables that passed disclosure control, nothing else.
 
@@ -47,12 +50,33 @@ def export(
         language: the language in which the notebook was run.
         provenance: further rows for the end of the brief: what, and its hash or version.
         demo: whether anything that the job read was a demo, as the run has recorded it; the brief then says so.
+        word: address of the Word document of the same brief, relative to it (see `export_word`), where there is one.
         shared: address of a shared `plotly.min.js` relative to the brief (see `write_plotly`); by default plotly is
             inside the file.
 
     Raises:
         ParameterError: another language than the notebook's own.
         RunError: a cell failed, or the file is no notebook.
+    """
+    notebook, content = opened(executed_notebook, language, demo=demo)
+    html = _render(content, notebook, language, dict(provenance or {}), shared=shared, word=word)
+    return write_whole(Path(path), html.encode())
+
+
+def write_whole(target: Path, content: bytes) -> Path:
+    """Write a file, its folder included, so that nobody meets half of it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
+    partial.write_bytes(content)
+    partial.replace(target)
+    return target
+
+
+def opened(executed_notebook: str | Path | Any, language: str, *, demo: bool) -> tuple[Any, Content]:
+    """An executed notebook and the content of its brief.
+
+    Raises:
+        ParameterError, RunError: as `export`.
     """
     terms.check_language(language)
     notebook = _notebook(executed_notebook)
@@ -62,23 +86,25 @@ def export(
         raise ParameterError(f"brief.export: language {language!r}: the notebook was run in {own!r}; allowed: {own}")
     if demo and content.opening:
         content.opening = {**content.opening, "demo": True}
-    html = _render(content, notebook, language, dict(provenance or {}), shared)
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    partial.write_text(html, encoding="utf-8", newline="\n")
-    partial.replace(target)
-    return target
+    return notebook, content
 
 
 def write_plotly(folder: str | Path) -> Path:
     """Put the plotly library that several briefs share into a folder, once."""
     target = Path(folder) / SHARED_NAME
     if not target.is_file() or target.stat().st_size != len(_plotly().encode()):
-        partial = target.with_name(f".{SHARED_NAME}.{os.getpid()}.part")
-        partial.write_text(_plotly(), encoding="utf-8", newline="\n")
-        partial.replace(target)
+        write_whole(target, _plotly().encode())
     return target
+
+
+def in_one_file(html: str) -> str:
+    """A brief that shares plotly as one that holds it, byte for byte what `export` without `shared` writes.
+
+    A page that shares nothing comes back unchanged.
+    """
+    allowed = f"&#39;sha256-{_hash(_plotly())}&#39;"
+    html, shares = SHARED_POLICY.subn(lambda found: found[1] + allowed, html, count=1)
+    return SHARED_SCRIPT.sub(lambda _: f"<script>{_plotly()}</script>", html, count=1) if shares else html
 
 
 def _notebook(given: Any) -> Any:
@@ -92,14 +118,13 @@ def _notebook(given: Any) -> Any:
         raise RunError(f"{given}: not a notebook that can be read: {error}") from error
 
 
-def _render(content: Content, notebook: Any, language: str, more: dict[str, str], shared: str | None) -> str:
+def _render(
+    content: Content, notebook: Any, language: str, more: dict[str, str], *, shared: str | None, word: str
+) -> str:
     has_charts = any(kind == "chart" for kind, _ in content.body)
     tags, allowed = _scripts(shared) if has_charts else ([], [])
     head = page.head(content, language)
-    if (content.opening or {}).get("exact"):
-        content.fold.insert(0, f"<p>{terms.text('disclosure.exact_rule', language, threshold=10)}</p>")
-    if any(mark["kind"] == "demo" for mark in head["marks"]):
-        content.fold.insert(0, f"<p>{page.word('demo_note', language)}</p>")
+    content.fold[:0] = page.cautions(content, language)
     python = notebook.metadata.get("language_info", {}).get("version") or platform.python_version()
     body = page.body(content, language)
     common = page.common(body)
@@ -118,6 +143,7 @@ def _render(content: Content, notebook: Any, language: str, more: dict[str, str]
             workbook=page.workbook(head, body, content, language),
             appendix=any(block["kind"] == "appendix" for block in body),
             common=_markup(page.json_block(common)) if common else "",
+            word={"href": word, "text": page.word("word", language)} if word else None,
             fold=[_markup(html) for html in content.fold],
             sources=page.sources(content),
             made=page.made(content, language),

@@ -97,6 +97,14 @@ def head(content: Content, language: str) -> dict[str, Any]:
     }
 
 
+def cautions(content: Content, language: str) -> list[str]:
+    """What must be said of all figures of the brief, as HTML: that they are invented, or not rounded."""
+    found = [word("demo_note", language)] if is_demo(content) else []
+    if (content.opening or {}).get("exact"):
+        found.append(terms.text("disclosure.exact_rule", language, threshold=10))
+    return [f"<p>{one}</p>" for one in found]
+
+
 WIDE, HIGH, EDGE = 120, 28, 3  # of a sparkline, in its own units
 
 

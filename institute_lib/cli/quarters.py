@@ -35,10 +35,11 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     selection_options(one)
     one.add_argument("--plan", type=Path, help="another plan than papermill_runs/quarterly.toml")
     one.add_argument("--json", action="store_true", help="as JSON")
-    one = command("brief", _brief, "export an executed notebook as one HTML file")
+    one = command("brief", _brief, "export an executed notebook as one HTML file, and as a Word document")
     one.add_argument("notebook", type=Path)
     one.add_argument("output", type=Path, nargs="?", help="default: beside the notebook, .html")
     one.add_argument("--single", action="store_true", help="one file, even where a quarter's briefs share plotly")
+    one.add_argument("--word", action="store_true", help="a Word document (.docx) beside it too")
     language_option(one, "zh")
     one = command("schedule", _schedule, "print a systemd timer and a cron line that run the last closed quarter")
     one.add_argument("--install", type=Path, metavar="FOLDER", help="write the two systemd units into this folder")
@@ -162,7 +163,11 @@ def _brief(given: argparse.Namespace) -> None:
     output = given.output or given.notebook.with_suffix(".html")
     shares = not given.single and (output.parent / f"../../{brief.SHARED_NAME}").is_file()
     shared = f"../../{brief.SHARED_NAME}" if shares else None
-    say(str(brief.export(given.notebook, output, language=given.language, shared=shared)))
+    document = output.with_suffix(".docx")
+    word = document.name if given.word else ""
+    say(str(brief.export(given.notebook, output, language=given.language, shared=shared, word=word)))
+    if given.word:
+        say(str(brief.export_word(given.notebook, document, language=given.language)))
 
 
 def _schedule(given: argparse.Namespace) -> None:

@@ -202,6 +202,7 @@ class Work:
             shared=self.shared,
             warm=self.warm,
             single=self.plan.single,
+            word=self.plan.word,
             host=socket.gethostname(),
         )
 

@@ -52,7 +52,7 @@ def job_inputs(
     return {
         "notebook": source_hash(notebook.path),
         "parameters": job_parameters(plan, job, quarter=quarter),
-        "form": "single" if plan.single else "shared",
+        "form": ("single" if plan.single else "shared") + (" word" if plan.word else ""),
         "audience": plan.audience,
         "library": library_hash(),
         "divisions": divisions_hash(),

@@ -286,7 +286,8 @@ def accept(task: Task, private: Path) -> dict[str, Any] | None:
 
 
 def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool) -> None:
-    """The brief of the executed notebook, and beside the quarter's briefs the plotly library that they share.
+    """The brief of the executed notebook, also as a Word document where the plan says so, and the plotly library that
+    the quarter's briefs share.
 
     Raises:
         JobError: it could not be written; the kind names the error.
@@ -304,7 +305,10 @@ def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool) 
             demo=demo,
             provenance=provenance(inputs, task.language),
             shared=plotly and f"../../{plotly.name}",
+            word=places.WORD if task.word else "",
         )
+        if task.word:
+            brief.export_word(private / places.EXECUTED, private / places.WORD, language=task.language, demo=demo)
     except OSError:
         raise
     except Exception as error:  # whatever fails here fails this job alone, and is named

@@ -20,9 +20,10 @@ from filelock import FileLock, Timeout
 from institute_lib.errors import RunError
 
 RESULT, BRIEF, EXECUTED, MANIFEST = "result.json", "brief.html", "executed.ipynb", "manifest.json"
+WORD = "brief.docx"  # where the plan asks for it
 FAILURE, FAILED = "failure.json", "failed.ipynb"
 READS, SUMMARY, PREPARED = "reads.jsonl", "summary.json", "prepared.ipynb"
-OUTPUTS = (EXECUTED, RESULT, BRIEF)
+OUTPUTS = (EXECUTED, RESULT, BRIEF, WORD)
 LOGS = "logs"  # beside the notebooks' folders: the summary and the log of every run, by its date
 LOCK, RUNNING = ".lock", ".running.json"
 PRIVATE, READY = ".private-", ".ready-"

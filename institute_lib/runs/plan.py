@@ -14,7 +14,7 @@ from institute_lib import areas as divisions
 from institute_lib import paths, terms
 from institute_lib.errors import ParameterError, nearest
 
-PLAN_KEYS = ("areas", "language", "single", "audience", "tables", "limits", "notify", "notebooks")
+PLAN_KEYS = ("areas", "language", "single", "word", "audience", "tables", "limits", "notify", "notebooks")
 AUDIENCES = ("office", "internal")
 OWN_KEYS = (*PLAN_KEYS, "without")
 NOTIFY_KEYS = ("command", "mail")
@@ -71,6 +71,7 @@ class Plan:
 
     Attributes:
         single: each brief holds plotly itself and may be sent alone; else a quarter's briefs share one file of it.
+        word: each brief stands beside itself as a Word document too.
         audience: "office", or "internal": counts of persons from ten up are not rounded, every brief says that small
             groups may follow by subtraction, and none of them is ever released.
         notify: who is told when a scheduled run fails: `command` (words; the text comes on its standard input) or
@@ -83,6 +84,7 @@ class Plan:
     language: str = "zh"
     path: Path | None = None
     single: bool = False
+    word: bool = False
     audience: str = "office"
     notify: Mapping[str, Any] = field(default_factory=dict)
 
@@ -165,8 +167,9 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
     limits = content.get("limits", {})
     _known(limits, LIMIT_KEYS, f"{path.name} [limits]")
     _known(content.get("notify", {}), NOTIFY_KEYS, f"{path.name} [notify]")
-    if not isinstance(content.get("single", False), bool):
-        raise ParameterError(f"{path.name}: single = {content['single']!r}; allowed: true, false")
+    for name in ("single", "word"):
+        if not isinstance(content.get(name, False), bool):
+            raise ParameterError(f"{path.name}: {name} = {content[name]!r}; allowed: true, false")
     audience = content.get("audience", "office")
     if audience not in AUDIENCES:
         raise ParameterError(f"{path.name}: audience = {audience!r}: {nearest(str(audience), AUDIENCES)}")
@@ -182,6 +185,7 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
         language=terms.check_language(content.get("language", "zh")),
         path=path,
         single=content.get("single", False),
+        word=content.get("word", False),
         audience=audience,
         notify=content.get("notify", {}),
     )

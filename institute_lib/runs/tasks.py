@@ -29,6 +29,7 @@ class Task:
     shared: Path | None = None
     warm: bool = True
     single: bool = False
+    word: bool = False
     host: str = ""
 
 

@@ -32,7 +32,6 @@ BENCHES = (
     "policies",
     "simulation",
     "attack",
-    "year",
 )
 
 PLACES = ("home", "code")

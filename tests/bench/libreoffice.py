@@ -1,4 +1,4 @@
-"""Finds LibreOffice, else installs it as the tests install Chromium, and saves workbooks through it."""
+"""Finds LibreOffice, else installs it as the tests install Chromium, and saves workbooks and documents through it."""
 
 import os
 import shutil
@@ -7,9 +7,18 @@ import sys
 from pathlib import Path
 
 NAMES = ("soffice", "libreoffice")
+WRITER = "lowriter"
 APT_LISTS = ["apt-get", "update"]
-APT = ["apt-get", "install", "-y", "--no-install-recommends", "libreoffice-calc", "fonts-noto-cjk"]
-XLSX, PDF = "xlsx:Calc MS Excel 2007 XML", "pdf:calc_pdf_Export"
+APT = [
+    "apt-get",
+    "install",
+    "-y",
+    "--no-install-recommends",
+    "libreoffice-calc",
+    "libreoffice-writer",
+    "fonts-noto-cjk",
+]
+XLSX, PDF, WORD = "xlsx:Calc MS Excel 2007 XML", "pdf:calc_pdf_Export", "pdf:writer_pdf_Export"
 
 
 class NoLibreOffice(RuntimeError):
@@ -24,7 +33,8 @@ def find_or_install() -> str:
     """
     found = next(filter(None, map(shutil.which, NAMES)), None)
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if not found and is_root and shutil.which("apt-get"):
+    complete = found and shutil.which(WRITER)  # Debian parts it
+    if not complete and is_root and shutil.which("apt-get"):
         for command in (APT_LISTS, APT):
             sys.stderr.write(f"no LibreOffice yet: {' '.join(command)}\n")
             quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -36,7 +46,7 @@ def find_or_install() -> str:
 
 
 def save(path: Path, folder: Path, kind: str = XLSX) -> Path:
-    """Open a workbook in LibreOffice and save it into another folder, as a workbook or a PDF."""
+    """Open a workbook or a document in LibreOffice and save it into another folder, as a workbook or a PDF."""
     folder.mkdir(parents=True, exist_ok=True)
     profile = f"-env:UserInstallation={(folder / 'profile').as_uri()}"
     command = [find_or_install(), "--headless", profile, "--convert-to", kind, "--outdir", str(folder), str(path)]

@@ -1,5 +1,6 @@
 """An office's register read (100,000 rows by ten columns of a workbook and of a text file, checked, pseudonymised) and
-marked, and its templates filled in, saved through LibreOffice and imported.
+marked, its templates filled in, saved through LibreOffice and imported, and a brief's Word document and workbook
+opened by LibreOffice.
 """
 
 import csv
@@ -14,14 +15,16 @@ from pathlib import Path
 from statistics import median
 
 import openpyxl
+import pypdfium2
 
-from institute_lib import registers
+from institute_lib import brief, registers
 from institute_lib.registers import identity, template, vocabulary
 from tests.alone import run_alone
 from tests.bench import libreoffice
 from tests.bench.lines import Bound, Line
 from tests.bench.timing import steps
 from tests.templates import fill
+from tests.unit.test_brief_word import chart, executed, staff, workbook
 
 HEADERS = ["序号", "姓名", "身份证号", "手机", "区", "社工站", "级别", "月薪", "入职日期", "离职日期"]
 DISTRICTS = ["崇川区", "通州区", "海门区", "如东县", "启东市", "如皋市", "海安市"]
@@ -49,7 +52,7 @@ def measure(*, large: bool) -> list[Line | Bound]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = [line for kind in PEERS for line in read(folder, kind, repetitions=3 if large else 1)]
-        return [*found, *marked(folder), *templates(folder)]
+        return [*found, *marked(folder), *templates(folder), *briefs(folder)]
 
 
 def marked(folder: Path) -> Iterator[Bound]:
@@ -77,6 +80,22 @@ def templates(folder: Path) -> Iterator[Bound]:
         assert report.rows_out == 500, table
         asked = len(report.faults) + len(report.problems)
         yield Bound(f"template {table}, 500 rows, LibreOffice", asked, 0, "questions")
+
+
+def briefs(folder: Path) -> Iterator[Bound]:
+    """A brief's Word document and workbook as LibreOffice opens them: marks, page numbers, pictures, numbers."""
+    made = executed(chart(), *[staff(f"Table {at}") for at in range(20)])
+    document = libreoffice.save(brief.export_word(made, folder / "brief.docx", language="en"), folder, libreoffice.WORD)
+    pages = [one.get_textpage().get_text_range() for one in pypdfium2.PdfDocument(document)]
+    bare = sum("Internal" not in text or f"— {at} —" not in text for at, text in enumerate(pages, start=1))
+    yield Bound("brief .docx, LibreOffice", len(pages), 2, "pages", "a chart and 20 tables", least=True)
+    yield Bound("brief .docx, LibreOffice", bare, 0, "pages", "without the marks or the page's number")
+    path = folder / "tables.xlsx"
+    page = brief.export(made, folder / "brief.html", language="en").read_text(encoding="utf-8")
+    workbook(page).save(path)
+    sheets = openpyxl.load_workbook(libreoffice.save(path, folder / "saved")).worksheets[1:]
+    texts = sum(not isinstance(sheet.cell(3, 2).value, int | float) for sheet in sheets)
+    yield Bound("brief .xlsx, LibreOffice", texts, 0, "sheets", f"of {len(sheets)} whose figures became text")
 
 
 def read(folder: Path, kind: str, *, repetitions: int) -> Iterator[Line | Bound]:

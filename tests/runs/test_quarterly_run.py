@@ -2,13 +2,14 @@
 
 import json
 
+import docx
 import pandas as pd
 import pytest
 
 from institute_lib import cli, runs, terms
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.runs import places
-from tests.runs.conftest import LAST, recording
+from tests.runs.conftest import LAST, PLAN, recording
 
 QUIET = {"progress": "none"}
 ONLY = {"areas": ["320613"], **QUIET}
@@ -33,9 +34,10 @@ def test_every_job_leaves_its_brief_and_the_second_run_does_nothing(project):
     assert set(states(first).values()) == {"done"}
     assert len(first.outcomes) == 9
     assert all(outcome.warm for outcome in first.outcomes)
+    left = {*places.OUTPUTS, places.MANIFEST} - {places.WORD}
     for notebook in ("01_first", "02_second", "06_last"):
         for area in project.areas:
-            assert all((project.place(notebook, area) / name).is_file() for name in (*places.OUTPUTS, "manifest.json"))
+            assert {path.name for path in project.place(notebook, area).iterdir()} == left
             assert f'href="{notebook}/{area}/brief.html"' in first.index.read_text(encoding="utf-8")
     assert result(project, "06_last")["numbers"] == {"found": 6, "missing": 0}
 
@@ -44,6 +46,20 @@ def test_every_job_leaves_its_brief_and_the_second_run_does_nothing(project):
     assert set(states(second).values()) == {"current"}
     assert {path: content for path, content in project.snapshot().items() if places.BRIEF in path} == before
     assert {one.state for one in runs.status(quarter="2025Q4")} == {"current"}
+
+
+def test_a_plan_that_asks_for_word_gets_it_beside_each_brief_until_it_asks_no_more(project):
+    only = {"notebooks": ["01_first"], **ONLY}
+    document = project.place("01_first") / places.WORD
+    runs.run(quarter="2025Q4", **only)
+    project.write_plan(f"word = true\n{PLAN}")
+    assert states(runs.run(quarter="2025Q4", **only)) == {"01_first/320613": "done"}
+    assert docx.Document(document).paragraphs
+    assert places.WORD in (project.place("01_first") / places.BRIEF).read_text(encoding="utf-8")
+    assert states(runs.run(quarter="2025Q4", **only)) == {"01_first/320613": "current"}
+    project.write_plan(PLAN)
+    runs.run(quarter="2025Q4", **only)
+    assert not document.exists()
 
 
 def test_a_changed_notebook_runs_again_with_what_reads_it_and_nothing_else(project):

@@ -61,6 +61,7 @@ def test_what_the_plan_does_not_hold_is_refused_with_the_nearest_name(tmp_path, 
         (PLAN.replace('["南通市", "320612", "320613"]', "[]"), "'areas' is missing"),
         ("areas = [", "not valid TOML"),
         ("language = 'de'\n" + PLAN, "language 'de'"),
+        ("word = 'yes'\n" + PLAN, "word = 'yes'; allowed: true, false"),
     ],
 )
 def test_a_plan_with_a_mistake_is_refused_by_name(tmp_path, text, named):

@@ -10,7 +10,7 @@ import numpy as np
 from institute_lib.charts import look
 from institute_lib.maps.drawing import NARROW, STATE_COLOUR, Drawing, Region
 from institute_lib.maps.labels import CROWDED, Label
-from institute_lib.maps.marks import STYLES
+from institute_lib.maps.marks import NAMED, STYLES
 
 HATCH = {"hidden": "x", "missing": "/", "outside": "\\", "highlight": "-"}
 EDGE = "#4d4d4d"
@@ -137,8 +137,9 @@ def _marks(drawing: Drawing) -> list[dict]:
         edge = {"color": "white", "width": 1 if size > 4 else 0}
         look_of_it = {"symbol": symbol, "size": size, "color": colour, "line": edge}
         places = {"x": mark.x.round(0).astype(PLACE), "y": mark.y.round(0).astype(PLACE), "mode": "markers"}
-        words = {"name": markup(mark.label), "text": [markup(name) for name in mark.names], "hoverinfo": "text"}
-        marks.append({"type": "scatter", **places, "marker": look_of_it} | words)
+        named = {"text": [markup(name) for name in mark.names], "hoverinfo": "text"}
+        words = named if len(mark.names) <= NAMED else {"hoverinfo": "skip"}
+        marks.append({"type": "scatter", **places, "marker": look_of_it, "name": markup(mark.label)} | words)
     return marks
 
 

@@ -21,6 +21,7 @@ STYLES = {
     "village": ("#c8501e", 4, "circle"),
     SITE: ("#111111", 11, "x"),
 }
+MANY, NAMED = 60, 150  # points of one level: more are one shape in the static picture, and in the other say no names
 ROUND = ("town", "village")
 
 

@@ -12,10 +12,9 @@ import numpy as np
 from institute_lib import terms
 from institute_lib.maps.drawing import Drawing, Region
 from institute_lib.maps.figure import EDGE, HATCH, STAMP_COLOUR, fill, ground, stroke
-from institute_lib.maps.marks import ROUND, SITE, STYLES
+from institute_lib.maps.marks import MANY, ROUND, SITE, STYLES
 
 WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
-MANY = 60  # points of one level; more are drawn as one shape, which cannot say each one's name
 HATCH_STEP = 8.0
 IN_TENTHS = 'transform="scale(.1)"'  # of shapes drawn by `trail`
 HALO = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'  # white, under the letters

@@ -15,8 +15,8 @@ from institute_lib.brief import page
 from institute_lib.errors import DataError, DisclosureError, ParameterError
 from institute_lib.maps.classes import SEQUENCE, classify
 from institute_lib.maps.labels import place_labels
+from institute_lib.maps.marks import MANY, NAMED
 from institute_lib.maps.regions import rings, to_screen
-from institute_lib.maps.svg import MANY
 
 CODES = ("320612", "320613", "320614")
 SHARES = (0.25, 0.5, 1.0)
@@ -398,6 +398,11 @@ def test_many_points_are_one_shape_of_dots_that_stand_where_the_points_do():
     few = maps.draw_coverage_map(
         safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(many.iloc[:MANY]))
     )
+    assert len(marks_of(chart)[0].text) == MANY + 1
+    hundreds = pd.concat([many] * (NAMED // MANY + 1)).reset_index(drop=True)
+    hundreds = coverage.locate(hundreds.assign(station_id=hundreds.index.astype("str")))
+    (mark,) = marks_of(maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=hundreds))
+    assert (mark.text, mark.hoverinfo) == (None, "skip")
     (dots,) = ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='stations']")
     circles = ElementTree.fromstring(few.svg).findall(f".//{SVG}circle")[:MANY]
     found = sorted(line[0] for line in strokes(dots.get("d")))

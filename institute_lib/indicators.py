@@ -100,21 +100,25 @@ def parse(name: str, quarter: str) -> tuple[str, str] | None:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a result says an indicator is: for an area and a quarter, with the words in which it stands."""
+    """What a result says an indicator is: for an area and a quarter, with the words in which it stands.
+
+    `absent` are the districts that it leaves out, whose rows had not come: another basis is another figure.
+    """
 
     indicator: str
     area: str
     quarter: str
     words: str
     where: str
+    absent: tuple[str, ...] = ()
 
 
 def contradictions(claims: Iterable[Claim]) -> list[tuple[Claim, Claim]]:
-    """Pairs of claims that give one indicator of one area and quarter in different words."""
-    first: dict[tuple[str, str, str], Claim] = {}
+    """Pairs of claims that give one indicator of one area, quarter and basis in different words."""
+    first: dict[tuple, Claim] = {}
     found = []
     for claim in claims:
-        known = first.setdefault((claim.indicator, claim.area, claim.quarter), claim)
+        known = first.setdefault((claim.indicator, claim.area, claim.quarter, claim.absent), claim)
         if known.words != claim.words:
             found.append((known, claim))
     return found

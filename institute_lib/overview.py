@@ -14,8 +14,8 @@ import pandas as pd
 
 from institute_lib import areas, indicators, paths, sharing, talent, terms
 from institute_lib.brief.blocks import TILES, Block
-from institute_lib.disclosure.protected import LEVEL, MISSING, SHOWN, Figure, Protected, from_records, made_figure
-from institute_lib.disclosure.values import MAKER, SafeSentence
+from institute_lib.disclosure import Figure, Protected, SafeSentence, from_records
+from institute_lib.disclosure.figures import LEVEL, MAKER, MISSING, SHOWN, made_figure
 from institute_lib.errors import DataError
 from institute_lib.result import Measure, Provenance, Result, job_provenance, provenance_of
 from institute_lib.runs.plan import notebook_title
@@ -181,7 +181,7 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     if len(beside):
         about = {"by": "area", "language": study.language, "provenance": _of_results()}
         peers = from_records(beside, title=terms.text("overview.peers", study.language), **about)
-    districts = _tile_map(study, records, wanted[0])
+    districts = _tile_map(study, records[records["indicator"] == wanted[0].key], wanted[0])
     missing = [*study.reports.notes(study.language)]
     missing += [now.found.summary(study.language)] if now.found.missing else []
     judged = any((one.key, area) in targets for one in wanted for area in (study.area.code, ""))
@@ -234,7 +234,8 @@ def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[
             shown = made_figure(Measure("target", indicator.unit, of=("", "")), target, SHOWN)
             reasons.append(terms.text("overview.below_target", language, target=_in_unit(shown, language)))
     elif now.figure.state == SHOWN and sign:
-        others = {"last_year": before} | ({} if area == city else {"city": whole})
+        rated = area != city and indicator.denominator["zh"]  # a district's sum is no better or worse than its city's
+        others = {"last_year": before} | ({"city": whole} if rated else {})
         known = {name: one for name, one in others.items() if one.figure.state == SHOWN}
         worse = [name for name, one in known.items() if sign * (now.figure.value - one.figure.value) < 0]
         worse = [name for name in worse if _apart(now, known[name])]
@@ -286,7 +287,7 @@ def _change(now: Figure, before: Figure, language: str) -> str:
 
 def _standing(study: Study, records: pd.DataFrame, indicator: Any, now: Known, sign: int) -> str:
     """Its place among the city's districts where the intervals allow one, else how it stands to the city."""
-    if indicator.unit == "count" or now.figure.state != SHOWN:
+    if not indicator.denominator["zh"] or now.figure.state != SHOWN:
         return ""
     language, quarter = study.language, study.quarter
     codes = [one.code for one in areas.districts(study.own_city)]

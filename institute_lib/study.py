@@ -23,8 +23,8 @@ import pandas as pd
 from institute_lib import areas, disclosure, indicators, parameters, paths, sharing, tables, terms
 from institute_lib.brief.blocks import METHODS, OPENING, SOURCES, Block
 from institute_lib.disclosure import Figure, Protected, SafeSentence
+from institute_lib.disclosure.figures import LEVEL, MISSING, made_figure
 from institute_lib.disclosure.numbers import unknown_number
-from institute_lib.disclosure.protected import LEVEL, MISSING, made_figure
 from institute_lib.errors import DataError, DisclosureError, ParameterError, nearest
 from institute_lib.registers.personal import find_personal
 from institute_lib.result import Measure, Provenance, Result, job_provenance, with_provenance
@@ -43,7 +43,6 @@ DRAWN = {  # how a result's `chart` is drawn
     "bars": ("charts", "draw_bars"),
     "dot": ("charts", "draw_dot"),
     "trend": ("charts", "draw_trend"),
-    "slope": ("charts", "draw_slope"),
     "survival": ("charts", "draw_survival"),
     "forest": ("charts", "draw_forest"),
     "lorenz": ("charts", "draw_lorenz"),
@@ -57,7 +56,7 @@ DRAWN = {  # how a result's `chart` is drawn
 MAPS = ("map", "slider")  # drawn on shapes
 ON_MAPS = ("boundaries", "layout", "stations", "sites")  # options that no other chart takes
 PLACE_KEYS, TOTAL = ("district", "area", "town"), "total"
-HIGHLIGHTED = ("bars", "dot", "trend", "slope")
+HIGHLIGHTED = ("bars", "dot", "trend")
 
 
 class Study:
@@ -111,7 +110,7 @@ class Study:
     @property
     def opens(self) -> str:
         """The first quarter that the register of workers describes."""
-        return tables.covered_quarters(known=self.known)[0]
+        return tables.covered_quarters(as_of=self.as_of, known=self.known)[0]
 
     @property
     def quarter(self) -> str:
@@ -349,6 +348,7 @@ class Study:
                     continue
                 interval = [shown.figure(end, **record).value if end in shown.figures_of else None for end in ends]
                 claim = {"words": figure.cell(self.language), "where": shown.title, "interval": interval}
+                claim["absent"] = list(self.city_reports.late) if area == self.own_city else []
                 place_of = (known[0], area, record.get("quarter", known[1]))
                 self._hold(place_of, claim | figure.to_json())
 
@@ -532,9 +532,6 @@ class Study:
             "findings": [{"text": one} for one in findings],
             "numbers": {name: figures[name].value if name in figures else None for name in self._figures},
             "figures": {name: figure.to_json() for name, figure in figures.items()},
-            "protection": {
-                name: {"status": one.status, "reason": one.reason, "unit": one.unit} for name, one in figures.items()
-            },
             "sources": list(sources),
             "indicators": [
                 {"indicator": name, "area": area, "quarter": quarter, **claim}

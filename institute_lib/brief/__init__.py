@@ -1,7 +1,6 @@
-"""The brief people read: from an executed notebook to one HTML file that opens with no network."""
+"""The brief people read: from an executed notebook to one HTML file that opens with no network, and to Word."""
 
-from institute_lib.brief.blocks import methods, opening, sources
-from institute_lib.brief.export import SHARED_NAME, export, in_one_file, write_plotly
+from institute_lib.brief.export import SHARED_NAME, export, write_plotly
 from institute_lib.brief.word import export_word
 
-__all__ = ["SHARED_NAME", "export", "export_word", "in_one_file", "methods", "opening", "sources", "write_plotly"]
+__all__ = ["SHARED_NAME", "export", "export_word", "write_plotly"]

@@ -20,8 +20,6 @@ HERE = Path(__file__).parent
 SHORT = 8
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 SHARED_NAME = "plotly.min.js"
-SHARED_SCRIPT = re.compile(r'<script src="[^"]*"></script>')
-SHARED_POLICY = re.compile(r'(content="default-src &#39;none&#39;; script-src [^"]*?)&#39;self&#39;')
 # plotly fetches a world map from the network for any choropleth, unless it finds one here; an empty one is enough.
 GEO_STUB = (
     "window.PlotlyGeoAssets={topojson:{world_110m:{type:'Topology',arcs:[],objects:{}}}};"
@@ -95,16 +93,6 @@ def write_plotly(folder: str | Path) -> Path:
     if not target.is_file() or target.stat().st_size != len(_plotly().encode()):
         write_whole(target, _plotly().encode())
     return target
-
-
-def in_one_file(html: str) -> str:
-    """A brief that shares plotly as one that holds it, byte for byte what `export` without `shared` writes.
-
-    A page that shares nothing comes back unchanged.
-    """
-    allowed = f"&#39;sha256-{_hash(_plotly())}&#39;"
-    html, shares = SHARED_POLICY.subn(lambda found: found[1] + allowed, html, count=1)
-    return SHARED_SCRIPT.sub(lambda _: f"<script>{_plotly()}</script>", html, count=1) if shares else html
 
 
 def _notebook(given: Any) -> Any:

@@ -9,8 +9,8 @@ from typing import Any
 from institute_lib import indicators, terms
 from institute_lib.brief.blocks import METHODS, OPENING, PREFIX, SOURCES, TILES
 from institute_lib.charts import CHART_MIME
+from institute_lib.disclosure import TABLE_MIME
 from institute_lib.disclosure.numbers import unknown_number, values_of
-from institute_lib.disclosure.types import TABLE_MIME
 from institute_lib.errors import DisclosureError, RunError
 
 DIVIDER = re.compile(r"^\s*<!--\s*en\s*-->\s*$", re.MULTILINE)

@@ -8,7 +8,7 @@ from institute_lib.charts.lab import load_ipython_extension
 from institute_lib.charts.lorenz import draw_lorenz
 from institute_lib.charts.models import draw_forest, draw_survival
 from institute_lib.charts.quality import draw_control, draw_funnel
-from institute_lib.charts.trend import draw_slope, draw_trend
+from institute_lib.charts.trend import draw_trend
 
 __all__ = [
     "CHART_MIME",
@@ -23,7 +23,6 @@ __all__ = [
     "draw_lorenz",
     "draw_pilot_path",
     "draw_placebos",
-    "draw_slope",
     "draw_specification_curve",
     "draw_survival",
     "draw_trend",

@@ -102,7 +102,6 @@ def point_words(
 ) -> list[str]:
     """What the pointer shows at each place of a line: name, period, figure."""
     key = "charts.point_at" if name else "charts.point"
-    unit = show.unit("value", pd.Series(list(values)), {}) if unit == "number" else unit
     return [
         plain(
             terms.text(

@@ -1,9 +1,9 @@
-"""A chart: the figure, the safe table behind it, and its finding in words."""
+"""A chart: the figure, the protected view behind it, and its finding in words."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from institute_lib.disclosure import Protected, SafeResult, SafeTable, show
+from institute_lib.disclosure import Protected, show
 from institute_lib.errors import DisclosureError
 
 CHART_MIME = "application/vnd.institute.chart+json"
@@ -23,30 +23,28 @@ class Chart:
 
     Attributes:
         figure: the plotly figure; it shows no number that `table` does not hold.
-        table: the `SafeTable` or `SafeResult` it was drawn from.
+        table: the protected view that it was drawn from.
         title: the chart's title, plain text.
         alt: its finding in words, for readers who do not see it.
         source: the line under it.
         svg: a static picture (maps), shown where no script runs.
         notes: lines under the chart; those of `table` are added.
-        frame: which of a SafeResult's frames stands behind the chart.
         public: what takes its place when the brief is released, where this chart may not leave (maps).
     """
 
     figure: Any
-    table: SafeTable | SafeResult
+    table: Protected
     title: str
     alt: str
     source: str = ""
     svg: str | None = None
     notes: tuple[str, ...] = ()
     language: str = "zh"
-    frame: str | None = None
     public: "Chart | None" = None
     config: dict[str, Any] = field(default_factory=lambda: dict(CONFIG), init=False)
 
     def __post_init__(self) -> None:
-        require_safe(self.table)
+        require_protected(self.table)
 
     def all_notes(self) -> tuple[str, ...]:
         """The chart's own notes, then those of its table."""
@@ -62,7 +60,7 @@ class Chart:
             "svg": self.svg,
             "demo": self.table.demo,
             "figure": _plain(self.figure),
-            "table": show.view(self.table, self.language, caption=self.title, frame=self.frame),
+            "table": show.view(self.table, self.language, caption=self.title),
         }
         return content | ({"public": self.public.to_json()} if self.public else {})
 
@@ -81,22 +79,8 @@ def _plain(figure: Any) -> dict[str, Any]:
     return json.loads(figure.to_json(validate=False))
 
 
-def require_safe(table: object) -> None:
-    """Refuse anything that disclosure control did not make.
-
-    Raises:
-        DisclosureError: `table` is neither a SafeTable nor a SafeResult.
-    """
-    if not isinstance(table, SafeTable | SafeResult):
-        raise DisclosureError(
-            f"a chart takes a SafeTable or a SafeResult, not {type(table).__name__}: "
-            "pass person-level figures through disclosure.protect or protect_result, "
-            "published facts through disclosure.exempt"
-        )
-
-
-def require_protected(shown: object) -> None:
-    """Refuse anything but the protected view of a result, which knows the unit of each of its figures.
+def require_protected(shown: Protected) -> Protected:
+    """The view itself, or a refusal of anything but the protected view of a result.
 
     Raises:
         DisclosureError: something else.
@@ -106,3 +90,4 @@ def require_protected(shown: object) -> None:
             f"this chart takes the view of a result that study.show or disclosure.protected makes, not a "
             f"{type(shown).__name__}"
         )
+    return shown

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.charts.axes import figure, value_axis
-from institute_lib.charts.chart import Chart
+from institute_lib.charts.axes import value_axis
+from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     BLUE,
     FAINT,
@@ -22,15 +22,13 @@ from institute_lib.charts.look import (
     span_of,
     width,
 )
-from institute_lib.charts.trend import has_interval, table_of
-from institute_lib.disclosure import TOTAL, Protected, SafeTable, show
+from institute_lib.charts.trend import has_interval
+from institute_lib.disclosure import TOTAL, Protected, show
 
 ROW = 27  # pixels a row takes
 
 
-def draw_bars(
-    safe: SafeTable, *, language: str = "zh", highlight: Sequence[str] = (), title: str = "", source: str = ""
-) -> Chart:
+def draw_bars(safe: Protected, *, language: str = "zh", highlight: Sequence[str] = (), title: str = "") -> Chart:
     """Horizontal bars in order of size with their figures; for counts and shares, from zero.
 
     Args:
@@ -40,7 +38,7 @@ def draw_bars(
     Raises:
         DisclosureError: not a safe table.
     """
-    rows, names = _ranked_rows(table_of(safe), language)
+    rows, names = _ranked_rows(require_protected(safe), language)
     words, colours = _looks(safe, rows, highlight, language)
     canvas = _rows_figure(rows, names, right=max(map(width, words), default=0) + 14)
     y = list(range(len(rows), 0, -1))
@@ -53,12 +51,10 @@ def draw_bars(
         canvas.note(text, **end, y=place, font={"size": 12.5})
     span = span_of(rows[safe.value], zero=True, margin=0.0)
     alt = _extremes(names, words, rows["is_total"], language)
-    return _finish_rows(canvas, safe, span, alt, notes=(), language=language, title=title, source=source)
+    return _finish_rows(canvas, safe, span, alt, notes=(), language=language, title=title)
 
 
-def draw_dot(
-    safe: SafeTable, *, language: str = "zh", highlight: Sequence[str] = (), title: str = "", source: str = ""
-) -> Chart:
+def draw_dot(safe: Protected, *, language: str = "zh", highlight: Sequence[str] = (), title: str = "") -> Chart:
     """Dots in order of size, with intervals when the table's values hold ci_low and ci_high.
 
     Args:
@@ -68,7 +64,7 @@ def draw_dot(
     Raises:
         DisclosureError: not a safe table.
     """
-    rows, names = _ranked_rows(table_of(safe), language)
+    rows, names = _ranked_rows(require_protected(safe), language)
     words, colours = _looks(safe, rows, highlight, language)
     canvas = _rows_figure(rows, names, right=max(map(width, words), default=0) + 18)
     y = list(range(len(rows), 0, -1))
@@ -86,30 +82,26 @@ def draw_dot(
         canvas.note(text, **beside, y=place, font={"size": 12.5})
     notes = (terms.text("charts.interval_note", language),) if bars else ()
     alt = _extremes(names, words, rows["is_total"], language)
-    return _finish_rows(canvas, safe, span_of(extent), alt, notes=notes, language=language, title=title, source=source)
+    return _finish_rows(canvas, safe, span_of(extent), alt, notes=notes, language=language, title=title)
 
 
-def _ranked_rows(safe: SafeTable, language: str) -> tuple[pd.DataFrame, list[str]]:
+def _ranked_rows(safe: Protected, language: str) -> tuple[pd.DataFrame, list[str]]:
     """The shown rows in order of their figure, totals last (`is_total`), with their names."""
     keys = [*safe.rows, *safe.columns]
     rows = safe.frame
     rows["is_total"] = rows[keys].astype(str).eq(TOTAL).any(axis=1)
-    if isinstance(safe, Protected):  # what reads as a bound keeps its row, last among the others, without a mark
-        rows["words"] = [safe.text(place, safe.value) for place in range(len(rows))]
-        column = safe.figures_of[safe.value]
-        rows[safe.value] = rows[safe.value].fillna(pd.Series(np.where(column.state == "above", column.limit, np.nan)))
-        rows = rows[np.isin(column.state, ("shown", "below", "above"))]
-    else:
-        rows = rows[rows[safe.value].notna()]
+    rows["words"] = [safe.text(place, safe.value) for place in range(len(rows))]
+    column = safe.figures_of[safe.value]  # what reads as a bound keeps its row, last among the others, without a mark
+    rows[safe.value] = rows[safe.value].fillna(pd.Series(np.where(column.state == "above", column.limit, np.nan)))
+    rows = rows[np.isin(column.state, ("shown", "below", "above"))]
     rows = rows.sort_values(["is_total", safe.value], ascending=[True, False], kind="stable")
     records = rows[keys].to_dict("records")
     return rows, [" · ".join(show.key(k, v, language, safe.labels) for k, v in one.items()) for one in records]
 
 
-def _looks(safe: SafeTable, rows: pd.DataFrame, highlight: Sequence[str], language: str) -> tuple[list[str], list[str]]:
+def _looks(safe: Protected, rows: pd.DataFrame, highlight: Sequence[str], language: str) -> tuple[list[str], list[str]]:
     """Each row's figure in words, and its colour."""
-    unit = show.unit(safe.value, safe.data[safe.value], safe.units)
-    words = list(rows["words"]) if "words" in rows else [figure(value, unit, language) for value in rows[safe.value]]
+    words = list(rows["words"])
     marked = rows[[*safe.rows, *safe.columns]].astype(str).isin([str(one) for one in highlight]).any(axis=1)
     colours = [
         MUTED if is_total else ORANGE if mark else BLUE for is_total, mark in zip(rows["is_total"], marked, strict=True)
@@ -131,14 +123,14 @@ def _rows_figure(rows: pd.DataFrame, names: Sequence[str], *, right: float) -> C
     return canvas
 
 
-def _finish_rows(canvas, safe, span, finding, *, notes, language, title, source) -> Chart:
+def _finish_rows(canvas, safe, span, finding, *, notes, language, title) -> Chart:
     """Axis and title, the same for bars and dots."""
-    unit = show.unit(safe.value, safe.data[safe.value], safe.units)
+    unit = safe.unit(safe.value)
     axis = value_axis(unit, show.label(safe.value, language, safe.labels), span, language)
     canvas.x_axis(range=span, showgrid=True, gridcolor=FAINT, **axis)
     title = title or safe.title or terms.text("charts.compare_title", language)
     alt = terms.text("charts.titled", language, title=title, finding=finding)
-    return finish(canvas, safe, language=language, title=title, alt=alt, source=source, notes=notes)
+    return finish(canvas, safe, language=language, title=title, alt=alt, notes=notes)
 
 
 def _extremes(names: Sequence[str], words: Sequence[str], is_total: pd.Series, language: str) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.charts.chart import Chart
-from institute_lib.disclosure import SafeResult, SafeTable
+from institute_lib.disclosure import Protected
 
 INK, MUTED, LINE, FAINT = "#1d2733", "#5b6672", "#c4cad1", "#e9ecef"
 BLUE, ORANGE, TEAL, PLUM = "#0f4c81", "#c8561b", "#4a9c92", "#8a4f7d"
@@ -190,17 +190,15 @@ def span_of(values: Sequence[float], *, zero: bool = False, margin: float = 0.06
 
 def finish(
     canvas: Canvas,
-    safe: SafeTable | SafeResult,
+    safe: Protected,
     *,
     language: str,
     title: str,
     alt: str,
-    source: str = "",
     notes: Sequence[str] = (),
-    frame: str | None = None,
 ) -> Chart:
     """The chart of a canvas: title, source line, the mark of demo data, and the safe table it came from."""
-    source = source or safe.source or (terms.text("charts.demo_source", language) if safe.demo else "")
+    source = safe.source or (terms.text("charts.demo_source", language) if safe.demo else "")
     canvas.layout["title"] = {"text": plain(title)}
     corner = {"xref": "paper", "yref": "paper", "font": {"size": 11.5, "color": MUTED}}
     if source:
@@ -218,5 +216,4 @@ def finish(
         source=source,
         notes=tuple(dict.fromkeys(notes)),
         language=language,
-        frame=frame,
     )

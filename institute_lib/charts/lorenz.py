@@ -1,14 +1,13 @@
 """The Lorenz curve: how much of the provision the least provided share of people has."""
 
 from institute_lib import terms
-from institute_lib.charts.chart import Chart
+from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import BLUE, MUTED, finish, new_canvas, plain
-from institute_lib.charts.trend import table_of
-from institute_lib.disclosure import SafeTable
+from institute_lib.disclosure import Protected
 from institute_lib.errors import ParameterError
 
 
-def draw_lorenz(safe: SafeTable, *, language: str = "zh", title: str = "", source: str = "") -> Chart:
+def draw_lorenz(safe: Protected, *, language: str = "zh", title: str = "") -> Chart:
     """Cumulated provision over cumulated people, beside the line of equal shares.
 
     Args:
@@ -18,7 +17,7 @@ def draw_lorenz(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
         DisclosureError: not a safe table.
         ParameterError: it holds no such columns.
     """
-    frame = table_of(safe).data
+    frame = require_protected(safe).data
     if list(safe.rows) != ["people"]:
         raise ParameterError("a Lorenz curve needs the row key 'people', as Equity.deciles() has")
     people, value = frame["people"].astype(float), frame[safe.value].astype(float)
@@ -36,7 +35,7 @@ def draw_lorenz(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
     half = float(value[(people - 0.5).abs().idxmin()])
     title = title or safe.title or terms.text("charts.lorenz_title", language)
     alt = terms.text("charts.alt_lorenz", language, title=title, half=terms.percent(half, language))
-    return finish(canvas, safe, language=language, title=title, alt=alt, source=source)
+    return finish(canvas, safe, language=language, title=title, alt=alt)
 
 
 def _shares(pair: tuple[float, float], language: str) -> dict[str, str]:

@@ -7,7 +7,7 @@ from itertools import cycle
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.charts.chart import Chart, require_safe
+from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     BLUE,
     DASHES,
@@ -24,8 +24,7 @@ from institute_lib.charts.look import (
     plain,
     width,
 )
-from institute_lib.disclosure import Protected, SafeResult, SafeTable, show
-from institute_lib.errors import ParameterError, nearest
+from institute_lib.disclosure import Protected, show
 
 ROW = 27  # pixels a row of a forest takes
 INTERCEPT = "intercept"
@@ -33,83 +32,14 @@ ALL = "all"  # the key of a curve of everyone
 TICKS = (0.1, 0.2, 0.33, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10)
 
 
-def frame_of(safe: SafeTable | SafeResult, name: str, columns: Sequence[str]) -> pd.DataFrame:
-    """The named frame of a result (or the table itself), with the columns that the chart needs.
-
-    Raises:
-        DisclosureError: not a safe table or result.
-        ParameterError: the frame or a column is not there.
-    """
-    require_safe(safe)
-    if isinstance(safe, SafeResult) and name not in safe.tables:
-        raise ParameterError(f"{safe.kind} result: frame {name!r}: {nearest(name, safe.tables)}")
-    frame = safe.tables[name] if isinstance(safe, SafeResult) else safe.data
-    for column in columns:
-        if column not in frame:
-            raise ParameterError(f"frame {name!r}: column {column!r}: {nearest(column, frame.columns)}")
-    return frame.copy()
-
-
-def draw_forest(
-    safe: SafeTable | SafeResult,
-    *,
-    language: str = "zh",
-    ratio: bool | None = None,
-    unit: str = "",
-    frame: str = "coefficients",
-    title: str = "",
-    source: str = "",
-) -> Chart:
-    """Ratios (or estimates) of a model with intervals, one row a category, its number of observations beside it.
+def draw_forest(safe: Protected, *, language: str = "zh", unit: str = "", title: str = "") -> Chart:
+    """Ratios or estimates of a model with their intervals, one row a level; a count among its figures beside them.
 
     Args:
-        safe: a hazard or Cox result, or a table with estimate, ci_low, ci_high and keys (term, level); `n_rows` is
-            shown when it is there. For ratios the estimates are logarithms, as models give them.
-        ratio: whether to show exp(estimate) on a logarithmic scale; by default for hazard and Cox results.
-        unit: "share" when the estimates are shares (by default those of marginal effects), "people" when they are
-            people in a hundred already; both are shown as people in a hundred.
-        frame: which frame of the result, e.g. "marginal_effects".
-
-    Raises:
-        DisclosureError: not a safe table or result.
+        safe: its first figure has an interval; ratios stand on a logarithmic scale.
+        unit: "people" where the estimates are people in a hundred.
     """
-    if isinstance(safe, Protected):  # its first figure is what is drawn; a ratio is one already
-        return _draw_protected_forest(safe, language=language, unit=unit, title=title)
-    rows = frame_of(safe, frame, ("estimate", "ci_low", "ci_high"))
-    if ratio is None:
-        ratio = isinstance(safe, SafeResult) and safe.kind in ("hazard", "cox") and frame == "coefficients"
-    rows = rows[rows["estimate"].notna()]
-    if "term" in rows:
-        rows = rows[rows["term"] != INTERCEPT]
-    names = _row_names(rows, safe, language)
-    figures = rows[["estimate", "ci_low", "ci_high"]].astype(float)
-    unit = unit or ("share" if frame == "marginal_effects" and not ratio else "number")
-    figures = figures.map(_exp) if ratio else figures * (100 if unit == "share" else 1)
-    words = [_estimate(record, language) for record in figures.itertuples(index=False)]
-    sizes = next((rows[name] for name in ("rows", "n_rows") if name in rows), None)
-    side = words if sizes is None else [f"{word}　{_size(n, language)}" for word, n in zip(words, sizes, strict=True)]
-    canvas = _forest(figures, names, side, neutral=1.0 if ratio else 0.0)
-    label = "ratio" if ratio else "estimate" if unit == "number" else "people_per_hundred"
-    _forest_axis(canvas, figures, ratio=ratio, title=terms.text(f"charts.{label}", language))
-    title = title or safe.title or terms.text("charts.forest_title", language)
-    notes = [terms.text("charts.interval_note", language)]
-    if sizes is not None:
-        notes.append(terms.text("charts.sizes_note", language))
-    notes += _references(safe, set(rows.get("term", ())), language)
-    return finish(
-        canvas,
-        safe,
-        language=language,
-        title=title,
-        alt=_forest_alt(title, figures, names, words, language=language, ratio=ratio),
-        source=source,
-        notes=notes,
-        frame=frame if isinstance(safe, SafeResult) else None,
-    )
-
-
-def _draw_protected_forest(safe: Protected, *, language: str, unit: str, title: str) -> Chart:
-    """The shown estimates of a protected result; a count among its figures stands beside them."""
+    require_protected(safe)
     shown = safe.data[safe.value].notna() & safe.data["ci_low"].notna()
     rows = safe.data[shown]
     ratio = safe.measure(safe.value).unit == "ratio"
@@ -157,21 +87,6 @@ def _key_words(record: tuple, language: str) -> str:
     return " ".join(parts)
 
 
-def _references(safe: SafeTable | SafeResult, shown: set[str], language: str) -> list[str]:
-    """Which category each driver is compared with."""
-    levels = safe.tables.get("levels") if isinstance(safe, SafeResult) else None
-    if levels is None or "reference" not in levels:
-        return []
-    rows = levels[levels["reference"].astype(bool) & levels["term"].isin(shown)]
-    names = _row_names(rows[["term", "level"]], safe, language)
-    joined = terms.text("charts.between_names", language).join(names)
-    return [terms.text("charts.references", language, names=joined)] if names else []
-
-
-def _size(n: float, language: str) -> str:
-    return terms.text("charts.size", language, n=terms.number(n, language))
-
-
 def _forest(figures: pd.DataFrame, names: Sequence[str], side: Sequence[str], *, neutral: float) -> Canvas:
     """The figure: squares with their intervals, names on the left, figures on the right."""
     y = list(range(len(figures), 0, -1))
@@ -199,22 +114,6 @@ def _forest(figures: pd.DataFrame, names: Sequence[str], side: Sequence[str], *,
         showgrid=False,
     )
     return canvas
-
-
-def _exp(value: float) -> float:
-    return math.exp(value) if value < 700 else math.inf
-
-
-def _row_names(rows: pd.DataFrame, safe: SafeTable | SafeResult, language: str) -> list[str]:
-    own = safe.names if isinstance(safe, SafeResult) else safe.labels
-    keys = ("term", "level") if isinstance(safe, SafeResult) else (*safe.rows, *safe.columns)
-    found = []
-    for record in rows[[name for name in keys if name in rows]].to_dict("records"):
-        given = {name: value for name, value in record.items() if not pd.isna(value) and value != ""}
-        parts = [_crossed(name, value, own, language) for name, value in given.items()]
-        pair = len(parts) == 2
-        found.append(terms.text("charts.level", language, term=parts[0], level=parts[1]) if pair else " ".join(parts))
-    return found
 
 
 def _crossed(name: str, value: object, own: Mapping[str, str], language: str) -> str:
@@ -263,35 +162,19 @@ def _forest_alt(
     )
 
 
-def draw_survival(
-    safe: SafeTable | SafeResult,
-    *,
-    language: str = "zh",
-    by: str = "",
-    years: float = 10.0,
-    title: str = "",
-    source: str = "",
-) -> Chart:
+def draw_survival(safe: Protected, *, language: str = "zh", years: float = 10.0, title: str = "") -> Chart:
     """Survival curves as steps with their bands, named on the right; compared at the last time that all reach.
 
     Args:
-        safe: a survival result; its first frame holds time (years), survival, ci_low, ci_high, and a key if there are
-            several curves.
-        by: the key's column; by default the first column that is not a number.
+        safe: survival with its interval by a key and time (years).
         years: how far the axis reaches; later times stay in the table.
-
-    Raises:
-        DisclosureError: not a safe table or result.
-        ParameterError: a column is missing.
     """
-    name = next(iter(safe.tables)) if isinstance(safe, SafeResult) else ""
-    curves = frame_of(safe, name, ("time", "survival", "ci_low", "ci_high"))
-    curves = curves[(curves["time"] <= years) & curves["survival"].notna()]
-    by = by or next((c for c in curves if not pd.api.types.is_numeric_dtype(curves[c])), "")
-    groups = dict(list(curves.groupby(by, sort=False))) if by else {ALL: curves}
-    own = safe.names if isinstance(safe, SafeResult) else safe.labels
+    require_protected(safe)
+    curves = safe.data[(safe.data["time"] <= years) & safe.data["survival"].notna()]
+    by = safe.rows[0]
+    groups = dict(list(curves.groupby(by, sort=False)))
     every = terms.text("charts.all", language)
-    labels = {key: every if key == ALL else show.key(by, key, language, own) for key in groups}
+    labels = {key: every if key == ALL else show.key(by, key, language, safe.labels) for key in groups}
     canvas = new_canvas(right=max(map(width, labels.values()), default=0) + 22, height=400)
     _steps(canvas, groups, labels, language)
     ends = {key: curve.sort_values("time").iloc[-1] for key, curve in groups.items() if len(curve)}
@@ -309,9 +192,7 @@ def draw_survival(
         language=language,
         title=title,
         alt=_survival_alt(title, groups, labels, language) if len(ends) > 1 else safe.summary(language),
-        source=source,
         notes=(terms.text("charts.band_note", language),),
-        frame=name or None,
     )
 
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from institute_lib import talent, terms
 from institute_lib.charts.axes import time_axis, value_axis
-from institute_lib.charts.chart import Chart
+from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     BLUE,
     INK,
@@ -21,27 +21,24 @@ from institute_lib.charts.look import (
     span_of,
     width,
 )
-from institute_lib.charts.trend import series_of, table_of
-from institute_lib.disclosure import TOTAL, Protected, SafeTable, show
+from institute_lib.charts.trend import series_of
+from institute_lib.disclosure import TOTAL, Protected, show
 from institute_lib.errors import ParameterError
 
 POINTS = 80  # of each limit's curve
 
 
-def _rate_and_size(safe: SafeTable) -> tuple[str, str]:
+def _rate_and_size(safe: Protected) -> tuple[str, str]:
     """The rate, and what it is out of: of a result the denominator that its first figure states."""
-    if isinstance(safe, Protected):
-        counted = [one for one in safe.measures if one.unit == "count"]
-        if counted:
-            return safe.value, counted[0].name
-    if len(safe.values) < 2:
+    counted = [one.name for one in safe.measures if one.unit == "count"]
+    if not counted:
         raise ParameterError(
             "this chart needs a rate and its denominator: a result whose first measure is a share and another a count"
         )
-    return safe.values[0], safe.values[1]
+    return safe.value, counted[0]
 
 
-def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", source: str = "") -> Chart:
+def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Chart:
     """Rates against the number of persons behind them, with the limits that chance alone would keep.
 
     Args:
@@ -54,7 +51,7 @@ def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
     Source of the method: Spiegelhalter (2005), "Funnel plots for comparing institutional performance"; the limits are
     the binomial's own (`talent.control_limits`).
     """
-    rate, size = _rate_and_size(table_of(safe))
+    rate, size = _rate_and_size(require_protected(safe))
     keys = [*safe.rows, *safe.columns]
     frame = safe.data[~safe.data[keys].astype(str).isin([TOTAL]).any(axis=1)].dropna(subset=[rate, size])
     frame = frame[frame[size] >= 1]
@@ -91,7 +88,6 @@ def draw_funnel(safe: SafeTable, *, language: str = "zh", title: str = "", sourc
         safe,
         language=language,
         title=title,
-        source=source,
         alt=_outside_alt("charts.alt_funnel", title, names, list(outside), language),
         notes=(terms.text("charts.funnel_note", language),),
     )
@@ -140,7 +136,7 @@ def _funnel_limits(
     return span
 
 
-def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", source: str = "") -> Chart:
+def draw_control(safe: Protected, *, language: str = "zh", title: str = "") -> Chart:
     """A rate over the quarters with its mean and three-sigma limits (p-chart).
 
     Args:
@@ -153,7 +149,7 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
 
     Source of the method: Shewhart (1931); Montgomery, Statistical Quality Control, ch. 7, eq. 7.8.
     """
-    rate, size = _rate_and_size(table_of(safe))
+    rate, size = _rate_and_size(require_protected(safe))
     time, across = series_of(safe)
     if across is not None:
         raise ParameterError(f"a control chart follows one series; choose one {across} first")
@@ -196,7 +192,6 @@ def draw_control(safe: SafeTable, *, language: str = "zh", title: str = "", sour
         safe,
         language=language,
         title=title,
-        source=source,
         alt=alt,
         notes=(terms.text("charts.control_note", language),),
     )

@@ -1,4 +1,4 @@
-"""Change over time: lines labelled at their ends, slopes between two periods."""
+"""Change over time: lines labelled at their ends."""
 
 from collections.abc import Sequence
 
@@ -6,50 +6,32 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.charts.axes import Axis, figure, is_quarter, point_words, time_axis, value_axis
-from institute_lib.charts.chart import Chart, require_safe
+from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
-    BLUE,
     DASHES,
     LINE,
-    LINE_HEIGHT,
-    MUTED,
-    ORANGE,
     PALETTE,
     Canvas,
     add_band,
     finish,
     label_ends,
     new_canvas,
-    plain,
     span_of,
-    spread,
     width,
 )
-from institute_lib.disclosure import SafeTable, show
-from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.disclosure import Protected, show
+from institute_lib.errors import ParameterError, nearest
 
 BANDS = {"confidence": "charts.band_note", "simulation": "charts.band_simulation"}
 
 MOST_COLOURED = 7
 
 
-def table_of(safe: object) -> SafeTable:
-    """The safe table, or a refusal.
-
-    Raises:
-        DisclosureError: anything else.
-    """
-    require_safe(safe)
-    if not isinstance(safe, SafeTable):
-        raise DisclosureError("this chart takes a SafeTable: pass figures through disclosure.protect or exempt")
-    return safe
-
-
-def has_interval(safe: SafeTable) -> bool:
+def has_interval(safe: Protected) -> bool:
     return {"ci_low", "ci_high"} <= set(safe.values)
 
 
-def series_of(safe: SafeTable) -> tuple[str, str | None]:
+def series_of(safe: Protected) -> tuple[str, str | None]:
     """The key that is time, and the key that tells lines apart.
 
     Raises:
@@ -65,12 +47,11 @@ def series_of(safe: SafeTable) -> tuple[str, str | None]:
 
 
 def draw_trend(
-    safe: SafeTable,
+    safe: Protected,
     *,
     language: str = "zh",
     highlight: Sequence[str] = (),
     title: str = "",
-    source: str = "",
     band: str = "confidence",
 ) -> Chart:
     """Lines over time, labelled at their ends; a missing or hidden quarter is a gap, never a zero.
@@ -86,8 +67,8 @@ def draw_trend(
     """
     if band not in BANDS:
         raise ParameterError(f"draw_trend: band {band!r}: {nearest(band, BANDS)}")
-    time, across = series_of(table_of(safe))
-    unit = show.unit(safe.value, safe.data[safe.value], safe.units)
+    time, across = series_of(require_protected(safe))
+    unit = safe.unit(safe.value)
     axis = time_axis(sorted(set(safe.data[time]), key=str), language)
     groups = dict(list(safe.data.groupby(across, sort=False))) if across else {"": safe.data}
     chosen = [key for key in groups if str(key) in map(str, highlight)] or list(groups)[:MOST_COLOURED]
@@ -115,13 +96,12 @@ def draw_trend(
         language=language,
         title=title,
         alt=_trend_alt(safe, axis, names, unit=unit, title=title, language=language),
-        source=source,
         notes=(terms.text(BANDS[band], language),) if has_interval(safe) else (),
     )
 
 
 def _line(
-    canvas: Canvas, safe: SafeTable, part: pd.DataFrame, x: list[float], *, words: list[str], rank: int | None
+    canvas: Canvas, safe: Protected, part: pd.DataFrame, x: list[float], *, words: list[str], rank: int | None
 ) -> None:
     """One line with its band; grey and thin where it is not among the chosen."""
     colour, dash = (LINE, "solid") if rank is None else (PALETTE[rank % len(PALETTE)], DASHES[rank % len(DASHES)])
@@ -139,7 +119,7 @@ def difference(value: float, unit: str, language: str) -> str:
     return sign + figure(value, unit, language)
 
 
-def _trend_alt(safe: SafeTable, axis: Axis, names: dict[object, str], *, unit: str, title: str, language: str) -> str:
+def _trend_alt(safe: Protected, axis: Axis, names: dict[object, str], *, unit: str, title: str, language: str) -> str:
     """Highest and lowest at the end, and who moved most since the start."""
     time, across = series_of(safe)
     known = safe.data[safe.data[safe.value].notna()]
@@ -173,78 +153,3 @@ def _moved(start: pd.Series, end: pd.Series, names: dict[object, str], *, unit: 
         "down_value": difference(float(moves.iloc[0]), unit, language),
         "least": terms.text("charts.fell_most" if moves.iloc[0] < 0 else "charts.rose_least", language),
     }
-
-
-def draw_slope(
-    safe: SafeTable,
-    *,
-    language: str = "zh",
-    highlight: Sequence[str] = (),
-    between: tuple[str, str] | None = None,
-    title: str = "",
-    source: str = "",
-) -> Chart:
-    """Each district's level at two periods, joined by a line (dashed where it falls), named on both sides.
-
-    Args:
-        safe: a table with a key of periods and one other key.
-        highlight: keys in colour among grey others; by default rising ones are blue, falling ones orange.
-        between: the two periods; by default the first and the last.
-
-    Raises:
-        DisclosureError: not a safe table.
-        ParameterError: its keys are no series, or a period is not in the table.
-    """
-    time, across = series_of(table_of(safe))
-    if across is None:
-        raise ParameterError("a slope chart needs a key beside the periods, e.g. district")
-    periods = sorted(set(safe.data[time]), key=str)
-    first, last = between or (periods[0], periods[-1])
-    for one in (first, last):
-        if one not in periods:
-            raise ParameterError(f"period {one!r}: {nearest(one, periods)}")
-    wide = safe.data.pivot(index=across, columns=time, values=safe.value)[[first, last]].dropna()
-    unit = show.unit(safe.value, safe.data[safe.value], safe.units)
-    axis = time_axis([first, last], language)
-    names = {key: show.key(across, key, language, safe.labels) for key in wide.index}
-    canvas = _slopes(wide, names, unit=unit, highlight=[str(one) for one in highlight], language=language)
-    ends = [axis.names[first], axis.names[last]]
-    canvas.x_axis(range=[0, 1], tickmode="array", tickvals=[0, 1], ticktext=ends, ticks="")
-    title = title or safe.title or terms.text("charts.slope_title", language)
-    moved = _moved(wide[first], wide[last], names, unit=unit, language=language)
-    key = ("alt_none", "alt_slope_one", "alt_slope")[min(len(wide), 2)]
-    alt = terms.text(f"charts.{key}", language, title=title, first=ends[0], last=ends[1], **moved)
-    return finish(canvas, safe, language=language, title=title, alt=alt, source=source)
-
-
-def _slopes(
-    wide: pd.DataFrame, names: dict[object, str], *, unit: str, highlight: Sequence[str], language: str
-) -> Canvas:
-    """Lines from the first to the second column, their ends named without overlap."""
-    sides = [[f"{names[k]} {figure(v, unit, language)}" for k, v in wide[column].items()] for column in wide]
-    room = [max(map(width, side), default=0) + 24 for side in sides]
-    canvas = new_canvas(height=max(320, 140 + 22 * len(wide)), right=room[1])
-    canvas.margin["l"] = room[0]
-    span = span_of(wide.to_numpy().ravel())
-    gap = (span[1] - span[0]) * LINE_HEIGHT / (canvas.height - 112)
-    colours = []
-    for key, before, after in wide.itertuples(name=None):
-        plainly = BLUE if after >= before else ORANGE
-        colours.append((ORANGE if str(key) in highlight else MUTED) if highlight else plainly)
-        canvas.add(
-            "scatter",
-            x=[0, 1],
-            y=[before, after],
-            mode="lines+markers",
-            cliponaxis=False,
-            hovertext=[plain(names[key])] * 2,
-            hoverinfo="text",
-            marker={"size": 7, "color": colours[-1]},
-            line={"color": colours[-1], "width": 2, "dash": "dash" if after < before else "solid"},
-        )
-    for x, anchor, column, texts in zip((0, 1), ("right", "left"), wide, sides, strict=True):
-        place = {"x": x, "xanchor": anchor, "xshift": 8 if x else -8}
-        for text, y, colour in zip(texts, spread(list(wide[column]), gap, span), colours, strict=True):
-            canvas.note(text, **place, y=y, font={"size": 12.5, "color": colour})
-    canvas.y_axis(visible=False, range=span)
-    return canvas

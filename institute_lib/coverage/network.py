@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from institute_lib import areas
-from institute_lib.coverage.checks import faults
-from institute_lib.coverage.counting import works
+from institute_lib.coverage.checks import faults, hosted
+from institute_lib.coverage.counting import over_time, rates, works
 from institute_lib.coverage.lists import denominators
 from institute_lib.coverage.points import Located, locate
 from institute_lib.errors import Fault
@@ -81,6 +81,35 @@ class Network:
         """The shapes of the units, as the layout has them."""
         return areas.regions(self.boundaries, self.people.points if self.by == "town" else None, layout=self.layout)
 
+    @cached_property
+    def by_level(self) -> pd.DataFrame:
+        """Coverage of each level of the whole area."""
+        return self._counted("city" if self.by == "district" else "district")
+
+    @cached_property
+    def by_unit(self) -> pd.DataFrame:
+        """Coverage of each unit and level."""
+        return self._counted(self.by)
+
+    def _counted(self, by: str) -> pd.DataFrame:
+        """`rates` on the day, with unstaffed (stations that have nobody in post), staffed (units with a station that
+        has somebody), covered_last_quarter and covered_last_year."""
+        keys, options = [by, "level"], {"by": by, "denominators": self.listed}
+        quarter = pd.Period(self.quarter, freq="Q")
+        earlier = {"covered_last_quarter": str(quarter - 1), "covered_last_year": str(quarter - 4)}
+        every = over_time(self.stations, quarters=[*earlier.values(), self.at], **options)
+        days = {day: rows.drop(columns="quarter").set_index(keys) for day, rows in every.groupby("quarter")}
+        frame, empty = days[self.at], self.stations["posts_filled"] == 0
+        for name, rows, column in (
+            ("unstaffed", rates(self.stations[empty], at=self.at, **options).set_index(keys), "stations"),
+            ("staffed", rates(self.stations[~empty], at=self.at, **options).set_index(keys), "covered"),
+            *((name, days[day], "covered") for name, day in earlier.items()),
+        ):
+            frame[name] = rows[column].reindex(frame.index).fillna(0)
+        frame = frame.reset_index()
+        frame.attrs = every.attrs
+        return frame
+
     @property
     def whole(self) -> str:
         """The key of the whole area's row: "total" of a city, the code of a district."""
@@ -118,7 +147,7 @@ def network(
     attrs = listed.attrs
     listed = listed[listed["district"].isin(reported) | listed["district"].isna()]
     listed.attrs = attrs
-    here = stations[stations["district"].map(areas.host, na_action="ignore").isin(reported)].reset_index(drop=True)
+    here = stations[hosted(stations)["district"].isin(reported)].reset_index(drop=True)
     found = faults(here, denominators=listed)
     fit = here[~here["station_id"].isin([one.row for one in found])].reset_index(drop=True)
     shown = None if villages is None else villages[villages["district"].isin(reported)].reset_index(drop=True)

@@ -12,8 +12,9 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.coverage.catchment import Access, access
+from institute_lib.coverage.checks import hosted
 from institute_lib.coverage.comparing import access_choices, beside_published
-from institute_lib.coverage.counting import denominator, over_time, rates
+from institute_lib.coverage.counting import denominator, over_time
 from institute_lib.coverage.inequality import equity
 from institute_lib.coverage.lists import denominators
 from institute_lib.coverage.network import Network
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LEVEL_MARKS = {"town": ("city", "district", "town"), "village": ("village",)}
 NATION = "nation"
+EARLIER = ("last_quarter", "last_year")
 
 
 def left_out(network: Network, *, language: str = "zh") -> Result | None:
@@ -55,7 +57,8 @@ def levels(network: Network) -> Result:
         Result by level: coverage, covered, units, stations, unstaffed (stations in service without anybody in post),
         staffed_coverage (of the units, those with a station that has somebody), outside_list.
     """
-    frame = _rates(network, "city" if network.by == "district" else "district")
+    frame = _with_shares(network.by_level)
+    frame.attrs = network.by_level.attrs
 
     def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
         known = [level for level in ("town", "village") if level in set(frame["level"])]
@@ -83,20 +86,12 @@ def levels(network: Network) -> Result:
     )
 
 
-def _rates(network: Network, by: str) -> pd.DataFrame:
-    """`rates` with the stations that have nobody in post, and the units that have a station with somebody."""
-    options = {"at": network.at, "by": by, "denominators": network.listed}
-    frame = rates(network.stations, **options)
-    empty = network.stations["posts_filled"] == 0
-    nobody = rates(network.stations[empty], **options)[[by, "level", "stations"]]
-    staffed = rates(network.stations[~empty], **options)[[by, "level", "covered", "coverage"]]
-    nobody = nobody.rename(columns={"stations": "unstaffed"})
-    staffed = staffed.rename(columns={"covered": "staffed", "coverage": "staffed_coverage"})
-    attrs = frame.attrs
-    frame = frame.merge(nobody, on=[by, "level"], how="left").merge(staffed, on=[by, "level"], how="left")
-    frame[["unstaffed", "staffed", "staffed_coverage"]] = frame[["unstaffed", "staffed", "staffed_coverage"]].fillna(0)
-    frame.attrs = attrs
-    return frame
+def _with_shares(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows with the shares that their counts make, missing where no unit counts."""
+    listed = frame["units"].where(frame["units"] > 0)
+    made = {"covered": "coverage", "staffed": "staffed_coverage"}
+    made |= {f"covered_{one}": f"coverage_{one}" for one in EARLIER}
+    return frame.assign(**{share: frame[count] / listed for count, share in made.items()})
 
 
 def posts(network: Network) -> Result:
@@ -105,12 +100,7 @@ def posts(network: Network) -> Result:
     Returns:
         Result by level (the whole as "total"): posts, posts_filled, vacant_share.
     """
-    frame = rates(
-        network.stations,
-        at=network.at,
-        by="city" if network.by == "district" else "district",
-        denominators=network.listed,
-    )[["level", "posts", "posts_filled"]]
+    frame = network.by_level[["level", "posts", "posts_filled"]]
     whole = pd.DataFrame([{"level": "total", **frame[["posts", "posts_filled"]].sum()}])
     frame = pd.concat([frame, whole], ignore_index=True)
     frame["vacant"] = (frame["posts"] - frame["posts_filled"]).clip(lower=0)
@@ -141,17 +131,16 @@ def units(network: Network, *, level: str) -> Result:
         Result by area: `<level>_coverage`, the same a quarter and a year before and its change on the year,
         `<level>_staffed_coverage`, covered, units, unstaffed.
     """
-    frame = _of_level(_rates(network, network.by), network, level)
+    own = network.by_unit[network.by_unit["level"] == level].rename(columns={network.by: "area"})
+    counts = ["covered", "units", "staffed", "unstaffed", *(f"covered_{one}" for one in EARLIER)]
+    whole = pd.DataFrame([{"area": network.whole, **own[counts].sum()}])
+    frame = _with_shares(pd.concat([own[["area", *counts]], whole], ignore_index=True))
     name = f"{level}_coverage"
-    for ending, back in (("last_quarter", 1), ("last_year", 4)):
-        quarter = str(pd.Period(network.quarter, freq="Q") - back)
-        earlier = rates(network.stations, at=quarter, by=network.by, denominators=network.listed)
-        earlier = _of_level(earlier, network, level)[["area", "covered", "coverage"]]
-        renamed = {"covered": f"covered_{ending}", "coverage": f"{name}_{ending}"}
-        frame = frame.merge(earlier.rename(columns=renamed), on="area", how="left")
-    past = [Measure(f"{name}_{one}", "share", of=(f"covered_{one}", "units")) for one in ("last_quarter", "last_year")]
+    renamed = {"coverage": name, "staffed_coverage": f"{level}_staffed_coverage"}
+    renamed |= {f"coverage_{one}": f"{name}_{one}" for one in EARLIER}
+    past = [Measure(f"{name}_{one}", "share", of=(f"covered_{one}", "units")) for one in EARLIER]
     return Result(
-        frame.rename(columns={"coverage": name, "staffed_coverage": f"{level}_staffed_coverage"}),
+        frame.rename(columns=renamed),
         ("area",),
         (
             Measure(name, "share", of=("covered", "units")),
@@ -168,15 +157,6 @@ def units(network: Network, *, level: str) -> Result:
         chart="map",
         look={"boundaries": network.shapes, "stations": network.located(*LEVEL_MARKS[level])},
     )
-
-
-def _of_level(frame: pd.DataFrame, network: Network, level: str) -> pd.DataFrame:
-    """The rows of a level by area, and that of the whole."""
-    own = frame[frame["level"] == level].rename(columns={network.by: "area"})
-    sums = own[[name for name in ("covered", "units", "staffed", "unstaffed") if name in own]].sum()
-    whole = {"area": network.whole, **sums, "coverage": sums["covered"] / sums["units"]}
-    whole |= {"staffed_coverage": sums["staffed"] / sums["units"]} if "staffed" in sums else {}
-    return pd.concat([own, pd.DataFrame([whole])], ignore_index=True)
 
 
 def history(network: Network, *, quarters: Sequence[str]) -> Result:
@@ -216,7 +196,7 @@ def staff(workers: pd.DataFrame, changes: pd.DataFrame, talent: pd.DataFrame, *,
     serving = in_service(workers, changes, day).drop_duplicates("worker_id").set_index("worker_id")["district"]
     held = talent[talent["title"].isin(SUPERVISORS) & talent["person_id"].isin(serving.index)]
     held = held.assign(district=held["person_id"].map(serving))
-    reported = workers["district"].dropna().map(areas.host).unique()
+    reported = hosted(workers)["district"].unique()
     residents = areas.population()
     residents = residents[residents["code"].isin(reported)]
     frame = staffing(workers, changes, at=at, residents=residents, talent=held)

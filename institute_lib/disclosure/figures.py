@@ -1,86 +1,160 @@
-"""Single figures and sentences that may leave: taken from a protected table, or judged by the same rules.
+"""Single figures and sentences that may leave: taken from the protected view of a result.
 
-What a study records for others, and what it says in words, is made of these. A figure too few persons stand behind has
-no value and reads 未列出; a sentence is a template filled with figures, so that a number nobody judged cannot enter it.
+What a study records for others, and what it says in words, is made of these. A figure behind which too few persons
+stand has no value and reads as a bound or 未列出; a sentence is a template filled with figures, so that a number that
+nobody protected cannot enter it.
 """
 
 import math
 import re
-from collections.abc import Sequence
-from numbers import Real
+from dataclasses import InitVar, dataclass, replace
 from typing import Any
-
-import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.disclosure import show
 from institute_lib.disclosure.numbers import unknown_number
-from institute_lib.disclosure.passed import REASONS
-from institute_lib.disclosure.sensitivity import MIN_EMPLOYERS
-from institute_lib.disclosure.values import MAKER, SafeFigure, SafeSentence, hidden_word
-from institute_lib.errors import DisclosureError, ParameterError, nearest
+from institute_lib.errors import DisclosureError
+from institute_lib.result import Measure
 
 KEY = re.compile(r"[a-z_]+\.\w+")
+MAKER = object()  # the token that makers of this package hold; `disclosure.__init__` does not export it
+SHOWN, BELOW, ABOVE, HIDDEN, MISSING, LEVEL = "shown", "below", "above", "hidden", "missing", "level"
+DIGITS = {"count": 0, "share": 1, "points": 1, "yuan": 0, "per_10000": 1, "ratio": 2, "number": 2}
 
 
-def protect_figure(
+def check_maker(made_by: object, kind: str) -> None:
+    """
+    Raises:
+        DisclosureError: something outside this package builds what may be shown.
+    """
+    if made_by is not MAKER:
+        raise DisclosureError(f"a {kind} is made by disclosure.protected alone; give study.show your result")
+
+
+class SafeSentence(str):
+    """A sentence whose numbers are protected figures; what is cut out of it or added to it is plain text again."""
+
+    __slots__ = ()
+
+    def __new__(cls, made_by: object, text: str) -> "SafeSentence":
+        check_maker(made_by, "SafeSentence")
+        return super().__new__(cls, text)
+
+    def __deepcopy__(self, memo: Any) -> "SafeSentence":
+        return self  # it does not change
+
+    def __reduce__(self) -> tuple[type, tuple[str]]:
+        return str, (str(self),)  # what comes back from a file is plain text
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One protected figure: a number, a bound, or the fact that it is not shown.
+
+    Attributes:
+        value: None where it is a bound, hidden or not there. unit: one of `result.UNITS`.
+        state: "shown", "below", "above", "level" (of a change: within the rounding), "hidden" or "missing".
+        limit: the bound; error: how far rounding may have moved the value.
+    """
+
+    made_by: InitVar[object]
+    value: float | int | None
+    unit: str = "number"
+    state: str = SHOWN
+    limit: float = math.nan
+    error: float = 0.0
+    digits: int | None = None
+    demo: bool = False
+
+    def __post_init__(self, made_by: object) -> None:
+        check_maker(made_by, "Figure")
+
+    def cell(self, language: str) -> str:
+        """The figure in a table's cell."""
+        if self.state == MISSING:
+            return terms.MISSING[language]
+        if self.state == HIDDEN:
+            return show.MASK
+        if self.state == LEVEL:
+            return terms.text("labels.nearly_unchanged", language)
+        value = self.value if self.state == SHOWN else self.limit
+        sign = {SHOWN: "", BELOW: "<", ABOVE: "≥" if self.unit == "count" else ">"}[self.state]
+        if self.unit in ("share", "points"):
+            digits = 1 if self.digits is None else self.digits
+            scaled = 100 * value
+            if sign == "<":  # a bound is rounded to the side on which it stays true
+                scaled = math.ceil(scaled * 10**digits - 1e-9) / 10**digits
+            elif sign == ">":
+                scaled = math.floor(scaled * 10**digits + 1e-9) / 10**digits
+            return f"{sign}{terms.number(scaled, language, digits)}" + ("%" if self.unit == "share" else "")
+        digits = DIGITS[self.unit] if self.digits is None else self.digits
+        return sign + terms.number(value, language, digits)
+
+    def words(self, language: str = "zh") -> str:
+        """The figure in a sentence."""
+        if self.state == HIDDEN:
+            return terms.text("disclosure.not_listed", language)
+        if self.unit == "points" and self.state == SHOWN:
+            return terms.points(self.value, language)
+        if self.state in (BELOW, ABOVE):
+            key = "below_words" if self.state == BELOW else "above_words"
+            return terms.text(f"disclosure.{key}", language, limit=self.cell(language).lstrip("<>≥"))
+        return self.cell(language)
+
+    def bare(self, language: str = "zh") -> SafeSentence:
+        """The figure without the sign or the words of its unit, for a sentence that says them."""
+        return SafeSentence(MAKER, self.cell(language).removesuffix("%"))
+
+    def __abs__(self) -> "Figure":
+        return replace(self, made_by=MAKER, value=None if self.value is None else abs(self.value))
+
+    def __sub__(self, other: "Figure") -> "Figure":
+        """A change from one figure to another of the same job, as it may be said."""
+        unit = "points" if self.unit == "share" else self.unit
+        measure = Measure("change", unit, self.digits, of=("a", "b"))
+        state, value = HIDDEN, None
+        if MISSING in (self.state, other.state):
+            state = MISSING
+        elif self.state == other.state == SHOWN:
+            value = self.value - other.value
+            state = LEVEL if abs(value) <= self.error + other.error else SHOWN
+            value = value if state == SHOWN else None
+        return made_figure(measure, value, state, error=self.error + other.error, demo=self.demo or other.demo)
+
+    def growth(self, before: "Figure") -> "Figure":
+        """How much larger it is than another, as a share of that; unchanged where rounding alone may have made it."""
+        measure = Measure("growth", "share", of=("a", "b"))
+        change = self - before
+        if change.state != SHOWN or not before.value:
+            return made_figure(measure, None, change.state if change.state != SHOWN else MISSING, demo=change.demo)
+        return made_figure(measure, self.value / before.value - 1, SHOWN, demo=change.demo)
+
+    def to_json(self) -> dict[str, Any]:
+        """What a result keeps of it for others."""
+        return {
+            "value": self.value,
+            "unit": self.unit,
+            "state": self.state,
+            "limit": None if math.isnan(self.limit) else self.limit,
+            "error": self.error,
+            "digits": self.digits,
+        }
+
+
+def made_figure(
+    measure: Measure,
     value: float | None,
+    state: str,
     *,
-    n: float,
-    of: float | None = None,
-    employers: float | None = None,
-    threshold: int = 10,
-    unit: str = "number",
-    source: str = "",
+    limit: float = math.nan,
+    error: float = 0.0,
     demo: bool = False,
-) -> SafeFigure:
-    """One figure under the rules of `protect`; it is hidden where too few stand behind it, or beside it.
-
-    Figures that add up (a city and its districts, quarters and their year) are taken from one protected table, with
-    `SafeTable.figure`: only there what must be hidden beside a hidden one is known.
-
-    Args:
-        value: None or NaN stands for what is not there.
-        n: the persons behind it: of a count the count, of a share its denominator.
-        of: the group that the n persons are part of; so few others that they are known by what is left hide it too.
-        employers: the employers behind it; fewer than 3 hide it.
-        unit: "share" (then share × n, and n less that, are counts of persons too), "points", "count", "yuan", "number".
-
-    Raises:
-        ParameterError: a number of persons below zero or above the group's, a threshold below 2.
-        DisclosureError: the value is no number.
-    """
-    if threshold < 2:
-        raise ParameterError(f"protect_figure: threshold {threshold}; allowed: 2 or more")
-    if not n >= 0 or (of is not None and n > of):
-        raise ParameterError(f"protect_figure: n = {n} persons{'' if of is None else f' of {of}'}; allowed: 0 to all")
-    plain = plain_number(value, "protect_figure")
-    counts = [float(n)] + ([] if of is None else [float(of - n)])
-    shares = [] if plain is None or unit != "share" or not 0 <= plain <= 1 else [plain * n, n - plain * n]
-    reason = ""
-    if any(0 < one < threshold for one in counts):
-        reason = "few_persons"
-    elif employers is not None and 0 < employers < MIN_EMPLOYERS:
-        reason = "few_employers"
-    elif any(0.5 < one < threshold - 1e-6 for one in shares):
-        reason = "small_share"
-    status = "primary" if reason else "missing" if plain is None else "shown"
-    shown = None if reason else plain
-    return SafeFigure(MAKER, shown, unit, status, reason, threshold=threshold, source=source, demo=demo)
-
-
-def exempt_figure(
-    value: float | None, *, reason: str, source: str, unit: str = "number", demo: bool = False
-) -> SafeFigure:
-    """A figure that needs no protection: a published fact, or one with no person behind it.
-
-    Raises:
-        ParameterError: an unknown reason.
-        DisclosureError: no source, or the value is no number.
-    """
-    _check_exempt("exempt_figure", reason, source)
-    plain = plain_number(value, "exempt_figure")
-    return SafeFigure(MAKER, plain, unit, "missing" if plain is None else "exempt", reason, source=source, demo=demo)
+) -> Figure:
+    """A figure of the protected view; a whole count is an int."""
+    plain = None if value is None or not math.isfinite(value) else float(value)
+    if plain is not None and measure.unit == "count" and plain.is_integer():
+        plain = int(plain)
+    return Figure(MAKER, plain, measure.unit, state, limit, error, measure.digits, demo)
 
 
 def sentence(template: str, language: str = "zh", **parts: Any) -> SafeSentence:
@@ -88,7 +162,7 @@ def sentence(template: str, language: str = "zh", **parts: Any) -> SafeSentence:
 
     Args:
         template: a key of the catalogues such as "talent.funnel", or the template itself with {fields}.
-        parts: a SafeFigure, a pair of them (an interval), a SafeSentence or several; or words: names, codes of areas,
+        parts: a Figure, a pair of them (an interval), a SafeSentence or several; or words: names, codes of areas,
             quarters and years. A number in words is refused, since nobody judged it.
 
     Raises:
@@ -103,28 +177,8 @@ def sentence(template: str, language: str = "zh", **parts: Any) -> SafeSentence:
         check_words(template.format(**plain), "sentence: the template")  # what figures give is known; the rest is not
         text = template.format(**words)
     measures = terms.catalogue("disclosure")["measures"][language]
-    return SafeSentence(MAKER, re.sub(f"(?<={hidden_word(language)}){measures}", "", text))
-
-
-def protect_sentence(text: str, *, persons: Any, threshold: int = 10, language: str = "zh") -> SafeSentence:
-    """A sentence that a result says of itself, if none of the groups that it rests on is too small; else that it is.
-
-    Args:
-        persons: how many stand behind each group that the sentence speaks of: a number, or several.
-    """
-    counts = pd.Series(persons if isinstance(persons, pd.Series | Sequence) else [persons], dtype=float)
-    few = ((counts > 0) & (counts < threshold)).any()
-    return SafeSentence(MAKER, terms.text("disclosure.too_few", language, threshold=threshold) if few else str(text))
-
-
-def exempt_sentence(text: str, *, reason: str, source: str) -> SafeSentence:
-    """A sentence on published facts, or on what has no person behind it.
-
-    Raises:
-        ParameterError, DisclosureError: as `exempt_figure`.
-    """
-    _check_exempt("exempt_sentence", reason, source)
-    return SafeSentence(MAKER, str(text))
+    not_listed = terms.text("disclosure.not_listed", language)
+    return SafeSentence(MAKER, re.sub(f"(?<={not_listed}){measures}", "", text))
 
 
 def check_words(text: str, place: str) -> str:
@@ -136,63 +190,34 @@ def check_words(text: str, place: str) -> str:
     number = unknown_number(text, set())
     if number:
         raise DisclosureError(
-            f"{place} holds the number {number!r}, which nobody judged; write it with disclosure.sentence(…) "
-            "from figures of a protected table (safe_table.figure(…)) or disclosure.protect_figure(value, n=persons)"
+            f"{place} holds the number {number!r}, which nobody protected; take it as a figure of what study.show "
+            "returns"
         )
     return text
 
 
-def plain_number(value: Any, place: str) -> float | int | None:
-    """A number of plain Python; None where it is missing or not finite.
-
-    Raises:
-        DisclosureError: no number.
-    """
-    if value is None or value is pd.NA:
-        return None
-    if not isinstance(value, Real):
-        raise DisclosureError(
-            f"{place} is a {type(value).__name__}; allowed: a number: protect the table and take the figure you publish"
-        )
-    if isinstance(value, bool) or not math.isfinite(value):
-        return int(value) if isinstance(value, bool) else None
-    return int(value) if float(value).is_integer() and not isinstance(value, float) else float(value)
-
-
-def _check_exempt(name: str, reason: str, source: str) -> None:
-    if reason not in REASONS:
-        raise ParameterError(f"{name}: reason {reason!r}: {nearest(reason, REASONS)}")
-    if not source:
-        raise DisclosureError(f"{name}: give the source; without one it must be protected")
-
-
 def _part(name: str, part: Any, language: str) -> str:
-    if isinstance(part, SafeFigure):
+    if isinstance(part, Figure):
         return part.words(language)
     if isinstance(part, SafeSentence):
         return str(part)
     if isinstance(part, tuple | list) and part and all(isinstance(one, SafeSentence) for one in part):
         return terms.text("disclosure.joint", language).join(part)
-    if isinstance(part, tuple) and len(part) == 2 and all(isinstance(one, SafeFigure) for one in part):
+    if isinstance(part, tuple) and len(part) == 2 and all(isinstance(one, Figure) for one in part):
         return _interval(part, language)
     if isinstance(part, str):
         column = "quarter" if re.fullmatch(r"(?:19|20)\d\dQ[1-4]", part) else name
         coded = column == "quarter" or (re.fullmatch(r"\d{6}", part) is not None and areas.is_known(part))
         return show.key(column, part, language) if coded else check_words(part, f"sentence: {name}")
     raise DisclosureError(
-        f"sentence: {name} is a {type(part).__name__}; allowed: a SafeFigure (safe_table.figure(…), "
-        "disclosure.protect_figure(value, n=persons)), a pair of them, words"
+        f"sentence: {name} is a {type(part).__name__}; allowed: a figure of what study.show returns, a pair of them, "
+        "words"
     )
 
 
-def _interval(ends: tuple[SafeFigure, SafeFigure], language: str) -> str:
+def _interval(ends: tuple[Figure, Figure], language: str) -> str:
     """Two figures in the unit and with the digits of their kind, the unit's sign left to the sentence."""
-    if any(one.hidden for one in ends):
-        return hidden_word(language)
+    if any(one.state in (BELOW, ABOVE, HIDDEN) for one in ends):
+        return terms.text("disclosure.not_listed", language)
     joined = "至" if language == "zh" else " to "
-    bare = {"share": "points", "yuan": "count"}
-    parts = []
-    for one in ends:
-        cell = getattr(one, "cell", None)
-        parts.append(cell(language) if cell else show.number(one.value, bare.get(one.unit, one.unit), language))
-    return joined.join(part.removesuffix("%") for part in parts)
+    return joined.join(one.cell(language).removesuffix("%") for one in ends)

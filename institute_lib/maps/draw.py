@@ -9,9 +9,9 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.areas.shapes import tiles
 from institute_lib.charts import Chart, look
-from institute_lib.charts.chart import require_safe
+from institute_lib.charts.chart import require_protected
 from institute_lib.coverage import Located
-from institute_lib.disclosure import SafeTable
+from institute_lib.disclosure import Protected
 from institute_lib.errors import ParameterError
 from institute_lib.maps.drawing import Drawing, compose, restate, with_one_legend
 from institute_lib.maps.figure import CORNER, HATCH, canvas, fill, hatch, markup
@@ -25,7 +25,7 @@ SLIDER = 76  # pixels that a slider takes under a map
 
 
 def draw_coverage_map(
-    safe: SafeTable,
+    safe: Protected,
     *,
     boundaries: "gpd.GeoDataFrame",
     language: str = "zh",
@@ -56,7 +56,7 @@ def draw_coverage_map(
         where: which rows, when the table has more keys: stage="before", quarter="2024Q4".
 
     Raises:
-        DisclosureError: `safe` is not a SafeTable.
+        DisclosureError: `safe` is not a Protected.
         ParameterError: an unknown figure, key or scheme; a highlighted region that has a row.
         DataError: a region without a shape, or several rows a region.
     """
@@ -66,7 +66,7 @@ def draw_coverage_map(
 
 
 def draw_slider(
-    safe: SafeTable,
+    safe: Protected,
     *,
     boundaries: "gpd.GeoDataFrame",
     language: str = "zh",
@@ -83,7 +83,7 @@ def draw_slider(
     Raises:
         ParameterError: the table has no `quarter`, and as `draw_coverage_map`.
     """
-    require_safe(safe)
+    require_protected(safe)
     frame = safe.to_frame()
     if "quarter" not in frame:
         raise ParameterError("draw_slider: the table has no column 'quarter'; use draw_coverage_map")
@@ -111,13 +111,13 @@ def _with_tiles(chart: Chart, order: Order) -> Chart:
     return replace(chart, public=_chart(order.safe, compose(order, shapes)))
 
 
-def _order(safe: SafeTable, value: str | None, where: dict, language: str, **options: object) -> Order:
-    require_safe(safe)
+def _order(safe: Protected, value: str | None, where: dict, language: str, **options: object) -> Order:
+    require_protected(safe)
     terms.check_language(language)
     return Order(safe, value or safe.value, tuple(where.items()), language, **options)
 
 
-def _chart(safe: SafeTable, drawing: Drawing) -> Chart:
+def _chart(safe: Protected, drawing: Drawing) -> Chart:
     notes = (*((drawing.corner,) if drawing.internal else ()), *drawing.notes)
     words = {"language": drawing.language, "title": drawing.title, "alt": drawing.alt, "notes": notes}
     chart = look.finish(canvas(drawing), safe, **words)

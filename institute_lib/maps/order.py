@@ -5,7 +5,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from institute_lib.disclosure import SafeTable, show
+from institute_lib.disclosure import Protected, show
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.maps.classes import Classes, classify
 
@@ -18,7 +18,7 @@ class Order:
     Classes are made of all rows of the table, so that the maps of its parts (before and after, quarters) compare.
     """
 
-    safe: SafeTable
+    safe: Protected
     value: str
     where: tuple[tuple[str, str], ...]
     language: str
@@ -95,8 +95,7 @@ class Order:
     @cached_property
     def units(self) -> dict[str, str]:
         """The unit of each figure."""
-        frame = self.safe.frame
-        return {name: show.unit(name, frame[name], self.safe.units) for name in self.safe.values}
+        return {name: self.safe.unit(name) for name in self.safe.values}
 
     def label(self, name: str) -> str:
         return show.label(name, self.language, self.safe.labels)

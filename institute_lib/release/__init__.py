@@ -5,7 +5,6 @@ hide; `request` judges a quarter's briefs and asks for their release, `approve` 
 `verify` compares what was released with the signed record.
 """
 
-from institute_lib.release.audit import audit
 from institute_lib.release.chain import Record, verify
 from institute_lib.release.findings import Finding
 from institute_lib.release.releasing import Request, approve, pending, record_text, request, show
@@ -16,7 +15,6 @@ __all__ = [
     "Record",
     "Request",
     "approve",
-    "audit",
     "pending",
     "record_text",
     "request",

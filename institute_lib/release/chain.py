@@ -80,17 +80,6 @@ def released(number: str) -> Path:
     return paths.runs() / f"{quarter}{english or ''}" / RELEASED / number
 
 
-def figures(number: str) -> Path:
-    """Where the figures of a release or a request lie, which later releases are judged with."""
-    return folder() / f"{number}.figures.jsonl"
-
-
-def has_figures(record: Record) -> bool:
-    """Whether the figures of a release are those whose hash stands in its record."""
-    path = figures(record.number)
-    return path.is_file() and places.file_hash(path) == record.content["request"].get("figures")
-
-
 def now() -> datetime:
     return datetime.now(UTC).astimezone().replace(microsecond=0)
 
@@ -132,10 +121,6 @@ def resume() -> None:
             finish(number)
         elif not (requests() / f"{number}.json").is_file():
             shutil.rmtree(requests() / number)
-    for path in folder().glob("*.figures.jsonl"):
-        number = path.name.partition(".")[0]
-        if not any((place / f"{number}.json").is_file() for place in (folder(), requests())):
-            path.unlink()
     for leftover in (*folder().glob(f"{places.PRIVATE}*"), *requests().glob(f"{places.PRIVATE}*")):
         leftover.unlink()
 
@@ -236,7 +221,6 @@ def verify() -> list[Problem]:
                 elif hashlib.sha256(there[name].read_bytes()).hexdigest() != digest:
                     wrong.append(Problem("file_changed", _shown(there[name])))
             wrong += [Problem("file_added", _shown(there[name])) for name in sorted(set(there) - set(one.files))]
-        wrong += [Problem("figures", figures(one.number).name) for one in found if not has_figures(one)]
         numbers = {one.number for one in found}
         for place in sorted(paths.runs().glob(f"*/{RELEASED}/*")):
             if place.name not in numbers or not NUMBER.fullmatch(place.name) or place != released(place.name):

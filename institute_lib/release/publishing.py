@@ -9,7 +9,7 @@ from institute_lib import terms
 from institute_lib.brief import export
 from institute_lib.brief.blocks import OPENING
 from institute_lib.charts import CHART_MIME
-from institute_lib.disclosure.types import TABLE_MIME
+from institute_lib.disclosure import TABLE_MIME
 from institute_lib.runs.fingerprints import provenance
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from institute_lib import paths, terms
 from institute_lib.errors import ReleaseError, nearest
-from institute_lib.release import chain, gate, ledger, people
+from institute_lib.release import chain, gate, people
 from institute_lib.release.chain import Record
 from institute_lib.release.findings import Finding
 from institute_lib.runs import places
@@ -70,9 +70,7 @@ def request(quarter: str, *, language: str = "zh", accept: Sequence[str] = (), w
         taken = [one.number for one in records] + waiting
         ours = [int(number.rpartition("-")[2]) for number in taken if number.rpartition("-")[0] == folder.name]
         number = f"{folder.name}-{max(ours, default=0) + 1}"
-        judged, figures = gate.judge(
-            folder, quarter=quarter, language=language, number=number, accept=accept, before=ledger.read()
-        )
+        judged = gate.judge(folder, quarter=quarter, language=language, number=number, accept=accept)
         content = {
             "number": number if any(one.leaves for one in judged) else "",
             "quarter": quarter,
@@ -86,7 +84,6 @@ def request(quarter: str, *, language: str = "zh", accept: Sequence[str] = (), w
         if content["number"]:
             with _all_or_nothing(number):
                 _lay_ready(number, judged)
-                content["figures"] = ledger.write(figures.assign(release=number), number)
                 content["signature"] = people.sign(chain.canonical(content), secret)
                 places.write_json(chain.requests() / f"{number}.json", content)
             for old in waiting:
@@ -97,7 +94,7 @@ def request(quarter: str, *, language: str = "zh", accept: Sequence[str] = (), w
 
 @contextmanager
 def _all_or_nothing(number: str) -> Iterator[None]:
-    """Pages and figures come first, the request last; what a full disk leaves of them makes room again."""
+    """Pages come first, the request last; what a full disk leaves of them makes room again."""
     try:
         yield
     except OSError:
@@ -109,7 +106,6 @@ def _remove(number: str) -> None:
     """A request that was not finished, or is replaced: first its file, then what hangs on it."""
     (chain.requests() / f"{number}.json").unlink(missing_ok=True)
     shutil.rmtree(chain.requests() / number, ignore_errors=True)
-    chain.figures(number).unlink(missing_ok=True)
 
 
 def _lay_ready(number: str, judged: Sequence[gate.Judged]) -> None:
@@ -235,7 +231,7 @@ def describe(content: dict[str, Any], language: str = "zh") -> str:
     for one in sorted(content["briefs"], key=lambda one: not one["leaves"]):
         lines.append(said("leaves" if one["leaves"] else "stays", brief=one["brief"]))
         for plain in one["findings"]:
-            finding = Finding(**{**plain, "tables": tuple(plain["tables"])})
+            finding = Finding(**plain)
             if finding.rule in one["accepted"]:
                 lines.append(
                     "    " + said("accepted", rule=finding.rule, finding=finding.describe(language), why=content["why"])

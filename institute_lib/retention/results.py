@@ -93,9 +93,9 @@ def turnover(
 
 def turnover_sentence(figures: Mapping[str, Any]) -> str:
     """Which sentence of the catalogue of notebooks says these figures of `turnover`."""
-    if figures["turnover"].status == "missing":
+    if figures["turnover"].state == "missing":
         return "turnover_too_early"
-    return "turnover_first" if figures["turnover_last_year"].status == "missing" else "turnover_now"
+    return "turnover_first" if figures["turnover_last_year"].state == "missing" else "turnover_now"
 
 
 def _counted(workers: pd.DataFrame, quarter: str, by: str | None, since: str | None) -> pd.DataFrame:
@@ -186,7 +186,7 @@ def _staying_sentence(shown: Any, key: str, language: str) -> list[tuple[str, di
     for group in dict.fromkeys(shown.data[key]):
         curve = shown.data[shown.data[key] == group]
         figures = {name: shown.figure("survival", **{key: group, "time": years}) for name, years in _YEARS.items()}
-        if figures["one"].status == "missing":
+        if figures["one"].state == "missing":
             continue
         below = curve.loc[curve["survival"] <= 0.5, "time"]
         words = {"group": shown.name(key, group), **figures}

@@ -1,12 +1,12 @@
 """The quarterly run: a plan becomes a graph of jobs, each job a brief, and nothing already written is lost.
 
-`run` executes the plan, `status` says what is current, stale, failed or missing. Inside a notebook, `record` leaves the
-notebook's result for others and `results` reads what the others left.
+`run` executes the plan, `status` says what is current, stale, failed or missing. Inside a notebook, `results`
+reads what the others left.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from institute_lib.runs.exchange import Results, record, results
+from institute_lib.runs.exchange import Results, results
 
 if TYPE_CHECKING:
     from institute_lib.runs.execution import run
@@ -23,7 +23,6 @@ __all__ = [
     "RunSummary",
     "load_plan",
     "new_notebook",
-    "record",
     "results",
     "run",
     "status",

@@ -167,7 +167,9 @@ def claims(plan: Plan, folder: Path) -> list[indicators.Claim]:
     for job in plan.jobs():
         result = places.read_json(folder / job.notebook / job.area / places.RESULT) or {}
         found += [
-            indicators.Claim(one["indicator"], one["area"], one["quarter"], one["words"], str(job))
+            indicators.Claim(
+                one["indicator"], one["area"], one["quarter"], one["words"], str(job), tuple(one["absent"])
+            )
             for one in result.get("indicators", ())
             if one["indicator"] in indicators.catalogue()
         ]

@@ -135,13 +135,6 @@ def load(name: str, as_of: str | None = None, *, known: str | None = None, root:
     return with_provenance(_load(name, as_of, known, root), Provenance([read]))
 
 
-def reads_persons() -> bool:
-    """Whether this job of a run has read a register of persons; outside a run nothing is noted, and nothing is left."""
-    notes = os.environ.get(sharing.READS_VARIABLE)
-    reads = sharing.noted(Path(notes)) if notes else ()
-    return any(read.kind == "tables" and read.name in PERSONAL for read in reads)
-
-
 def _load(name: str, as_of: str | None, known: str | None, root: Path | None) -> pd.DataFrame:
     day = _day(as_of)
     place = _locate(name, day.date().isoformat(), known, root)
@@ -228,14 +221,18 @@ def is_demo(*frames: pd.DataFrame) -> bool:
     return any(frame.attrs.get("source") == "demo" for frame in frames)
 
 
-def covered_quarters(*, known: str | None = None, root: Path | None = None) -> tuple[str, ...]:
+def covered_quarters(
+    *, as_of: str | None = None, known: str | None = None, root: Path | None = None
+) -> tuple[str, ...]:
     """The quarters that the registers of workers describe, first to last (`2019Q1` … `2025Q4`).
 
-    The demo covers its own quarters; own registers cover those from the first to the last one handed in.
+    The demo covers its own quarters; own registers cover those from the first to the last one handed in. With `as_of`
+    only those up to that day's, and a later quarter that comes in is no concern of a job that asked.
     """
     if root is None:
-        sharing.note_read(Read("tables", "workers", known=known or ""))
-    return _covered(known, root)
+        sharing.note_read(Read("tables", "workers", as_of or "", known=known or ""))
+    last = _quarter(_day(as_of))
+    return tuple(quarter for quarter in _covered(known, root) if quarter <= last)
 
 
 def _covered(known: str | None, root: Path | None) -> tuple[str, ...]:

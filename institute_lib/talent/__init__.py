@@ -38,7 +38,6 @@ from institute_lib.talent.examinations import (
     passes_by_level,
 )
 from institute_lib.talent.ladder import ladder, rungs, time_to_supervisor, years_to_supervisor
-from institute_lib.talent.overview import INDICATORS, QUESTIONS, Indicator, Overview, between, overview
 from institute_lib.talent.projection import (
     Target,
     against_targets,
@@ -86,16 +85,11 @@ from institute_lib.talent.yardstick import (
 
 __all__ = [
     "ALARM",
-    "INDICATORS",
-    "QUESTIONS",
     "WARNING",
-    "Indicator",
-    "Overview",
     "Prior",
     "Target",
     "against_targets",
     "beside_suzhou",
-    "between",
     "certified_share",
     "cohorts",
     "community_certified",
@@ -121,7 +115,6 @@ __all__ = [
     "outcomes",
     "outcomes_by_field",
     "outlook",
-    "overview",
     "p_chart",
     "p_limits",
     "pass_rate",

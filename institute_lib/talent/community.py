@@ -307,9 +307,9 @@ def placement(
 
     Returns:
         Result by district, the whole as "total": certified_in_post (of those employed whose certificate is known) with
-        its Wilson interval, a quarter and a year before, and its change on the year; passed_in_post (of the candidates
-        who passed since the registers opened, those employed here); supervisor_share (of the certified in post, those
-        who hold the title of supervisor or trainee); headcount.
+        its Wilson interval, a year before, and its change on the year; passed_in_post (of the candidates who passed
+        since the registers opened, those employed here); supervisor_share (of the certified in post, those who hold the
+        title of supervisor or trainee); headcount.
     """
     now = described_quarter(workers, quarter)
     codes = sorted(workers["district"].unique())
@@ -318,22 +318,16 @@ def placement(
         here = [code] if code != TOTAL else codes
         own, of_exams = (one[one["district"].isin(here)] for one in (workers, exams))
         row = {"district": code} | _placed(own, changes, of_exams, talent, now)
-        for name, back in (("last_quarter", 1), ("last_year", 4)):
-            before = str(pd.Period(now, freq="Q") - back)
-            known = _placed(own, changes, of_exams, talent, before) if not since or before >= since else {}
-            row |= {f"{one}_{name}": known.get(one, math.nan) for one in ("certified_in_post", "certified", "known")}
+        before = str(pd.Period(now, freq="Q") - 4)
+        known = _placed(own, changes, of_exams, talent, before) if not since or before >= since else {}
+        row |= {f"{one}_last_year": known.get(one, math.nan) for one in ("certified_in_post", "certified", "known")}
         rows.append(row)
-    past = [
-        Measure(f"certified_in_post_{name}", "share", of=(f"certified_{name}", f"known_{name}"))
-        for name in ("last_quarter", "last_year")
-    ]
-
     return Result(
         pd.DataFrame(rows),
         ("district",),
         (
             Measure("certified_in_post", "share", of=("certified", "known"), interval="wilson"),
-            *past,
+            Measure("certified_in_post_last_year", "share", of=("certified_last_year", "known_last_year")),
             Measure("certified_change", "points", of=("certified_in_post", "certified_in_post_last_year")),
             Measure("passed_in_post", "share", of=("passed_employed", "passed"), interval=""),
             Measure("supervisor_share", "share", of=("supervisors", "certified")),
@@ -351,7 +345,7 @@ def placement_words(shown: Any, code: str) -> tuple[str, dict[str, Any]]:
     names = ("certified_in_post", "certified_change", "passed_in_post", "supervisor_share", "headcount")
     figures = {name: shown.figure(name, district=code) for name in names}
     interval = (shown.figure("ci_low", district=code), shown.figure("ci_high", district=code))
-    key = "placement_first" if figures["certified_change"].status == "missing" else "placement"
+    key = "placement_first" if figures["certified_change"].state == "missing" else "placement"
     return f"talent.{key}", figures | {"interval": interval}
 
 
@@ -472,7 +466,7 @@ def cost_of_one_more(
             cost, low, high = (
                 shown.figure(name, outcome=outcome) for name in ("cost_of_one", "cost_of_one_low", "cost_of_one_high")
             )
-            key = "negative" if cost.status == "missing" else limits
+            key = "negative" if cost.state == "missing" else limits
             what = shown.name("outcome", outcome)
             found.append((f"talent.cost_{key}", {"what": what, "cost": cost, "interval": (low, high)}))
         return found

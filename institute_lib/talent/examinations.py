@@ -236,7 +236,7 @@ def _passes_sentence(exams: pd.DataFrame) -> Any:
         interval = (shown.figure("pass_rate_low", year=year), shown.figure("pass_rate_high", year=year))
         words = {"year": year, **area, **now, "interval": interval}
         growth, *ends = (shown.figure(f"passed_growth{end}", year=year) for end in ("", "_low", "_high"))
-        if growth.status == "missing":
+        if growth.state == "missing":
             return [("talent.funnel", words)]
         return [("talent.funnel_growth", words | {"growth": growth, "growth_interval": tuple(ends)})]
 

@@ -617,7 +617,7 @@ def outlook(
             figures = (shown.figure(one, scenario=name, year=last) for one in ("expected", "ci_low", "ci_high"))
             parts[name], low, high = figures
             parts[f"{name}_interval"] = (low, high)
-        key = "projection_beside" if parts[ELSEWHERE].status != "missing" else "projection"
+        key = "projection_beside" if parts[ELSEWHERE].state != "missing" else "projection"
         return [(f"talent.{key}", {"year": last, "area": place_name(own, language), **parts})]
 
     return Outlook(

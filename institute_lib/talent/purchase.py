@@ -295,7 +295,7 @@ def purchase_total(
         names = ("purchase_yuan", "purchase_per_resident", "contracts", "hhi", "below_floor")
         words = {name: shown.figure(name, quarter=str(last)) for name in names}
         words["area"] = place_name(districts, language, whole=True)
-        if words["purchase_yuan"].status == "missing":
+        if words["purchase_yuan"].state == "missing":
             return [("talent.purchase_too_early", words)]
         return [("talent.purchase", {"quarter": str(last), **words})]
 

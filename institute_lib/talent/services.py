@@ -254,7 +254,7 @@ def outcome_history(services: pd.DataFrame, *, quarter: str | None = None, quart
         now = {name: shown.figure(name, quarter=str(last)) for name in ("outcome_reached", "assessed")}
         interval = tuple(shown.figure(end, quarter=str(last)) for end in ("ci_low", "ci_high"))
         before = shown.figure("outcome_reached", quarter=str(last - 4))
-        known = before.status != "missing" and now["outcome_reached"].status != "missing"
+        known = before.state != "missing" and now["outcome_reached"].state != "missing"
         place = {"area": place_name(services["district"].unique(), language)}
         words = now | {"interval": interval} | ({"change": now["outcome_reached"] - before} if known else {})
         return [("talent.outcomes_change" if known else "talent.outcomes", {"quarter": str(last), **place, **words})]

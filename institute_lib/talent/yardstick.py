@@ -250,7 +250,7 @@ def beside_suzhou(
         for row in both.to_dict("records"):
             of_row = {name: row[name] for name in ("indicator", "area", "period")}
             words = {name: shown.figure(name, **of_row) for name in ("gap", "years_behind")}
-            key = "yardstick_years" if words["years_behind"].status != "missing" else "yardstick"
+            key = "yardstick_years" if words["years_behind"].state != "missing" else "yardstick"
             found.append((f"talent.{key}", words | {"indicator": shown.name("indicator", row["indicator"])}))
         return found
 

@@ -32,6 +32,7 @@ BENCHES = (
     "policies",
     "simulation",
     "attack",
+    "year",
 )
 
 PLACES = ("home", "code")

@@ -2,8 +2,7 @@
 
 import importlib.util
 import math
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from institute_lib import areas, brief, charts, disclosure
+from institute_lib import brief, charts, disclosure
 from institute_lib.result import Measure, Provenance, Result
 from institute_lib.sharing import Read
+from tests.shown import opening, shown
 
 _spec = importlib.util.spec_from_file_location("chromium", Path(__file__).parent / "chromium.py")
 chromium = importlib.util.module_from_spec(_spec)
@@ -22,42 +22,12 @@ _spec.loader.exec_module(chromium)
 
 DISTRICTS = ("320612", "320613", "320614", "320623", "320681", "320682", "320685")
 QUARTERS = tuple(str(period) for period in pd.period_range("2019Q1", "2025Q4", freq="Q"))
+DEMO = Provenance([Read("tables", "district_panel", "2025-12-31", source="demo", personal=True)])
 SCRIPT = "</script><script>alert(2)</script>"
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
-@dataclass(frozen=True)
-class HazardModel:
-    """Stands in for a fitted model: what disclosure control and the charts read of it."""
-
-    coefficients: pd.DataFrame
-    n_rows: int
-    n_events: int
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        found = len(self.coefficients)
-        return f"模型含{found}项。" if language == "zh" else f"The model has {found} terms."
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.coefficients
-
-
-@dataclass(frozen=True)
-class SurvivalCurves:
-    """Stands in for Kaplan–Meier curves."""
-
-    table: pd.DataFrame
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        return "三年后多数人仍在岗。" if language == "zh" else "Most are still employed after three years."
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.table
-
-
-def district_panel(language: str = "zh") -> disclosure.SafeTable:
+def district_panel(language: str) -> disclosure.Protected:
     """Stay rates of seven districts over the quarters; one of them did not report once."""
     rng = np.random.default_rng(7)
     rows = []
@@ -68,12 +38,10 @@ def district_panel(language: str = "zh") -> disclosure.SafeTable:
             missing = district == "320623" and quarter == "2022Q2"
             rows.append((district, quarter, math.nan if missing else rate, math.nan if missing else 300 + 90 * i))
     frame = pd.DataFrame(rows, columns=["district", "quarter", "stay_rate", "headcount"])
-    return disclosure.protect(
-        frame, rows="district", columns="quarter", value="stay_rate", contributors="headcount", demo=True
-    )
+    return shown(frame.drop(columns="headcount"), columns="quarter", demo=True, language=language)
 
 
-def education_table() -> disclosure.SafeTable:
+def education_table(language: str) -> disclosure.Protected:
     """Heads by district and education with totals; one cell is small."""
     rng = np.random.default_rng(11)
     counts = rng.integers(14, 260, size=(7, 4))
@@ -82,10 +50,11 @@ def education_table() -> disclosure.SafeTable:
     frame["total"] = frame.sum(axis=1)
     frame.loc["320600"] = frame.sum()
     long = frame.rename_axis("district").reset_index().melt("district", var_name="education", value_name="headcount")
-    return disclosure.protect(long, rows="district", columns="education", value="headcount", demo=True)
+    of_persons = {"persons": "headcount", "demo": True, "language": language}
+    return shown(long, rows="district", columns="education", value="headcount", **of_persons)
 
 
-def rate_table() -> disclosure.SafeTable:
+def rate_table(language: str) -> disclosure.Protected:
     """Turnover of the latest year by district, with intervals and denominators."""
     rate = np.array([0.083, 0.121, 0.074, 0.098, 0.066, 0.091, 0.079])
     size = np.array([820, 1450, 610, 540, 930, 760, 690])
@@ -99,27 +68,18 @@ def rate_table() -> disclosure.SafeTable:
             "ci_high": rate + half,
         }
     )
-    return disclosure.protect(
-        frame,
-        rows="district",
-        value=("turnover_rate", "headcount", "ci_low", "ci_high"),
-        contributors="headcount",
-        demo=True,
-        units={"ci_low": "share", "ci_high": "share"},
-    )
+    return shown(frame, rows="district", demo=True, language=language)
 
 
-def control_table() -> disclosure.SafeTable:
+def control_table(language: str) -> disclosure.Protected:
     rng = np.random.default_rng(3)
     rate = 0.028 + rng.normal(0, 0.002, len(QUARTERS))
     rate[20] = 0.047
     frame = pd.DataFrame({"quarter": QUARTERS, "turnover_rate": rate, "headcount": 4200})
-    return disclosure.protect(
-        frame, rows="quarter", value=("turnover_rate", "headcount"), contributors="headcount", demo=True
-    )
+    return shown(frame, rows="quarter", demo=True, language=language)
 
 
-def provider_table() -> disclosure.SafeTable:
+def provider_table(language: str) -> disclosure.Protected:
     """Names that carry markup and formulas, as a register may hold them."""
     frame = pd.DataFrame(
         {
@@ -132,10 +92,11 @@ def provider_table() -> disclosure.SafeTable:
             "amount": [820_000.0, 640_000.0, 310_000.0, 1_240_000.0],
         }
     )
-    return disclosure.exempt(frame, reason="not_personal", source="采购合同台账", demo=True, units={"amount": "yuan"})
+    return shown(frame, units={"amount": "yuan"}, source="采购合同台账", demo=True, language=language)
 
 
-def hazard() -> HazardModel:
+def hazard() -> Result:
+    """Ratios of a model's terms; of one level too few persons left."""
     rows = [
         ("certificate", "assistant", -0.18, 0.06, 5200, 210),
         ("certificate", "social_worker", -0.34, 0.07, 2900, 96),
@@ -148,32 +109,24 @@ def hazard() -> HazardModel:
         ("kind", "school", 0.9, 0.6, 12, 2),
     ]
     frame = pd.DataFrame(rows, columns=["term", "level", "estimate", "se", "n_rows", "n_events"])
-    frame["ci_low"], frame["ci_high"] = frame["estimate"] - 1.96 * frame["se"], frame["estimate"] + 1.96 * frame["se"]
-    return HazardModel(frame, n_rows=12400, n_events=420)
+    for name, ends in (("ratio", 0), ("ratio_low", -1.96), ("ratio_high", 1.96)):
+        frame[name] = np.exp(frame["estimate"] + ends * frame["se"])
+    ratio = Measure("ratio", "ratio", digits=2, interval="given", statistic="estimate")
+    return Result(frame, ("term", "level"), (ratio,), "n_rows", DEMO, title="notebooks.drivers", events="n_events")
 
 
-def curves() -> SurvivalCurves:
+def curves() -> Result:
+    """Shares still employed by years of service."""
     parts = []
     for group, rate, size in (("community", 0.10, 900), ("agency", 0.19, 420), ("drug", 0.14, 160)):
         time = np.linspace(0.02, 6.8, 160)
         survival = np.exp(-rate * time)
         at_risk = np.maximum((size * survival * (1 - time / 7)).round(), 1)
-        se = np.sqrt(survival * (1 - survival) / np.maximum(at_risk, 20))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "group": group,
-                    "time": time,
-                    "at_risk": at_risk,
-                    "events": 1,
-                    "survival": survival,
-                    "se": se,
-                    "ci_low": survival - 1.96 * se,
-                    "ci_high": np.minimum(survival + 1.96 * se, 1),
-                }
-            )
-        )
-    return SurvivalCurves(pd.concat(parts, ignore_index=True))
+        half = 1.96 * np.sqrt(survival * (1 - survival) / np.maximum(at_risk, 20))
+        ends = {"survival_low": survival - half, "survival_high": np.minimum(survival + half, 1)}
+        parts.append(pd.DataFrame({"group": group, "time": time, "survival": survival, **ends}))
+    survival = Measure("survival", "share", interval="given", statistic="estimate")
+    return effects(pd.concat(parts, ignore_index=True), ("group", "time"), survival)
 
 
 def gaps() -> Result:
@@ -206,23 +159,24 @@ def estimate(name: str, **more) -> Measure:
 
 def effects(frame: pd.DataFrame, keys: tuple, *measures: Measure, **look) -> Result:
     """A result of the demo's panel of persons."""
-    demo = Provenance([Read("tables", "district_panel", "2025-12-31", source="demo", personal=True)])
-    return Result(frame.assign(persons=48), keys, measures, "persons", demo, title=TITLE["zh"], look=look)
+    return Result(frame.assign(persons=48), keys, measures, "persons", DEMO, title="notebooks.drivers", look=look)
 
 
 def all_charts(language: str) -> list[charts.Chart]:
     """One of each kind of chart."""
-    safe, view = disclosure.protect_result, partial(disclosure.protected, language=language)
-    by_rate = rate_table()
+
+    def view(result: Result) -> disclosure.Protected:
+        return disclosure.protected(result, language=language)
+
+    by_rate = rate_table(language)
     return [
-        charts.draw_trend(district_panel(), language=language),
+        charts.draw_trend(district_panel(language), language=language),
         charts.draw_dot(by_rate, language=language, highlight=["320613"]),
-        charts.draw_bars(provider_table(), language=language),
+        charts.draw_bars(provider_table(language), language=language),
         charts.draw_funnel(by_rate, language=language),
-        charts.draw_control(control_table(), language=language),
-        charts.draw_slope(district_panel(), language=language, between=("2019Q4", "2025Q4")),
-        charts.draw_forest(safe(hazard(), demo=True), language=language),
-        charts.draw_survival(safe(curves(), demo=True), language=language),
+        charts.draw_control(control_table(language), language=language),
+        charts.draw_forest(view(hazard()), language=language),
+        charts.draw_survival(view(curves()), language=language),
         charts.draw_event_study(view(event_study()), language=language),
         charts.draw_pilot_path(view(path()), language=language, start="2024Q1"),
         charts.draw_placebos(view(gaps()), language=language, treated="320613", start="2024Q1"),
@@ -250,13 +204,6 @@ FINDINGS = {
     ],
 }
 TITLE = {"zh": "社会工作者为何离职？", "en": "Why do social workers leave?"}
-SOURCES = {
-    "zh": [
-        {"title": "演示登记册（虚构数据）", "date": "2025年12月31日"},
-        {"title": "第七次全国人口普查", "publisher": "国家统计局", "url": "https://www.stats.gov.cn/"},
-    ],
-    "en": [{"title": "Demonstration registers (invented data)", "date": "31 December 2025"}],
-}
 
 
 def output(shown: object) -> nbformat.NotebookNode:
@@ -287,9 +234,9 @@ def notebook_of(shown: list[object], language: str) -> nbformat.NotebookNode:
 
 
 def whole_notebook(language: str) -> nbformat.NotebookNode:
-    study = SimpleNamespace(area=areas.get("320600"), quarter="2025Q4", language=language, as_of="2025-12-31")
-    head = brief.opening(study, title=TITLE[language], findings=FINDINGS[language], demo=True)
-    return notebook_of([head, *all_charts(language), education_table(), brief.sources(SOURCES[language])], language)
+    findings = {"findings": FINDINGS[language], "area": "320600", "as_of": "2025-12-31"}
+    head = opening(title=TITLE[language], demo=True, language=language, **findings)
+    return notebook_of([head, *all_charts(language), education_table(language)], language)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from institute_lib import brief, charts, disclosure
+from institute_lib import brief, charts
+from tests.shown import shown
 
 ALERTS = "window.alert = function () { window.alerted = true; };"
 
@@ -121,16 +122,16 @@ def test_csv_downloads_hold_no_live_formula(opened, tmp_path):
 def test_the_page_speaks_one_language(opened):
     page = opened.page
     page.evaluate("document.querySelectorAll('details').forEach(fold => { fold.open = true; })")
-    shown = page.evaluate("document.querySelector('main').innerText")
+    text = page.evaluate("document.querySelector('main').innerText")
     data = ("甲社工服务中心", "采购合同台账")  # a provider's name and a source are data
     for words in data:
-        shown = shown.replace(words, "")
+        text = text.replace(words, "")
     if opened.brief.language == "en":
-        assert not re.search(r"[\u3400-\u9fff]", shown)
+        assert not re.search(r"[\u3400-\u9fff]", text)
     else:
         markup = r"<img src=x onerror=alert\(\d\)>|</?script>|alert\(2\)|=HYPERLINK\S*|https?://\S+"
-        shown = re.sub(markup, "", shown)
-        assert set(re.findall(r"[A-Za-z]{2,}", shown)) <= {"CSV"}
+        text = re.sub(markup, "", text)
+        assert set(re.findall(r"[A-Za-z]{2,}", text)) <= {"CSV", "xlsx"}
 
 
 def test_without_scripts_every_table_is_visible_and_no_empty_plot_is(browser, written_brief):
@@ -165,7 +166,7 @@ def test_it_prints_to_pages_of_a4_with_charts_uncut(opened):
 
 
 def test_a_static_picture_shows_where_no_script_runs_and_on_paper(browser, tmp_path, make_notebook):
-    table = disclosure.exempt(_stations(), reason="not_personal", source="S")
+    table = shown(_stations())
     drawn = charts.draw_bars(table, language="en")
     picture = (
         '<svg viewBox="0 0 40 20" onload="alert(5)"><path d="M0 0H40V20Z" fill="#0f4c81"/><script>1</script></svg>'
@@ -184,7 +185,7 @@ def test_a_static_picture_shows_where_no_script_runs_and_on_paper(browser, tmp_p
 
 
 def test_briefs_that_share_plotly_stay_small_and_draw(browser, tmp_path, make_notebook):
-    chart = charts.draw_bars(disclosure.exempt(_stations(), reason="not_personal", source="S"), language="en")
+    chart = charts.draw_bars(shown(_stations()), language="en")
     brief.write_plotly(tmp_path)
     (tmp_path / "area").mkdir()
     path = brief.export(

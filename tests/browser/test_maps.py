@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from institute_lib import areas, brief, coverage, disclosure, maps, terms
+from institute_lib import areas, brief, coverage, maps, terms
+from tests.shown import shown
 
 CITY, DISTRICT = "320600", "320613"
 QUARTERS = ("2024Q3", "2024Q4", "2025Q1")
@@ -55,7 +56,7 @@ def shares():
     ]
     frame = pd.DataFrame(rows, columns=["district", "quarter", "coverage"])
     named = {"rows": "district", "columns": "quarter", "units": {"coverage": "share"}, "title": "覆盖率"}
-    return disclosure.exempt(frame, reason="not_personal", source="S", value="coverage", **named)
+    return shown(frame, value="coverage", **named)
 
 
 def opened(browser, chart, folder, make_notebook, *, scripts=True, width=1000):
@@ -148,14 +149,14 @@ def test_on_a_telephone_a_map_of_many_regions_keeps_its_width_and_scrolls(browse
     table, shape, units = towns_of_a_district()
     chart = maps.draw_coverage_map(table, boundaries=areas.regions(shape, units))
     page = opened(browser, chart, tmp_path, make_notebook, width=390)
-    drawn, shown, inside, whole = page.evaluate(
+    drawn, seen, inside, whole = page.evaluate(
         """() => {
             const plot = document.querySelector('.plot');
             return [plot._fullLayout.width, plot.clientWidth, plot.scrollWidth, document.documentElement.scrollWidth];
         }"""
     )
     assert drawn == inside == 720
-    assert shown < whole <= 390
+    assert seen < whole <= 390
     page.context.close()
 
 
@@ -183,7 +184,7 @@ def towns_of_a_district():
     inside = shape.to_crs(coverage.METRES).geometry.sample_points(len(towns), rng=rng).explode(index_parts=False)
     units = gpd.GeoDataFrame({"town": towns["town"], "name": towns["name"]}, geometry=list(inside), crs=coverage.METRES)
     frame = pd.DataFrame({"town": towns["town"], "coverage": np.linspace(0, 1, len(towns))})
-    table = disclosure.exempt(frame, reason="not_personal", source="S", value="coverage", units={"coverage": "share"})
+    table = shown(frame, value="coverage")
     return table, shape, units
 
 

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 from institute_lib import areas, demo, indicators, policy, tables, talent, terms
+from institute_lib.runs import index
 from institute_lib.runs.places import intact_manifest
+from institute_lib.runs.plan import load_plan
 from tests.rows import fives
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -173,20 +175,28 @@ def test_the_table_of_examinations_shows_the_published_passes_of_2024(run, demo_
 
 
 @each_area
-def test_every_number_of_the_overviews_first_paragraph_stands_in_a_table_below_it(run, area):
-    number = re.compile(r"\d[\d,.]*\d|\d")
-    paragraph = run.findings("06_quarterly_overview", area)[0]
-    title = terms.text(
-        "notebooks.three_questions",
-        run.language,
-        area=areas.get(area).name(run.language),
-        quarter=terms.quarter(QUARTER, run.language),
-    )
-    table = run.tables("06_quarterly_overview", area)[title]
-    below = set(number.findall(f"{title} {' '.join(table.astype(str).to_numpy().ravel())}"))
-    stated = number.findall(paragraph)
-    assert len(stated) > 6
-    assert [one for one in stated if one not in below] == []
+def test_the_tiles_of_the_one_page_are_what_the_technical_briefs_recorded(run, area):
+    tiles = run.page("06_quarterly_overview", area).select(".tile")
+    recorded = {
+        (one["indicator"], one["area"], one["quarter"]): one["words"]
+        for notebook in PARTIAL
+        if run.place(notebook, area).exists()
+        for one in run.result(notebook, area)["indicators"]
+    }
+    known = {indicators.get(key).name[run.language]: key for key in indicators.catalogue()}
+    assert len(tiles) == 5
+    for tile in tiles:
+        name = next(tile.select_one(".name").children).strip()
+        assert recorded[known[name], area, QUARTER] in tile.select_one(".value").get_text()
+
+
+def test_an_indicator_has_one_value_in_all_briefs_of_a_quarter(run):
+    found = index.claims(load_plan(run.home / "papermill_runs" / "quarterly.toml"), run.folder)
+    assert indicators.contradictions(found) == []
+    briefs: dict[tuple, set[str]] = {}
+    for claim in found:
+        briefs.setdefault((claim.indicator, claim.area, claim.quarter), set()).add(claim.where)
+    assert sum(len(where) > 1 for where in briefs.values()) > 50
 
 
 @pytest.mark.parametrize("notebook", [EXAMINATIONS, "06_quarterly_overview"])

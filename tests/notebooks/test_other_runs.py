@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from institute_lib import areas, talent, terms
+from institute_lib import areas, indicators, talent, terms
 
 POLICY, RETENTION, COVERAGE, TALENT = (
     "02_policy_evaluation",
@@ -84,11 +84,13 @@ def test_a_district_that_has_not_reported_shows_its_last_quarter_and_says_so(lat
     assert result["numbers"][figure] is None
 
 
-def test_beside_its_peers_a_late_district_shows_a_dash_and_no_zero(late):
-    peers = late.tables("06_quarterly_overview", RUDONG)[terms.text("notebooks.peers_table", "zh")]
-    own = peers[peers.iloc[:, 0] == areas.get(RUDONG).name("zh")].iloc[0, 1:]
-    words = (terms.MISSING["zh"], terms.text("disclosure.not_reported", "zh"))
-    assert [cell for cell in own if cell not in words] == []
+def test_the_one_page_of_a_late_district_is_of_its_last_quarter_and_says_so(late):
+    page = late.page("06_quarterly_overview", RUDONG)
+    name, quarter = areas.get(RUDONG).name("zh"), terms.quarter("2025Q3", "zh")
+    assert terms.text("tables.absent", "zh", names=name, quarter=quarter) in page.get_text()
+    own = next(one for one in page.select(".tilemap li") if name in one.text)
+    assert quarter in late.findings("06_quarterly_overview", RUDONG)[0]
+    assert page.select_one(".tile .value").text in own.text
 
 
 # --- nothing is typed in ----------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ def test_one_more_in_a_published_figure_is_one_more_in_the_brief(altered, quarte
 
 
 def test_one_more_in_a_published_figure_is_one_more_in_the_overview_and_nothing_else_is(altered, quarter_zh):
-    title = terms.text("notebooks.published_table", "zh")
+    title = terms.text("overview.published", "zh")
     before, after = (run.tables(OVERVIEW, CHONGCHUAN)[title] for run in (quarter_zh, altered))
     changed = [
         (old, new) for old, new in zip(before.to_numpy().ravel(), after.to_numpy().ravel(), strict=True) if old != new
@@ -157,30 +159,21 @@ def test_one_more_in_a_published_figure_is_one_more_in_the_overview_and_nothing_
     assert changed == [("3,671", "3,672")]
 
 
-def test_one_row_of_a_register_changes_the_overview_by_what_it_is_worth(altered, quarter_zh):
-    """Five more passes, five leavers more, one village less: in the overview's table, its peers and its findings."""
-    where = {"area": areas.get(CHONGCHUAN).name_zh, "quarter": terms.quarter("2025Q4", "zh")}
-    title = terms.text("notebooks.three_questions", "zh", **where)
-    values = terms.text("notebooks.this_quarter", "zh")
+def test_one_row_of_a_register_changes_the_one_page_by_what_it_is_worth(altered, quarter_zh):
+    """Five more passes, five leavers more, one village less: in its tiles as in the briefs that they come from."""
     shown = [
-        run.tables(OVERVIEW, CHONGCHUAN)[title].set_index(terms.label("indicator", "zh"))[values]
+        {
+            next(tile.select_one(".name").children).strip(): tile.select_one(".value").text
+            for tile in run.page(OVERVIEW, CHONGCHUAN).select(".tile")
+        }
         for run in (quarter_zh, altered)
     ]
-    passed, turnover, covered = (
-        terms.label("indicator_exam_passed", "zh"),
-        terms.label("turnover", "zh"),
-        terms.label("indicator_village_coverage", "zh"),
-    )
-    assert [int(one[passed].replace(",", "")) for one in shown] == [
-        run.result(TALENT, CHONGCHUAN)["numbers"]["exam_passed"] for run in (quarter_zh, altered)
-    ]
-    assert int(shown[1][passed].replace(",", "")) == int(shown[0][passed].replace(",", "")) + 5
-    for name, notebook, number in ((turnover, RETENTION, "turnover"), (covered, COVERAGE, "village_coverage")):
-        recorded = [run.result(notebook, CHONGCHUAN)["numbers"][number] for run in (quarter_zh, altered)]
-        assert [one[name] for one in shown] == [terms.percent(one, "zh") for one in recorded]
-        assert shown[0][name] != shown[1][name]
-    lead = altered.findings(OVERVIEW, CHONGCHUAN)
-    assert any(shown[1][passed] in one for one in lead)
+    name = {key: indicators.get(key).name["zh"] for key in ("exam_passed", "turnover", "village_coverage")}
+    passed = [int(re.sub(r"\D", "", one[name["exam_passed"]])) for one in shown]
+    assert passed[1] == passed[0] + 5
+    for key, notebook in (("turnover", RETENTION), ("village_coverage", COVERAGE)):
+        recorded = [run.result(notebook, CHONGCHUAN)["numbers"][key] for run in (quarter_zh, altered)]
+        assert [one[name[key]] for one in shown] == [terms.percent(one, "zh") for one in recorded]
 
 
 def test_five_more_passes_are_five_more_in_the_brief(altered, quarter_zh):

@@ -8,6 +8,7 @@ from tests.offices import keep
 from tests.rows import WORKER
 
 LOADS = 'workers = study.load("workers")\nprint(len(workers))'
+OPENS = "since = tables.covered_quarters(as_of=study.as_of)[0]"
 ASKS = "late = tables.unreported(quarter, study.all_districts, as_of=study.as_of)"
 FIRST, SECOND = "320612", "320613"
 PLAN = """
@@ -30,7 +31,7 @@ def state(*people, district=SECOND):
 def quarter(project):
     """Two districts and three notebooks: one loads the workers, one asks who reported, one reads the others."""
     project.write_plan(PLAN)
-    project.write_notebook("01_first", LOADS)
+    project.write_notebook("01_first", LOADS, OPENS)
     project.write_notebook("02_second", ASKS)
     keep(project.root, "workers", state("a", "b"), "2025-09-30")
     keep(project.root, "workers", state("a", "b"), "2025-12-31")

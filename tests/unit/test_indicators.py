@@ -69,6 +69,8 @@ def test_two_values_of_one_indicator_are_found():
         for words, where in (("15.1%", "01"), ("15.1%", "03"), ("15.2%", "06"))
     ]
     assert indicators.contradictions(claims) == [(claims[0], claims[2])]
+    without = Claim("turnover", "320613", "2025Q4", "15.3%", "03", absent=("320623",))
+    assert indicators.contradictions([claims[0], without]) == []
     other = [Claim("turnover", "320600", "2025Q4", "18.6%", "03"), Claim("turnover", "320613", "2024Q4", "1%", "03")]
     assert indicators.contradictions([claims[0], *other]) == []
 

@@ -10,13 +10,15 @@ import pytest
 import shapely
 from shapely.geometry import MultiPolygon, Point, Polygon, box
 
-from institute_lib import areas, coverage, disclosure, maps, terms
+from institute_lib import areas, coverage, maps, terms
+from institute_lib.areas.shapes import tiles
 from institute_lib.brief import page
 from institute_lib.errors import DataError, DisclosureError, ParameterError
 from institute_lib.maps.classes import SEQUENCE, classify
 from institute_lib.maps.labels import place_labels
 from institute_lib.maps.marks import MANY, NAMED
 from institute_lib.maps.regions import rings, to_screen
+from tests.shown import shown
 
 CODES = ("320612", "320613", "320614")
 SHARES = (0.25, 0.5, 1.0)
@@ -36,23 +38,13 @@ def boundaries(approval=None, codes=CODES):
 
 def safe(shares=SHARES, codes=CODES, **more):
     frame = pd.DataFrame({"district": codes, "coverage": shares, "units": 4} | more)
-    keys = [name for name in ("level", "quarter", "stage") if name in frame]
-    return disclosure.exempt(
-        frame,
-        reason="not_personal",
-        source="stations register",
-        rows=["district"],
-        columns=keys,
-        value=["coverage", "units"],
-        units={"coverage": "share"},
-        title="Coverage <b>&",
-    )
+    return shown(frame, units={"coverage": "share"}, title="Coverage <b>&", source="stations register")
 
 
 def protected():
     """Cells of 40, 3 and 5 persons: the two small ones must not be shown."""
     frame = pd.DataFrame({"district": CODES, "share": [0.5, 0.1, 0.2], "persons": [40, 3, 5]})
-    return disclosure.protect(frame, rows="district", value="share", contributors="persons", title="Certified")
+    return shown(frame, value="share", persons="persons", title="Certified")
 
 
 def stations():
@@ -86,7 +78,7 @@ def texts_of(svg):
 def test_a_map_is_drawn_from_safe_tables_only():
     frame = safe().frame
     for draw in (maps.draw_coverage_map, maps.draw_slider):
-        with pytest.raises(DisclosureError, match="SafeTable"):
+        with pytest.raises(DisclosureError, match=r"study\.show or disclosure\.protected"):
             draw(frame, boundaries=boundaries())
 
 
@@ -118,15 +110,19 @@ def test_a_map_is_stamped_until_its_boundaries_are_approved():
     assert words.count("审图号：苏S(2024)012号") == 2
 
 
+def tile_map(table):
+    return maps.draw_coverage_map(table, boundaries=tiles(table.frame["district"]))
+
+
 def test_tiles_show_the_figures_without_any_boundary_or_stamp():
-    chart = maps.draw_coverage_map(safe(), boundaries=areas.regions(boundaries(), layout="tiles"))
+    chart = tile_map(safe())
     assert len(regions_of(chart)) == 3
     assert STAMP not in texts_of(chart.svg)
     assert all(len(trace.x) == 5 for trace in regions_of(chart))
     with pytest.raises(ParameterError, match="320102"):
-        areas.regions(boundaries(codes=("320102", *CODES[1:])), layout="tiles")
+        tile_map(safe(codes=("320102", *CODES[1:])))
     with pytest.raises(ParameterError, match="one city at a time"):
-        areas.regions(boundaries(codes=("320685", "320582", "320613")), layout="tiles")
+        tile_map(safe(codes=("320685", "320582", "320613")))
 
 
 @pytest.mark.parametrize("city", ["320600", "320500"])
@@ -307,12 +303,7 @@ def test_voronoi_cells_hold_what_is_nearest_and_fill_the_district():
     for place in (Point(*place) for place in rng.uniform(0, 10_000, (50, 2))):
         nearest = sites.loc[sites.distance(place).idxmin(), "town"]
         assert cells.set_index("code").geometry[nearest].distance(place) < 1e-6
-    table = disclosure.exempt(
-        pd.DataFrame({"town": towns, "coverage": np.linspace(0, 1, 8)}),
-        reason="not_personal",
-        source="stations register",
-        value="coverage",
-    )
+    table = shown(pd.DataFrame({"town": towns, "coverage": np.linspace(0, 1, 8)}))
     chart = maps.draw_coverage_map(table, boundaries=cells)
     assert any("非行政区划界线" in note for note in chart.notes)
     assert {f"单元{number}" for number in range(1, 9)} <= set(texts_of(chart.svg))

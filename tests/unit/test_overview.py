@@ -163,3 +163,17 @@ def test_a_sparkline_needs_three_quarters(page_of):
     assert content["tiles"][0]["past"] == [0.16, 0.16, 0.16, 0.15]
     _, content = page_of(said(CHONGCHUAN, 0.15), said(CHONGCHUAN, 0.16, quarter="2025Q3"))
     assert content["tiles"][0]["past"] == []
+
+
+def test_the_tile_map_shows_the_first_indicator_alone(page_of):
+    recorded = [said(CHONGCHUAN, 0.15, indicator=name) for name in ("average_headcount", "turnover")]
+    recorded[0]["value"] = 0.045
+    _, content = page_of(*recorded, said(CITY, 0.3), tiles=["turnover"])
+    own = next(one for one in content["map"] if one["own"])
+    assert (own["value"], own["standing"]) == ("15.0%", "better")
+
+
+def test_a_districts_sum_is_not_judged_by_that_of_its_city(page_of):
+    people = {"indicator": "exam_passed", "unit": "count", "width": None}
+    _, content = page_of(said(CHONGCHUAN, 80, **people), said(CITY, 900, **people), tiles=["exam_passed"])
+    assert (content["tiles"][0]["status"], content["tiles"][0]["standing"]) == ("", "")

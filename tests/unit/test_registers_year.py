@@ -2,7 +2,7 @@
 
 import json
 import random
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,67 +10,13 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from institute_lib import areas, registers, retention, tables
+from institute_lib import registers, retention, tables
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.registers import digests
 from institute_lib.runs import contents
 from tests.offices import keep, number, write_workbook
 from tests.rows import WORKER
-
-ENDS = {"2024Q4": "2024-12-31", "2025Q1": "2025-03-31", "2025Q2": "2025-06-30", "2025Q3": "2025-09-30"}
-ENDS |= {"2025Q4": "2025-12-31"}
-MARKS = [date(2025, 1, 1), date(2025, 4, 1), date(2025, 7, 1), date(2025, 10, 1), date(2026, 1, 1)]
-CHONGCHUAN, HAIMEN, RUDONG, QIDONG = "320613", "320614", "320623", "320681"
-HEADERS = ["姓名", "身份证号", "区", "级别", "月薪", "入职日期", "离职日期"]
-
-
-@dataclass
-class Spell:
-    """One person in one post, as the office knows it in the end."""
-
-    serial: int
-    district: str
-    entered: date
-    left: date | None = None
-    pay: int = 5000
-    level: str = "助理"
-
-    def listed(self, day: date, *, leavers: bool = True) -> bool:
-        return self.entered <= day and (self.left is None or self.left > day or leavers)
-
-
-@dataclass
-class Office:
-    """Everybody, and how files are written of them."""
-
-    folder: Path
-    people: list[Spell] = field(default_factory=list)
-
-    def write(self, name: str, day: str, people: list[Spell], *, leavers: bool = True, without: str = "") -> Path:
-        """A workbook of those listed on a day; its title says the day."""
-        until, book = date.fromisoformat(day), openpyxl.Workbook()
-        book.active.append([f"社会工作从业人员登记表（截至{day}）"])
-        kept = [header for header in HEADERS if header != without]
-        book.active.append(kept)
-        for one in people:
-            if one.listed(until, leavers=leavers):
-                left = one.left if one.left and one.left <= until else None
-                row = [
-                    "甄无名",
-                    number(one.serial),
-                    areas.get(one.district).name_zh,
-                    one.level,
-                    one.pay,
-                    one.entered,
-                    left,
-                ]
-                book.active.append([cell for header, cell in zip(HEADERS, row, strict=True) if header in kept])
-        path = self.folder / f"{name}.xlsx"
-        book.save(path)
-        return path
-
-    def of(self, district: str) -> list[Spell]:
-        return [one for one in self.people if one.district == district]
+from tests.years import CHONGCHUAN, ENDS, HAIMEN, HEADERS, MARKS, QIDONG, RUDONG, Office, Spell, count, hand_count
 
 
 @pytest.fixture
@@ -85,20 +31,6 @@ def office(project, tmp_path):
         for one in range(40, 46):
             people.append(Spell(100 * at + one, district, date(2025, 1, 10) + timedelta(days=60 * (one - 40))))
     return Office(tmp_path, people)
-
-
-def count(spells: list[Spell], day: date) -> int:
-    return sum(one.entered <= day and (one.left is None or one.left > day) for one in spells)
-
-
-def hand_count(spells: list[Spell]) -> tuple[float, float]:
-    """Turnover and stability of 2025 over everybody's spells, one by one."""
-    heads = [count(spells, day) for day in MARKS]
-    leavers = [one for one in spells if one.left and MARKS[0] < one.left <= MARKS[-1]]
-    here = [one for one in spells if one.entered <= MARKS[0] and (one.left is None or one.left > MARKS[0])]
-    still = {one.serial for one in spells if one.left is None or one.left > MARKS[-1]}
-    average = (heads[0] / 2 + sum(heads[1:4]) + heads[4] / 2) / 4
-    return len(leavers) / average, sum(one.serial in still for one in here) / len(here)
 
 
 def rates(quarter: str = "2025Q4") -> pd.DataFrame:

@@ -6,10 +6,8 @@ import os
 import resource
 import shutil
 import signal
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
@@ -18,7 +16,8 @@ import pytest
 from institute_lib import areas, brief, charts, cli, disclosure, maps, paths, registers, release, terms
 from institute_lib.errors import ReleaseError
 from institute_lib.registers import digests
-from institute_lib.release import chain, ledger, names, people
+from institute_lib.release import chain, names, people
+from tests.shown import opening, shown
 
 NEW = nbformat.v4
 NUMBER = "999999199003070012"
@@ -65,21 +64,20 @@ def release_all(as_person):
     return both
 
 
-def table(persons: dict[str, int] | None = None, **options) -> disclosure.SafeTable:
+def table(persons: dict[str, int] | None = None) -> disclosure.Protected:
     persons = persons or {"320613": 120, "320612": 80}
     frame = pd.DataFrame({"district": list(persons), "headcount": list(persons.values())})
-    return disclosure.protect(frame, rows="district", value="headcount", title="人数", source="登记表", **options)
+    return shown(frame, persons="headcount", title="人数", source="登记表")
 
 
-def job(home, notebook="03_x", area="320613", *, quarter="2025Q4", shown=(), demo=False, finding="一切正常。"):
+def job(home, notebook="03_x", area="320613", *, quarter="2025Q4", outputs=(), demo=False, finding="一切正常。"):
     """A finished job's folder, as a run leaves it."""
     place = home / "papermill_runs" / quarter / notebook / area
     place.mkdir(parents=True, exist_ok=True)
-    study = SimpleNamespace(area=areas.get(area), quarter=quarter, language="zh", as_of="")
-    head = brief.opening(study, title="简报", findings=[finding], demo=demo)
+    head = opening(findings=[finding], demo=demo, area=area, quarter=quarter)
     cells = [
         NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data=one._repr_mimebundle_())])
-        for one in (head, *(shown or (table(),)))
+        for one in (head, *(outputs or (table(),)))
     ]
     nbformat.write(NEW.new_notebook(cells=cells), place / "executed.ipynb")
     brief.export(place / "executed.ipynb", place / "brief.html", shared="../../plotly.min.js")
@@ -116,7 +114,7 @@ def page_of(home, number="2025Q4-1", brief_="03_x/320613") -> Path:
 
 
 def test_what_one_person_asks_for_leaves_when_another_approves_it(home, as_person):
-    job(home, shown=[table(), charts.draw_bars(table(), language="zh")])
+    job(home, outputs=[table(), charts.draw_bars(table(), language="zh")])
     asked = release.request("2025Q4")
     assert not (home / "papermill_runs" / "2025Q4" / "released").exists()
     as_person("li")
@@ -126,12 +124,11 @@ def test_what_one_person_asks_for_leaves_when_another_approves_it(home, as_perso
     assert "可公开 · 放行 2025Q4-1" in page
     assert terms.text("brief.mark_internal", "zh") not in page
     assert (record.content["request"]["by"]["name"], record.content["by"]["name"]) == ("王申请", "李批准")
-    assert set(ledger.read()["indicator"]) == {"headcount"}
     assert release.verify() == []
 
 
 def test_what_left_opens_without_any_file_beside_it(home, release_all):
-    job(home, shown=[charts.draw_bars(table(), language="zh")])
+    job(home, outputs=[charts.draw_bars(table(), language="zh")])
     release_all()
     assert "plotly.min.js" not in page_of(home).read_text(encoding="utf-8")
     assert [path.name for path in page_of(home).parents[2].rglob("*") if path.is_file()] == ["brief.html"]
@@ -332,8 +329,6 @@ def tampered(home, how: str) -> Path:
         last.write_text(last.read_text(encoding="utf-8")[:-20], encoding="utf-8")
     elif how == "signature":
         first.write_text(first.read_text(encoding="utf-8").replace("王申请", "王某某"), encoding="utf-8")
-    elif how == "figures":
-        chain.figures("2025Q4-1").write_text("", encoding="utf-8")
     elif how == "unrecorded":
         shutil.copytree(page_of(home).parents[2], page_of(home, "2025Q4-9").parents[2])
     elif how == "files_missing":
@@ -349,7 +344,7 @@ def tampered(home, how: str) -> Path:
 @pytest.mark.parametrize(
     "how",
     [
-        *("cut", "broken", "damaged", "signature", "unrecorded", "figures"),
+        *("cut", "broken", "damaged", "signature", "unrecorded"),
         *("files_missing", "file_changed", "file_missing", "file_added"),
     ],
 )
@@ -418,39 +413,6 @@ def test_a_colleagues_account_can_write_where_this_one_can(home):
 
 
 # --- what is held, and why --------------------------------------------------------------------------------------------
-
-
-def leave_numbers(place, numbers: dict[str, float | None], reads=()):
-    """What a study recorded, and what it read of others."""
-    area = place.name
-    status = {name: {"status": "primary" if n is None else "shown", "unit": "count"} for name, n in numbers.items()}
-    content = {"demo": False, "area": area, "quarter": "2025Q4", "numbers": numbers, "protection": status}
-    (place / "result.json").write_text(json.dumps(content), encoding="utf-8")
-    describe(place, demo=json.loads((place / "manifest.json").read_text())["demo"])
-    manifest = json.loads((place / "manifest.json").read_text(encoding="utf-8"))
-    manifest["inputs"]["results"] = dict.fromkeys(reads, "hash")
-    (place / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
-
-
-def test_numbers_recorded_by_all_areas_of_a_run_are_audited_together(home):
-    """Each district hides its small number by itself; the city's less the others' gives it away."""
-    passed = {"320600": 1014, "320612": 300, "320613": 280, "320614": None, "320623": 150, "320681": 100}
-    passed |= {"320682": 100, "320685": 80}
-    for area, n in passed.items():
-        leave_numbers(job(home, "05_x", area), {"exam_passed": n})
-    held = release.request("2025Q4").held
-    assert set.union(*map(rules, held)) == {"audit_margins"}
-    assert "320614" in held[0]["findings"][0]["where"]
-
-
-def test_what_a_brief_reads_of_others_is_audited_and_released_with_it(home, release_all):
-    leave_numbers(job(home, "05_x", demo=True), {"exam_passed": 280})  # held back itself
-    leave_numbers(job(home, "06_y"), {}, reads=["05_x/320613"])
-    assert set(release_all().files) == {"06_y/320613/brief.html"}
-    rows = ledger.read()
-    assert rows.loc[rows["indicator"] == "exam_passed", ["table", "district", "value"]].to_numpy().tolist() == [
-        ["05_x/320613 result.json", "320613", 280.0]
-    ]
 
 
 def held_by(asked: release.Request) -> set[str]:
@@ -525,8 +487,8 @@ def test_a_boundary_map_without_an_approval_number_leaves_as_tiles_or_as_its_tab
     boundaries["code"] = boundaries["code"].replace(dict(zip(("320613", "320612"), codes, strict=True)))
     key = "district" if len(codes[0]) == 6 else "town"
     frame = pd.DataFrame({key: list(codes), "headcount": [120, 80]})
-    safe = disclosure.protect(frame, rows=key, value="headcount", title="人数", source="登记表")
-    place = job(home, shown=[maps.draw_coverage_map(safe, boundaries=boundaries)])
+    safe = shown(frame, persons="headcount", title="人数", source="登记表")
+    place = job(home, outputs=[maps.draw_coverage_map(safe, boundaries=boundaries)])
     stamp = terms.text("maps.stamp", "zh")
     assert stamp in (place / "brief.html").read_text(encoding="utf-8")
     release_all()
@@ -543,21 +505,18 @@ def test_names_that_cannot_be_checked_hold_everything_back(home):
     assert held_by(release.request("2025Q4")) == {"names_unknown"}
 
 
-@dataclass(frozen=True)
-class PilotEffect:
-    path: pd.DataFrame
-    warnings: tuple[str, ...] = ()
+class Foreign:
+    """A table that says nothing of how it was protected."""
 
-    def summary(self, language: str = "zh") -> str:
-        return "effect"
-
-    def to_frame(self) -> pd.DataFrame:
-        return self.path
+    def _repr_mimebundle_(self):
+        bundle = table()._repr_mimebundle_()
+        for view in bundle[disclosure.TABLE_MIME].values():
+            del view["protection"]
+        return bundle
 
 
-def test_a_result_whose_persons_were_not_checked_stays(home):
-    path = pd.DataFrame({"period": ["2024Q1"], "observed": [0.9], "counterfactual": [0.8], "gap": [0.1]})
-    job(home, shown=[disclosure.protect_result(PilotEffect(path))])
+def test_a_table_that_does_not_say_how_it_was_protected_stays(home):
+    job(home, outputs=[Foreign()])
     assert held_by(release.request("2025Q4")) == {"unchecked"}
 
 
@@ -580,25 +539,6 @@ def test_a_doubt_holds_a_brief_back_until_somebody_answers_for_it(home, release_
     record = release_all(accept=["identity_unchecked"], why="合同编号")
     assert "合同编号" in release.record_text(record, "zh")
     assert release.verify() == []
-
-
-def test_two_briefs_that_give_a_blank_away_together_stay_both(home):
-    parts = {"320613": 64, "320612": 80, "320614": 55}
-    shown = pd.DataFrame({"level": ["junior", "middle", "senior"], "headcount": [30, 30, 4]})
-    levels = disclosure.protect(shown, rows="level", value="headcount", title="级别")
-    job(home, "03_x", shown=[table(parts)])
-    job(home, "05_x", shown=[levels])
-    held = release.request("2025Q4").held
-    assert [rules(item) for item in held] == [{"audit_margins"}] * 2
-
-
-def test_an_earlier_release_counts(home, release_all):
-    job(home, "03_x", shown=[table({"320613": 64, "320612": 80})])
-    release_all()
-    shown = pd.DataFrame({"level": ["junior", "middle", "senior"], "headcount": [30, 30, 4]})
-    job(home, "05_x", shown=[disclosure.protect(shown, rows="level", value="headcount", title="级别")])
-    later = {one["brief"]: one["leaves"] for one in release.request("2025Q4").content["briefs"]}
-    assert later == {"03_x/320613": True, "05_x/320613": False}
 
 
 def test_nothing_is_released_without_a_key_or_a_run(home, monkeypatch, tmp_path):

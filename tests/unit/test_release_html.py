@@ -3,13 +3,14 @@
 import json
 import re
 from html.parser import HTMLParser
-from types import SimpleNamespace
 
 import nbformat
 import pandas as pd
 import pytest
 
-from institute_lib import areas, brief, charts, disclosure
+from institute_lib import brief, charts, disclosure
+from institute_lib.brief.blocks import METHODS, SOURCES, Block
+from tests.shown import opening, shown
 
 NEW = nbformat.v4
 HOSTILE = (
@@ -53,26 +54,23 @@ class _Tags(HTMLParser):
 
 def made(text: str) -> str:
     """A brief with one text in every place where a text can stand."""
-    study = SimpleNamespace(area=areas.get("320613"), quarter="2025Q4", language="zh", as_of="2025-12-31")
     frame = pd.DataFrame({text: [text, "b"], "n": [20, 30]})
-    safe = disclosure.protect(frame, rows=text, value="n", title=text, source=text, labels={text: text, "n": text})
-    wide = disclosure.protect(
-        pd.DataFrame({"level": ["a", "b"] * 2, text: [text, text, "y", "y"], "n": 20}),
-        rows="level",
-        columns=text,
-        value="n",
-        title=text,
+    safe = shown(frame, title=text, source=text, labels={text: text, "n": text})
+    wide = shown(
+        pd.DataFrame({"level": ["a", "b"] * 2, text: [text, text, "y", "y"], "n": 20}), columns=text, title=text
     )
-    shown = [
-        brief.opening(study, title=text, findings=[text], question=text, demo=False),
+    named = {"title": text, "publisher": text, "date": "", "url": "javascript:alert(1)"}
+    outputs = [
+        opening(title=text, findings=[text], question=text),
         safe,
         wide,
         charts.draw_bars(safe, language="zh", title=text),
-        brief.methods(text),
-        brief.sources([{"title": text, "publisher": text, "url": "javascript:alert(1)"}, text]),
+        Block(METHODS, {"paragraphs": [text]}, (text,)),
+        Block(SOURCES, {"items": [named]}, (text,)),
     ]
     cells = [
-        NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data=one._repr_mimebundle_())]) for one in shown
+        NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data=one._repr_mimebundle_())])
+        for one in outputs
     ]
     cells.append(NEW.new_markdown_cell(text))
     cells.append(NEW.new_code_cell(f"name = {text!r}", metadata={"tags": ["injected-parameters"]}))
@@ -115,9 +113,10 @@ def test_the_same_text_runs_in_what_jupyter_shows_by_itself():
 
 
 def test_nothing_of_a_charts_drawing_options_comes_from_data():
-    safe = disclosure.protect(pd.DataFrame({"level": [HOSTILE[1], "b"], "n": [20, 30]}), rows="level", value="n")
-    shown = charts.draw_bars(safe, language="zh", title=HOSTILE[1])._repr_mimebundle_()
-    config = shown["application/vnd.plotly.v1+json"]["config"]
+    safe = shown(pd.DataFrame({"level": [HOSTILE[1], "b"], "n": [20, 30]}))
+    config = charts.draw_bars(safe, language="zh", title=HOSTILE[1])._repr_mimebundle_()[
+        "application/vnd.plotly.v1+json"
+    ]["config"]
     assert HOSTILE[1] not in json.dumps(config)
 
 

@@ -3,11 +3,9 @@
 import hashlib
 import json
 
-import pandas as pd
 import pytest
 
-from institute_lib import disclosure, registers, release, terms
-from institute_lib.disclosure.types import NOTED
+from institute_lib import registers, release, terms
 from institute_lib.registers import digests
 from institute_lib.release import names
 
@@ -92,57 +90,5 @@ OF_THE_GATE = {"failed", "changed", "demo", "unknown_source", "names_unknown", "
 def test_every_rule_has_its_example_and_says_what_clears_it():
     keys = terms.catalogue("release")
     listed = {key.removeprefix("rule_") for key in keys if key.startswith("rule_")}
-    scanned = {rule for rule in listed if not rule.startswith("audit_")}
-    assert scanned == set(ALONE) | set(DOUBTS) | OF_THE_GATE
+    assert listed == set(ALONE) | set(DOUBTS) | OF_THE_GATE
     assert {rule for rule in listed if f"do_{rule}" not in keys} == set()
-
-
-# disclosure control: the table that only one rule hides a cell of
-
-
-def people(**counts: int) -> pd.DataFrame:
-    return pd.DataFrame({"level": list(counts), "n": list(counts.values())})
-
-
-def money(*amounts: float) -> pd.DataFrame:
-    return pd.DataFrame({"field": "x", "firm": [f"f{i}" for i in range(len(amounts))], "amount": amounts})
-
-
-def made(reason: str) -> disclosure.SafeTable:
-    """A table of which one cell is hidden for this reason and would be shown without it."""
-    grid = pd.DataFrame({"district": ["a", "a", "b", "b"], "level": ["x", "y", "x", "y"], "n": [40, 0, 30, 50]})
-    tables = {
-        "few_persons": lambda: disclosure.protect(people(a=9, b=10), rows="level", value="n"),
-        "few_employers": lambda: disclosure.protect(
-            people(a=50, b=60).assign(firms=[2, 3]), rows="level", value="n", employers="firms"
-        ),
-        "dominance": lambda: disclosure.protect(
-            money(400, 300, *[7] * 9), rows="field", value="amount", contributors="firm", p_percent=0.01, threshold=5
-        ),
-        "p_percent": lambda: disclosure.protect(
-            money(600, 420, *[5] * 10), rows="field", value="amount", contributors="firm", dominance=(2, 0.99)
-        ),
-        "extreme": lambda: disclosure.protect(
-            people(a=500).assign(max_pay=9000.0), rows="level", value="max_pay", contributors="n"
-        ),
-        "small_share": lambda: disclosure.protect(
-            people(a=100).assign(share=0.04), rows="level", value="share", contributors="n"
-        ),
-        "all_in_one": lambda: disclosure.protect(grid, rows="district", columns="level", value="n"),
-        "linked": lambda: disclosure.protect(people(a=60, b=80), rows="level", value="n", linked=[made_small()]),
-        "complement": lambda: disclosure.protect(people(a=4, b=50, c=60, total=114), rows="level", value="n"),
-    }
-    return tables[reason]()
-
-
-def made_small() -> disclosure.SafeTable:
-    return disclosure.protect(people(a=5, b=80), rows="level", value="n")
-
-
-@pytest.mark.parametrize("reason", NOTED)
-def test_without_its_rule_a_cell_would_be_shown(reason):
-    safe = made(reason)
-    found = safe.to_frame()
-    assert set(found["reason"]) - {"", "complement"} == {"few_persons" if reason == "complement" else reason}
-    assert found.loc[found["reason"] == reason, "status"].isin(["primary", "secondary"]).all()
-    assert terms.text(f"disclosure.reason_{reason}", "zh", threshold=safe.threshold) in safe.notes("zh")

@@ -21,7 +21,7 @@ def folder(tmp_path, monkeypatch):
 def recorded(area, value, quarter="2025Q4"):
     interval = [value - 0.02, value + 0.02]
     words = f"{100 * value:.1f}%"
-    figure = {"value": value, "words": words, "interval": interval, "digits": None, "unit": "share"}
+    figure = {"value": value, "words": words, "interval": interval, "digits": None, "unit": "share", "absent": []}
     return {"indicator": "turnover", "area": area, "quarter": quarter, **figure}
 
 

@@ -392,9 +392,9 @@ def test_two_groups_that_differ_by_one_person_do_not_give_that_person_by_a_regre
         y=workers.index % 17.0, one=(workers.index < 50).astype(int), two=(workers.index < 49).astype(int)
     )
     shown = study.show(smf.ols("y ~ one + two + birth_year", workers).fit())
-    assert shown.figure("estimate", term="one", level="").hidden
-    assert shown.figure("estimate", term="two", level="").hidden
-    assert not shown.figure("estimate", term="birth_year", level="").hidden
+    assert shown.figure("estimate", term="one", level="").state == "hidden"
+    assert shown.figure("estimate", term="two", level="").state == "hidden"
+    assert shown.figure("estimate", term="birth_year", level="").state == "shown"
 
 
 def test_a_regression_names_the_group_of_comparison_and_no_worker(study, displayed):

@@ -156,7 +156,9 @@ def test_a_district_without_a_worker_has_not_reported(home):
 def test_a_register_covers_the_quarters_that_its_states_describe(home):
     """A state dated up to thirty days after a quarter's end is still that quarter's."""
     assert tables.covered_quarters(root=home("workers", workers(), "2025-07-30")) == ("2025Q2",)
-    assert tables.covered_quarters(root=home("workers", workers(), "2025-12-31")) == ("2025Q2", "2025Q3", "2025Q4")
+    both = home("workers", workers(), "2025-12-31")
+    assert tables.covered_quarters(root=both) == ("2025Q2", "2025Q3", "2025Q4")
+    assert tables.covered_quarters(as_of="2025-09-30", root=both) == ("2025Q2", "2025Q3")
 
 
 @pytest.mark.parametrize("name", contracts.CONTRACTS)

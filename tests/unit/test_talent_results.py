@@ -87,7 +87,7 @@ def test_outcomes_stand_by_quarter_with_the_year_before_in_the_sentence():
     shown = disclosure.protected(talent.outcome_history(services(rows), quarter="2025Q4"))
     assert shown.figure("outcome_reached", quarter="2025Q4").value == 0.75
     assert "上升25.0个百分点" in shown.summary("zh")
-    assert shown.figure("outcome_reached", quarter="2025Q1").status == "missing"
+    assert shown.figure("outcome_reached", quarter="2025Q1").state == "missing"
 
 
 def test_a_years_purchase_leaves_other_years_out_and_tells_contracts_exactly():
@@ -214,7 +214,7 @@ def test_a_register_of_less_than_four_quarters_gives_no_years_total():
     bought = contracts([(HAIAN, "2025-07-01", "drug", 1000.0, 0.9)])
     asked = {"population": published(POPULATION), "districts": [HAIAN], "quarter": "2025Q4"}
     total = disclosure.protected(talent.purchase_total(bought, **asked))
-    assert total.figure("purchase_yuan", quarter="2025Q4").status == "missing"
+    assert total.figure("purchase_yuan", quarter="2025Q4").state == "missing"
     assert "不足四个季度" in total.summary("zh")
     assert talent.purchase_of_year(bought, services=services([]), **asked) is None
 

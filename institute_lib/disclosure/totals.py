@@ -1,11 +1,11 @@
 """Which cells of a table add up to which: its totals, found by word, by division, or because they do add up.
 
-A total less its parts is zero. These equations are all that an attacker needs who wants a hidden cell back, so every
-one of them must be known before the first cell is hidden, those with a total in another table included.
+A total less its parts is zero: where a total would leave a small part of it too few possible values, it is rounded to
+ten.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -14,10 +14,8 @@ import pandas as pd
 from institute_lib import terms
 
 TOTAL = "total"
-AREAS = frozenset({"district", "city", "area", "province", "county", "region", "area_code", "district_code"})
 TIMES = frozenset({"quarter", "period", "year", "month", "date", "half_year", "as_of"})
 Line = tuple[int, list[int]]
-Identity = frozenset[tuple[str, str]]
 
 
 @cache
@@ -98,37 +96,3 @@ def _sums(position: dict, axis: int, values: list, figures: np.ndarray | None) -
         if all(whole in part and 2 * part[whole] == sum(part.values()) for part in slices.values()):
             return {value: whole for value in values if value != whole}
     return {}
-
-
-def identities(keys: pd.DataFrame) -> list[Identity]:
-    """What each cell is in any table: its keys without those that say "total"."""
-    return [
-        frozenset((name, str(value)) for name, value in zip(keys.columns, record, strict=True) if not is_total(value))
-        for record in keys.itertuples(index=False, name=None)
-    ]
-
-
-def families(keys: pd.DataFrame, axis: str) -> list[list[int]]:
-    """Cells that differ in one key only, totals left out: the distribution of one group over that key."""
-    above = parents(list(dict.fromkeys(keys[axis])))
-    wholes = set(above.values())
-    parts = [i for i, value in enumerate(keys[axis]) if not is_total(value) and value not in wholes]
-    others = [name for name in keys.columns if name != axis]
-    if not others:
-        return [parts]
-    grouped: dict[tuple, list[int]] = {}
-    records = list(keys[others].itertuples(index=False, name=None))
-    for i in parts:
-        grouped.setdefault(records[i], []).append(i)
-    return list(grouped.values())
-
-
-def matrix(lines: Iterable[Line], size: int):
-    """The equations as a sparse matrix, one row a total: −1 at the whole, 1 at each part."""
-    from scipy.sparse import csr_array
-
-    lines = list(lines)
-    rows = [row for row, (_, parts) in enumerate(lines) for _ in range(len(parts) + 1)]
-    places = [cell for whole, parts in lines for cell in (whole, *parts)]
-    signs = [sign for _, parts in lines for sign in (-1.0, *([1.0] * len(parts)))]
-    return csr_array((signs, (rows, places)), shape=(len(lines), size))

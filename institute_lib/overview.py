@@ -390,8 +390,8 @@ def published(language: str) -> Result:
     facts = areas.reference("published_facts")
     frame = talent.published_figures(facts, language)
     return Result(
-        frame.assign(place=range(1, len(frame) + 1)),
-        ("place", "area", "period", "indicator"),
+        frame.assign(entry=range(1, len(frame) + 1)),
+        ("entry", "area", "period", "indicator"),
         (
             Measure(
                 "stated",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-NAME = "07_income_gap"
+NAME = "08_income_gap"
 CITY = "320600"
 
 

@@ -215,7 +215,7 @@ class Study:
         found = tables.withheld(self.quarter, districts, as_of=self.as_of, known=self.known)
         for why in dict.fromkeys(found.values()):
             names = [areas.get(code).name(self.language) for code, reason in found.items() if reason == why]
-            joined = ("、" if self.language == "zh" else ", ").join(names)
+            joined = terms.listed(names, self.language)
             self.note(terms.text(f"tables.withheld_{why}", self.language, names=joined))
 
     def table(

@@ -201,7 +201,7 @@ def _kind(output: Any) -> str:
 def _left_out(outputs: list[tuple[int | None, str]], language: str) -> str:
     """What the notebook shows and the brief does not, by cell, and why."""
     listed = dict.fromkeys(terms.text(f"brief.out_{kind}", language, cell=cell or "–") for cell, kind in outputs)
-    return terms.text("brief.left_out", language, items=("、" if language == "zh" else ", ").join(listed))
+    return terms.text("brief.left_out", language, items=terms.listed(listed, language))
 
 
 def _take(content: Content, data: dict[str, Any], language: str) -> bool:

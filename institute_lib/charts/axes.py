@@ -11,7 +11,6 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.charts.look import plain
-from institute_lib.disclosure import show
 
 IN_TEN_THOUSANDS = 100_000  # from here up Chinese readers count in 万
 
@@ -48,7 +47,7 @@ def time_axis(periods: Sequence[object], language: str) -> Axis:
             text, years, step = list(names.values()), [places[p] for p in ordered], 1
         return Axis(places, names, {"tickmode": "array", "tickvals": years[::step], "ticktext": text})
     if all(isinstance(period, int | float) or hasattr(period, "dtype") for period in ordered):
-        names = {period: show.number(period, "integer", language) for period in ordered}
+        names = {period: terms.figure(period, "integer", language) for period in ordered}
         return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 9})
     names = {period: _period(period, language) for period in ordered}
     places = {period: float(i) for i, period in enumerate(ordered)}
@@ -58,14 +57,7 @@ def time_axis(periods: Sequence[object], language: str) -> Axis:
 
 def _period(period: object, language: str) -> str:
     year = isinstance(period, str) and re.fullmatch(r"[12]\d{3}", period)
-    return terms.text("charts.year", language, year=period) if year else show.key("period", period, language)
-
-
-def figure(value: object, unit: str, language: str) -> str:
-    """A figure as a reader says it: large counts and sums in 万 in Chinese, the table behind it has all digits."""
-    if unit in ("count", "yuan") and value is not None and pd.notna(value):
-        return terms.count(float(value), language)
-    return show.number(value, unit, language)
+    return terms.text("charts.year", language, year=period) if year else terms.key("period", period, language)
 
 
 def value_axis(unit: str, title: str, span: tuple[float, float] = (0.0, 1.0), language: str = "en") -> dict[str, Any]:
@@ -109,7 +101,7 @@ def point_words(
                 language,
                 name=name or axis.names[period],
                 period=axis.names[period],
-                value=figure(value, unit, language),
+                value=terms.figure(value, unit, language, short=True),
             )
         )
         for period, value in zip(periods, values, strict=True)

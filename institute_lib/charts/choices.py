@@ -21,7 +21,7 @@ from institute_lib.charts.look import (
     span_of,
     width,
 )
-from institute_lib.disclosure import Protected, show
+from institute_lib.disclosure import Protected
 
 CURVE, ROW, FRAME = 230, 21, 130  # pixels: the curve, a row of choices, title and axis
 
@@ -36,7 +36,7 @@ def draw_specification_curve(shown: Protected, *, language: str = "zh", title: s
     rows = rows.sort_values(shown.value, kind="stable", ignore_index=True)
     rows = rows.rename(columns={shown.value: "estimate"})
     choices = [(key, level) for key in shown.rows for level in rows[key].unique()]
-    names = [show.key(key, level, language) for key, level in choices]
+    names = [terms.key(key, level, language) for key, level in choices]
     canvas = new_canvas(height=CURVE + ROW * len(choices) + FRAME)
     _curve(canvas, rows, shown.rows, points, language)
     _matrix(canvas, rows, choices, names)
@@ -69,7 +69,7 @@ def _curve(canvas: Canvas, rows: pd.DataFrame, keys: Sequence[str], points: bool
 
 
 def _hover(row: dict, keys: Sequence[str], language: str) -> str:
-    chosen = " · ".join(show.key(key, row[key], language) for key in keys)
+    chosen = " · ".join(terms.key(key, row[key], language) for key in keys)
     return f"{chosen}: {terms.number(row['estimate'], language, 2)}"
 
 

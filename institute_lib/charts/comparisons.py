@@ -23,7 +23,7 @@ from institute_lib.charts.look import (
     width,
 )
 from institute_lib.charts.trend import has_interval
-from institute_lib.disclosure import TOTAL, Protected, show
+from institute_lib.disclosure import TOTAL, Protected
 
 ROW = 27  # pixels a row takes
 
@@ -96,7 +96,7 @@ def _ranked_rows(safe: Protected, language: str) -> tuple[pd.DataFrame, list[str
     rows = rows[np.isin(column.state, ("shown", "below", "above"))]
     rows = rows.sort_values(["is_total", safe.value], ascending=[True, False], kind="stable")
     records = rows[keys].to_dict("records")
-    return rows, [" · ".join(show.key(k, v, language, safe.labels) for k, v in one.items()) for one in records]
+    return rows, [" · ".join(terms.key(k, v, language, safe.labels) for k, v in one.items()) for one in records]
 
 
 def _looks(safe: Protected, rows: pd.DataFrame, highlight: Sequence[str], language: str) -> tuple[list[str], list[str]]:
@@ -126,7 +126,7 @@ def _rows_figure(rows: pd.DataFrame, names: Sequence[str], *, right: float) -> C
 def _finish_rows(canvas, safe, span, finding, *, notes, language, title) -> Chart:
     """Axis and title, the same for bars and dots."""
     unit = safe.unit(safe.value)
-    axis = value_axis(unit, show.label(safe.value, language, safe.labels), span, language)
+    axis = value_axis(unit, terms.word(safe.value, language, safe.labels), span, language)
     canvas.x_axis(range=span, showgrid=True, gridcolor=FAINT, **axis)
     title = title or safe.title or terms.text("charts.compare_title", language)
     alt = terms.text("charts.titled", language, title=title, finding=finding)

@@ -24,7 +24,7 @@ from institute_lib.charts.look import (
     plain,
     width,
 )
-from institute_lib.disclosure import Protected, show
+from institute_lib.disclosure import Protected
 
 ROW = 27  # pixels a row of a forest takes
 INTERCEPT = "intercept"
@@ -119,8 +119,8 @@ def _forest(figures: pd.DataFrame, names: Sequence[str], side: Sequence[str], *,
 def _crossed(name: str, value: object, own: Mapping[str, str], language: str) -> str:
     """A key in words; the parts of an interaction (`a:b`) one by one."""
     if isinstance(value, str) and ":" in value:
-        return " × ".join(show.key(name, part, language, own) for part in value.split(":"))
-    return show.key(name, value, language, own)
+        return " × ".join(terms.key(name, part, language, own) for part in value.split(":"))
+    return terms.key(name, value, language, own)
 
 
 def _estimate(record: Sequence[float], language: str, digits: int = 2) -> str:
@@ -174,7 +174,7 @@ def draw_survival(safe: Protected, *, language: str = "zh", years: float = 10.0,
     by = safe.rows[0]
     groups = dict(list(curves.groupby(by, sort=False)))
     every = terms.text("charts.all", language)
-    labels = {key: every if key == ALL else show.key(by, key, language, safe.labels) for key in groups}
+    labels = {key: every if key == ALL else terms.key(by, key, language, safe.labels) for key in groups}
     canvas = new_canvas(right=max(map(width, labels.values()), default=0) + 22, height=400)
     _steps(canvas, groups, labels, language)
     ends = {key: curve.sort_values("time").iloc[-1] for key, curve in groups.items() if len(curve)}

@@ -22,7 +22,7 @@ from institute_lib.charts.look import (
     width,
 )
 from institute_lib.charts.trend import series_of
-from institute_lib.disclosure import TOTAL, Protected, show
+from institute_lib.disclosure import TOTAL, Protected
 from institute_lib.errors import ParameterError
 
 POINTS = 80  # of each limit's curve
@@ -58,7 +58,7 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
     overall = float((frame[rate] * frame[size]).sum() / frame[size].sum()) if len(frame) else float("nan")
     outside = _beyond(frame[rate], frame[size], overall)
     names = [
-        " · ".join(show.key(key, record[key], language, safe.labels) for key in keys)
+        " · ".join(terms.key(key, record[key], language, safe.labels) for key in keys)
         for record in frame[keys].to_dict("records")
     ]
     words = [
@@ -80,8 +80,8 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         hovertext=[plain(word) for word in words],
         hoverinfo="text",
     )
-    canvas.x_axis(title=show.label(size, language, safe.labels), rangemode="tozero", tickformat=",d", nticks=7)
-    canvas.y_axis(range=span, **value_axis("share", show.label(rate, language, safe.labels), span))
+    canvas.x_axis(title=terms.word(size, language, safe.labels), rangemode="tozero", tickformat=",d", nticks=7)
+    canvas.y_axis(range=span, **value_axis("share", terms.word(rate, language, safe.labels), span))
     title = title or safe.title or terms.text("charts.funnel_title", language)
     return finish(
         canvas,
@@ -182,7 +182,7 @@ def draw_control(safe: Protected, *, language: str = "zh", title: str = "") -> C
     )
     label_ends(canvas, ends, span)
     canvas.x_axis(**axis.ticks)
-    canvas.y_axis(range=span, **value_axis("share", show.label(rate, language, safe.labels), span))
+    canvas.y_axis(range=span, **value_axis("share", terms.word(rate, language, safe.labels), span))
     title = title or safe.title or terms.text("charts.control_title", language)
     names = [axis.names[period] for period in frame[time]]
     alt = _outside_alt("charts.alt_control", title, names, list(outside), language)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.charts.axes import Axis, figure, is_quarter, point_words, time_axis, value_axis
+from institute_lib.charts.axes import Axis, is_quarter, point_words, time_axis, value_axis
 from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     DASHES,
@@ -19,7 +19,7 @@ from institute_lib.charts.look import (
     span_of,
     width,
 )
-from institute_lib.disclosure import Protected, show
+from institute_lib.disclosure import Protected
 from institute_lib.errors import ParameterError, nearest
 
 BANDS = {"confidence": "charts.band_note", "simulation": "charts.band_simulation"}
@@ -72,7 +72,7 @@ def draw_trend(
     axis = time_axis(sorted(set(safe.data[time]), key=str), language)
     groups = dict(list(safe.data.groupby(across, sort=False))) if across else {"": safe.data}
     chosen = [key for key in groups if str(key) in map(str, highlight)] or list(groups)[:MOST_COLOURED]
-    names = {key: show.key(across, key, language, safe.labels) if across else "" for key in groups}
+    names = {key: terms.key(across, key, language, safe.labels) if across else "" for key in groups}
     canvas = new_canvas(right=max((width(names[key]) for key in chosen), default=0) + 24, height=400)
     ends = []
     for key in [*(key for key in groups if key not in chosen), *chosen]:  # grey ones first, under the others
@@ -88,7 +88,7 @@ def draw_trend(
     span = span_of(safe.data[drawn].to_numpy().ravel())
     label_ends(canvas, ends, span)
     canvas.x_axis(**axis.ticks)
-    canvas.y_axis(range=span, **value_axis(unit, show.label(safe.value, language, safe.labels), span, language))
+    canvas.y_axis(range=span, **value_axis(unit, terms.word(safe.value, language, safe.labels), span, language))
     title = title or safe.title or terms.text("charts.trend_title", language)
     return finish(
         canvas,
@@ -116,7 +116,7 @@ def difference(value: float, unit: str, language: str) -> str:
     sign = "+" if value > 0 else ""
     if unit == "share":
         return terms.text("charts.points", language, value=sign + terms.number(100 * value, language, 1))
-    return sign + figure(value, unit, language)
+    return sign + terms.figure(value, unit, language, short=True)
 
 
 def _trend_alt(safe: Protected, axis: Axis, names: dict[object, str], *, unit: str, title: str, language: str) -> str:
@@ -131,10 +131,10 @@ def _trend_alt(safe: Protected, axis: Axis, names: dict[object, str], *, unit: s
     end = known[known[time] == ordered[-1]].set_index(by)[safe.value].sort_values()
     words = {"title": title, "first": axis.names[ordered[0]], "period": axis.names[ordered[-1]]}
     values = {"first_value": start.iloc[0], "last_value": end.iloc[-1], "high_value": end.iloc[-1]}
-    shown = {name: figure(value, unit, language) for name, value in values.items()}
+    shown = {name: terms.figure(value, unit, language, short=True) for name, value in values.items()}
     if across is None or len(names) == 1:
         return terms.text("charts.alt_trend_one", language, **words, **shown)
-    shown |= {"low_value": figure(end.iloc[0], unit, language)}
+    shown |= {"low_value": terms.figure(end.iloc[0], unit, language, short=True)}
     moved = _moved(start, end, names, unit=unit, language=language)
     places = {"high": names[end.index[-1]], "low": names[end.index[0]]}
     key = "charts.alt_trend" if moved else "charts.alt_trend_level"

@@ -151,7 +151,7 @@ def _status(given: argparse.Namespace) -> int:
             say(words(f"run_{unfinished.state}", language, started=unfinished.started, holder=unfinished.holder))
         late = [areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)]
         if late:
-            say(words("late", language, names=("、" if language == "zh" else ", ").join(late)))
+            say(words("late", language, names=terms.listed(late, language)))
     return FAILED if any(one.state == "failed" for one in jobs) else 0
 
 

@@ -208,7 +208,7 @@ def _part(name: str, part: Any, language: str) -> str:
     if isinstance(part, str):
         column = "quarter" if re.fullmatch(r"(?:19|20)\d\dQ[1-4]", part) else name
         coded = column == "quarter" or (re.fullmatch(r"\d{6}", part) is not None and areas.is_known(part))
-        return show.key(column, part, language) if coded else check_words(part, f"sentence: {name}")
+        return terms.key(column, part, language) if coded else check_words(part, f"sentence: {name}")
     raise DisclosureError(
         f"sentence: {name} is a {type(part).__name__}; allowed: a figure of what study.show returns, a pair of them, "
         "words"

@@ -206,7 +206,7 @@ class Protected:
         """
         if not self.data[key].astype(str).eq(str(value)).any():
             raise ParameterError(f"key {key!r} = {value!r}: {nearest(str(value), self.data[key].unique())}")
-        return SafeSentence(MAKER, show.key("level" if key in ("before", "after") else key, value, self.language))
+        return SafeSentence(MAKER, terms.key("level" if key in ("before", "after") else key, value, self.language))
 
     def words(self, key: str, /, **parts: Any) -> SafeSentence:
         """A phrase of the catalogues, filled with figures and names of this view."""
@@ -227,7 +227,7 @@ class Protected:
         if measure.unit == "text":
             if column.state[place] == HIDDEN:
                 return show.MASK
-            return show.key(name, self.data[name].iloc[place], self.language, self.labels)
+            return terms.key(name, self.data[name].iloc[place], self.language, self.labels)
         one = made_figure(
             measure, column.value[place], str(column.state[place]), limit=float(column.limit[place]), error=0.0
         )
@@ -235,11 +235,11 @@ class Protected:
 
     def text_table(self, language: str) -> tuple[list[dict[str, Any]], list[list[str]]]:
         """Columns and rows of text; wide where one key stands across."""
-        keys = [{"key": name, "label": show.label(name, language, self.labels), "numeric": False} for name in self.rows]
+        keys = [{"key": name, "label": terms.word(name, language, self.labels), "numeric": False} for name in self.rows]
         if self.columns:
             heads = list(dict.fromkeys(self.data[self.columns[0]]))
             across = [
-                {"key": str(one), "label": show.key(self.columns[0], one, language, self.labels), "numeric": True}
+                {"key": str(one), "label": terms.key(self.columns[0], one, language, self.labels), "numeric": True}
                 for one in heads
             ]
             lines: dict[tuple, dict[object, str]] = {}
@@ -248,7 +248,7 @@ class Protected:
             return [*keys, *across], [
                 [
                     *(
-                        show.key(name, part, language, self.labels)
+                        terms.key(name, part, language, self.labels)
                         for name, part in zip(self.rows, record, strict=True)
                     ),
                     *(line.get(one, terms.MISSING[language]) for one in heads),
@@ -261,7 +261,7 @@ class Protected:
         ]
         return [*keys, *figures], [
             [
-                *(show.key(name, self.data[name].iloc[place], language, self.labels) for name in self.rows),
+                *(terms.key(name, self.data[name].iloc[place], language, self.labels) for name in self.rows),
                 *(self.text(place, one.name) for one in self.measures),
             ]
             for place in range(len(self.data))
@@ -269,7 +269,7 @@ class Protected:
 
     def _label(self, measure: Measure, language: str) -> str:
         """A figure's words, with its unit where the cells do not show it."""
-        words = show.label(measure.name, language, self.labels)
+        words = terms.word(measure.name, language, self.labels)
         return terms.text("disclosure.in_points", language, name=words) if measure.unit == "points" else words
 
     def notes(self, language: str = "zh") -> tuple[str, ...]:
@@ -405,7 +405,7 @@ def _labels(measures: Sequence[Measure], language: str) -> dict[str, str]:
     for one in measures[1:]:  # the limits of the first figure's interval stand beside it as ci_low and ci_high
         base, _, end = one.name.rpartition("_")
         if end in ("low", "high") and base in {other.name for other in measures}:
-            ends[one.name] = f"{own.get(base) or show.label(base, language)} {terms.label(f'ci_{end}', language)}"
+            ends[one.name] = f"{own.get(base) or terms.word(base, language)} {terms.label(f'ci_{end}', language)}"
     return ends | own
 
 

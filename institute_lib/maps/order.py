@@ -5,7 +5,8 @@ from functools import cached_property
 
 import pandas as pd
 
-from institute_lib.disclosure import Protected, show
+from institute_lib import terms
+from institute_lib.disclosure import Protected
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.maps.classes import Classes, classify
 
@@ -82,7 +83,7 @@ class Order:
     @property
     def part(self) -> str:
         """Which part of the table it shows, in words."""
-        return " · ".join(show.key(name, part, self.language, self.safe.labels) for name, part in self.where)
+        return " · ".join(terms.key(name, part, self.language, self.safe.labels) for name, part in self.where)
 
     @property
     def heading(self) -> str:
@@ -90,7 +91,7 @@ class Order:
 
     def figure_text(self, figure: float, key: str = "") -> str:
         """A figure of the table in its unit: of the one that the map shows, or of another."""
-        return show.number(figure, self.units[key or self.value], self.language)
+        return terms.figure(figure, self.units[key or self.value], self.language)
 
     @cached_property
     def units(self) -> dict[str, str]:
@@ -98,4 +99,4 @@ class Order:
         return {name: self.safe.unit(name) for name in self.safe.values}
 
     def label(self, name: str) -> str:
-        return show.label(name, self.language, self.safe.labels)
+        return terms.word(name, self.language, self.safe.labels)

@@ -22,7 +22,7 @@ from institute_lib.policy.honest import sensitivity
 from institute_lib.policy.ledger import SIZE, Comparison, Specification, compare, has_begun, specify, trends
 from institute_lib.policy.next_pilot import where_next
 from institute_lib.policy.panel import as_written, numbers_of
-from institute_lib.policy.results import LEVEL, Verdict, judged, outcome_name, significant
+from institute_lib.policy.results import LEVEL, Verdict, judged, outcome_name
 from institute_lib.result import Measure, Provenance, Result, provenance_of
 
 OF_PERSONS = ("certified_share", "stay_rate")  # shares of the panel whose numerators are persons
@@ -202,7 +202,7 @@ class Assessment:
 
     def _size(self, name: str, values: Any, **more: Any) -> Measure:
         """An estimate in the unit of the outcome: points of a share, else as many decimals as its size needs."""
-        digits = None if self._share else significant(values)
+        digits = None if self._share else terms.decimals(*values)
         return Measure(name, "points" if self._share else "number", digits, statistic="estimate", **more)
 
     def _level(self, name: str, values: Any, **more: Any) -> Measure:

@@ -22,10 +22,8 @@ from institute_lib.policy.results import (
     FEW_TREATED,
     LEVEL,
     few_clusters,
-    figure,
     figures,
     figures_of,
-    p_value,
 )
 from institute_lib.result import Provenance
 from institute_lib.result import Result as Figures
@@ -241,9 +239,9 @@ class Regression(Result):
             language,
             term=row["term"],
             outcome=self.outcome,
-            estimate=figure(row["estimate"], language),
+            estimate=terms.significant(row["estimate"], language),
             interval=figures((row["ci_low"], row["ci_high"]), language),
-            p=p_value(p, language) if np.isfinite(p) else "",
+            p=terms.p_value(p, language) if np.isfinite(p) else "",
             rows=terms.count(self.n_rows, language),
         )
 

@@ -136,7 +136,7 @@ class PolicyEffect(Result):
             outcome=outcome_name(self.outcome, language),
             change=terms.text("policy.by", language, size=size_words(self.att, language, share=share)),
             interval=bounds_words(self.ci, language, share=share),
-            p=p_value(self.p_value, language) if np.isfinite(self.p_value) else "",
+            p=terms.p_value(self.p_value, language) if np.isfinite(self.p_value) else "",
             n_treated=terms.count(self.n_treated, language),
             n_treated_clusters=terms.count(self.n_treated_clusters, language),
             n_units=terms.count(self.n_units, language),
@@ -272,7 +272,7 @@ class PilotEffect(Result):
             "outcome": outcome_name(self.outcome, language),
             "change": terms.text("policy.by", language, size=size_words(self.att, language, share=share)),
             "interval": bounds_words(self.ci, language, share=share),
-            "p": p_value(self.p_value, language),
+            "p": terms.p_value(self.p_value, language),
             "donors": terms.count(self.n_donors, language),
             "smallest": terms.number(self.smallest_p, language, 3),
             "detectable": size_words(self.detectable, language, share=share),
@@ -346,7 +346,7 @@ def figures_of(
         raise ParameterError(f"table {name!r}: {nearest(name, tables)}")
     frame, keys = tables[name]
     shown = frame.rename(columns={"ci_low": "estimate_low", "ci_high": "estimate_high"})
-    digits = None if share else significant(frame["estimate"])
+    digits = None if share else terms.decimals(*frame["estimate"])
     unit = "points" if share else "number"
     measures = [Measure("estimate", unit, digits, interval="given", statistic="estimate")]
     if "p_value" in frame:
@@ -400,31 +400,19 @@ def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -
     chosen = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SHOWN)).round().astype(int))]
     when = chosen[period].tolist()
     names = [period_name(one, language) if isinstance(one, str) else f"{int(one):+d}" for one in when]
-    sizes = [terms.number(100 * one, language, 1) if share else figure(one, language) for one in chosen["estimate"]]
+    sizes = [
+        terms.number(100 * one, language, 1) if share else terms.significant(one, language)
+        for one in chosen["estimate"]
+    ]
     parts = terms.text("policy.listed", language).join(f"{a} {b}" for a, b in zip(names, sizes, strict=True))
     return terms.text("policy.unfolding_points" if share else "policy.unfolding", language, parts=parts)
-
-
-def significant(values: Any) -> int:
-    """How many decimals show the largest of some values in three significant digits."""
-    largest = np.nanmax(np.abs(np.asarray(values, float)), initial=0.0)
-    return int(np.clip(2 - np.floor(np.log10(largest)), 0, 6)) if 0 < largest < np.inf else 2
-
-
-def figure(value: float, language: str) -> str:
-    """A number of unknown size to three significant digits."""
-    if not np.isfinite(value) or value == 0:
-        return terms.number(value, language)
-    return terms.number(value, language, significant(value))
 
 
 def figures(interval: tuple[float, float], language: str) -> str:
     """An interval in words; one without bounds is called so."""
     if not any(np.isfinite(interval)):
         return terms.text("policy.unbounded", language)
-    finite = [abs(one) for one in interval if np.isfinite(one)]
-    digits = int(np.clip(2 - np.floor(np.log10(max(finite) or 1)), 0, 6))
-    return terms.interval(*interval, language, digits)
+    return terms.interval(*interval, language, terms.decimals(*interval))
 
 
 def outcome_name(outcome: str, language: str) -> str:
@@ -436,7 +424,7 @@ def outcome_name(outcome: str, language: str) -> str:
 def size_words(value: float, language: str, *, share: bool) -> str:
     """A size in words: of a share in percentage points, else to three digits."""
     if not share:
-        return figure(value, language)
+        return terms.significant(value, language)
     return terms.text("policy.points", language, size=terms.number(100 * value, language, 1))
 
 
@@ -446,12 +434,6 @@ def bounds_words(interval: tuple[float, float], language: str, *, share: bool) -
         return figures(interval, language)
     low, high = interval
     return terms.text("policy.points", language, size=terms.interval(100 * low, 100 * high, language))
-
-
-def p_value(value: float, language: str) -> str:
-    """A p with its sign of relation, to three decimals, never as zero."""
-    space = " " if language == "en" else ""
-    return f"<{space}0.001" if value < 0.001 else f"={space}{terms.number(value, language, 3)}"
 
 
 def unit_name(unit: Any, language: str) -> str:

@@ -91,7 +91,7 @@ def compare(table: str = "workers", *, day: str | None = None, root: Path | None
 
 
 def _listed(days: list[str], language: str) -> str:
-    return ("、" if language == "zh" else ", ").join(days) or terms.text("registers.none", language)
+    return terms.listed(days, language) or terms.text("registers.none", language)
 
 
 def between(table: str, before: pd.DataFrame, after: pd.DataFrame, *, days: tuple[str, str]) -> Comparison:

@@ -329,7 +329,7 @@ def _set_at(model: Any, language: str) -> list[str]:
 
 def _hardly_apart(row: Any, language: str) -> str:
     """That a driver is nearly decided by others, without the share."""
-    others = ("、" if language == "zh" else ", ").join(driver_word(name, language) for name in row.decided_by)
+    others = terms.listed((driver_word(name, language) for name in row.decided_by), language)
     return terms.text("retention.hardly_apart", language, driver=driver_word(row.driver, language), others=others)
 
 

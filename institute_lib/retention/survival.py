@@ -112,7 +112,7 @@ class IncidenceCurves(Result):
                     language,
                     group=group_label(group, language),
                     years=terms.number(float(last["time"].max()), language, 1),
-                    shares=("、" if language == "zh" else ", ").join(shares),
+                    shares=terms.listed(shares, language),
                 )
             )
         return ("" if language == "zh" else " ").join(parts)

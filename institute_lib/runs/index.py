@@ -188,13 +188,7 @@ def _figure(headline: Mapping[str, Any], language: str) -> str:
         return str(headline["words"])
     if not isinstance(value, int | float):
         return ""
-    if unit == "share":
-        return terms.percent(value, language)
-    if unit == "points":
-        return terms.points(value, language)
-    if unit in ("count", "yuan"):
-        return terms.count(value, language)
-    return terms.number(value, language, 0 if float(value).is_integer() else 2)
+    return terms.points(value, language) if unit == "points" else terms.figure(value, unit, language, short=True)
 
 
 def _change(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str) -> str:

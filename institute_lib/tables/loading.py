@@ -350,7 +350,7 @@ class Reports:
         """Who is missing, in words; nothing when everyone has reported."""
         if not self.late:
             return ()
-        names = ("、" if language == "zh" else ", ").join(areas.get(code).name(language) for code in self.late)
+        names = terms.listed((areas.get(code).name(language) for code in self.late), language)
         key = "tables.absent" if self.absent else "tables.partial"
         return (terms.text(key, language, names=names, quarter=terms.quarter(self.quarter, language)),)
 

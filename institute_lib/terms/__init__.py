@@ -1,6 +1,7 @@
-"""Words and number formats, Chinese and English: the only room that holds Chinese text.
+"""Words and number formats, Chinese and English: the one module that formats a figure, an interval, a p, a quarter, a
+day, a key, and the only package that holds Chinese text.
 
-Texts stand in one TOML catalogue a room (`terms/<room>.toml`), each entry with both languages:
+Texts stand in one TOML catalogue a package (`terms/<package>.toml`), each entry with both languages:
 
     [headline]
     zh = "{area}{quarter}离职率为{rate}"
@@ -13,8 +14,9 @@ Texts stand in one TOML catalogue a room (`terms/<room>.toml`), each entry with 
 import math
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +30,7 @@ FONT_STACK = (
     "'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', 'PingFang SC', 'Hiragino Sans GB', "
     "'WenQuanYi Micro Hei', sans-serif"
 )
+QUARTERS = ("quarter", "period", "treated_from", "partial_quarter", "start", "group")  # keys that hold one
 MISSING = {"zh": "—", "en": "–"}
 
 
@@ -186,3 +189,99 @@ def date(value: str | pd.Timestamp, language: str = "zh") -> str:
     if check_language(language) == "zh":
         return f"{day.year}年{day.month}月{day.day}日"
     return f"{day.day} {day.month_name()} {day.year}"
+
+
+def significant(value: float, language: str = "zh") -> str:
+    """A number of unknown size to three significant digits."""
+    if _is_missing(value) or not math.isfinite(value) or value == 0:
+        return number(value, language)
+    return number(value, language, decimals(value))
+
+
+def decimals(*values: float) -> int:
+    """How many decimals show the largest of some values in three significant digits."""
+    largest = max((abs(one) for one in values if not _is_missing(one) and math.isfinite(one)), default=0.0)
+    return min(max(2 - math.floor(math.log10(largest)), 0), 6) if largest else 0
+
+
+def p_value(value: float, language: str = "zh") -> str:
+    """A p with its sign of relation, to three decimals, never as zero."""
+    space = " " if language == "en" else ""
+    return f"<{space}0.001" if value < 0.001 else f"={space}{number(value, language, 3)}"
+
+
+def listed(names: Iterable[str], language: str = "zh") -> str:
+    """Names one after the other: 甲、乙 in Chinese, a, b in English."""
+    return ("、" if language == "zh" else ", ").join(names)
+
+
+def word(name: str, language: str, own: Mapping[str, str] | None = None, *, column: str = "") -> str:
+    """The label of a column, or of a category of `column`: the table's own, the shared labels, else the name itself."""
+    if own and name in own:
+        return own[name]
+    if " + " in name:  # levels that were merged, each by its own words
+        return " + ".join(word(part, language, own, column=column) for part in name.split(" + "))
+    for room, key in (("labels", f"{column}_{name}"), ("labels", name), ("disclosure", f"column_{name}")):
+        found = _entry(room, key)
+        if found:
+            return found[language]
+    return name.replace("_", " ")
+
+
+def _entry(room: str, key: str) -> dict[str, str] | None:
+    try:
+        return catalogue(room).get(key)
+    except ParameterError:  # the room has no catalogue
+        return None
+
+
+def key(name: str, value: object, language: str, own: Mapping[str, str] | None = None) -> str:
+    """A key of a table in words: a district's name, a quarter, a category's label, the total."""
+    shown = str(value)
+    if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)):
+        shown = MISSING[language]
+    elif own and shown in own:
+        shown = own[shown]
+    elif shown in ("True", "False"):
+        shown = text("disclosure.yes" if shown == "True" else "disclosure.no", language)
+    elif isinstance(value, pd.Timestamp):
+        shown = date(value, language)
+    elif isinstance(value, pd.Period) or (name in QUARTERS and re.fullmatch(r"\d{4}Q[1-4]", shown)):
+        shown = quarter(value, language)
+    elif isinstance(value, str) and re.fullmatch(r"\d{6}(\d{3})?", shown):
+        shown = _area(shown, language)
+    elif re.fullmatch(r"(?=.*[a-z])[a-z0-9_]+", shown):
+        shown = word(shown, language, own, column=name)
+    return shown
+
+
+@cache
+def _area(code: str, language: str) -> str:
+    areas = import_module("institute_lib.areas")  # the one call upwards: what a code is called stands there
+    try:
+        if len(code) > len("320613"):  # a town of the statistical list
+            names = areas.towns(code[:6]).set_index("town")["name"]
+            return str(names.get(code, code))
+        return areas.get(code).name(language)
+    except InstituteError:  # digits that are no area: shown as they stand
+        return code
+
+
+def figure(value: object, unit: str, language: str, *, short: bool = False) -> str:
+    """A figure in its unit, "points" as a difference of shares without the word; a dash when there is none.
+
+    Args:
+        unit: one of `result.UNITS`, "integer", or "number2": a number with two decimals.
+        short: large counts and sums in 万 in Chinese, as a sentence or an axis says them.
+    """
+    if value is None or pd.isna(value):
+        return MISSING[language]
+    if unit == "share":
+        return percent(float(value), language)
+    if unit == "points":
+        return number(100 * float(value), language, 1)
+    if unit in ("count", "yuan"):
+        return count(float(value), language) if short else number(float(value), language)
+    if unit == "integer":
+        return number(float(value), language).replace(",", "")
+    return number(float(value), language, int(unit.removeprefix("number") or 3))

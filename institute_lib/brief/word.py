@@ -19,6 +19,7 @@ from institute_lib.brief.reading import Content
 
 logger = logging.getLogger(__name__)
 MARGINS = {"top": 37, "bottom": 35, "left": 28, "right": 26}  # mm
+ONE_PAGE = MARGINS | {"top": 25, "bottom": 22}  # narrower, so that it is one
 WIDTH, HIGHEST = 156, 190  # mm that a figure may take
 PIXELS, SCALE = 680, 2.2  # a chart's width as it is drawn on the page, and how much finer on paper
 LATIN, TITLE, BODY, HEAD = "Times New Roman", "FZXiaoBiaoSong-B05S", "FangSong", "SimHei"
@@ -74,11 +75,12 @@ class _Document:
         self.addresses = 0
         head, blocks = page.head(content, language), page.body(content, language)
         contents = page.contents(blocks)
-        self._setup(head)
+        tiles = page.tiles(content, language)
+        self._setup(head, ONE_PAGE if tiles else MARGINS)
         self.text(head["title"], "Title").alignment = 1
         self.text(head["where"], "Normal", indent=False).alignment = 1
         self.text(head["question"])
-        if tiles := page.tiles(content, language):
+        if tiles:
             self._tiles(tiles)
         self.heading(page.word("findings", language) if head["findings"] else "")
         for number, finding in enumerate(head["findings"], start=1):
@@ -109,7 +111,7 @@ class _Document:
                 whole.writestr(zipfile.ZipInfo(part.filename), parts.read(part), zipfile.ZIP_DEFLATED)
         return file.getvalue()
 
-    def _setup(self, head: Mapping[str, Any]) -> None:
+    def _setup(self, head: Mapping[str, Any], margins: Mapping[str, int]) -> None:
         """Paper, type, the line above each page with the marks, and the page number below."""
         from docx.enum.text import WD_TAB_ALIGNMENT
         from docx.opc.constants import RELATIONSHIP_TYPE
@@ -117,7 +119,7 @@ class _Document:
 
         section = self.doc.sections[0]
         section.page_width, section.page_height = Mm(210), Mm(297)
-        for side, size in MARGINS.items():
+        for side, size in margins.items():
             setattr(section, f"{side}_margin", Mm(size))
         for name, (font, size, bold, before, after) in STYLES.items():
             style = self.doc.styles[name]

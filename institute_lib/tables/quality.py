@@ -14,36 +14,46 @@ from institute_lib.tables.loading import ENDS, KNOWN_FROM, load, source, unrepor
 IDENTITY = ("worker_id", "person_id", "candidate_id")
 
 
-def reporting(districts: Iterable[str], *, quarters: Iterable[str], as_of: str, root: Path | None = None) -> Result:
-    """Which district reported which quarter.
+def reporting(
+    districts: Iterable[str],
+    *,
+    quarters: Iterable[str],
+    as_of: str,
+    known: str | None = None,
+    root: Path | None = None,
+) -> Result:
+    """Which district reported which quarter, of what was `known` by a day (None: the newest).
 
     Returns:
         Result by district and quarter: reported (yes or no).
     """
     listed, rows = tuple(districts), []
     for quarter in quarters:
-        late = unreported(quarter, listed, as_of=as_of, root=root)
+        late = unreported(quarter, listed, as_of=as_of, known=known, root=root)
         rows += [{"district": code, "quarter": quarter, "reported": code not in late} for code in listed]
     return Result(
         pd.DataFrame(rows, columns=["district", "quarter", "reported"]),
         ("district", "quarter"),
         (Measure("reported", "text"),),
         None,
-        _reports_read(as_of, root),
+        _reports_read(as_of, known, root),
         title="notebooks.reporting_table",
         look={"across": "quarter"},
     )
 
 
-def reporting_rate(districts: Iterable[str], *, quarter: str, as_of: str, root: Path | None = None) -> Result:
-    """How many districts have reported a quarter, and the year before.
+def reporting_rate(
+    districts: Iterable[str], *, quarter: str, as_of: str, known: str | None = None, root: Path | None = None
+) -> Result:
+    """How many districts have reported a quarter, and the year before, of what was `known` by a day.
 
     Returns:
         Result of one row by quarter: reported, districts, reported_share, reported_share_last_year, reported_change.
     """
     listed = tuple(districts)
     year_ago = str(pd.Period(quarter, freq="Q") - 4)
-    there, then = (len(listed) - len(unreported(one, listed, as_of=as_of, root=root)) for one in (quarter, year_ago))
+    asked = {"as_of": as_of, "known": known, "root": root}
+    there, then = (len(listed) - len(unreported(one, listed, **asked)) for one in (quarter, year_ago))
     row = {"quarter": quarter, "reported": there, "districts": len(listed), "reported_last_year": then}
     row |= {"reported_share": there / len(listed), "reported_share_last_year": then / len(listed)}
     return Result(
@@ -57,25 +67,27 @@ def reporting_rate(districts: Iterable[str], *, quarter: str, as_of: str, root: 
             Measure("reported_change", "points", of=("reported_share", "reported_share_last_year")),
         ),
         None,
-        _reports_read(as_of, root),
+        _reports_read(as_of, known, root),
         title="notebooks.reporting_table",
     )
 
 
-def _reports_read(as_of: str, root: Path | None) -> Provenance:
+def _reports_read(as_of: str, known: str | None, root: Path | None) -> Provenance:
     """Who reported is known from the workers' register, and says nothing of a person."""
-    read = Read("reports", "workers", as_of, source=source("workers", root=root))
+    read = Read("reports", "workers", as_of, source=source("workers", root=root), known=known or "")
     return Provenance([read])
 
 
-def inventory(names: Iterable[str] = CONTRACTS, *, as_of: str, root: Path | None = None) -> Result:
-    """What is on record by a day, a row a table, each row with its own source.
+def inventory(
+    names: Iterable[str] = CONTRACTS, *, as_of: str, known: str | None = None, root: Path | None = None
+) -> Result:
+    """What is on record by a day, of what was `known` by another, a row a table, each row with its own source.
 
     Returns:
         Result by table: source ("register", "demo", "published", "faulty" or "absent"), first and last (quarter on
         record), records, faults (breaches of the contract; the table's other figures are then missing).
     """
-    described = [_describe(name, as_of, root) for name in names]
+    described = [_describe(name, as_of, known, root) for name in names]
     return Result(
         pd.DataFrame([row for row, _ in described]),
         ("table",),
@@ -92,10 +104,10 @@ def inventory(names: Iterable[str] = CONTRACTS, *, as_of: str, root: Path | None
     )
 
 
-def _describe(name: str, as_of: str, root: Path | None) -> tuple[dict[str, object], Provenance]:
+def _describe(name: str, as_of: str, known: str | None, root: Path | None) -> tuple[dict[str, object], Provenance]:
     empty = {"table": name, "source": "absent", "records": None, "first": None, "last": None}
     try:
-        frame = load(name, as_of, root=root)
+        frame = load(name, as_of, known=known, root=root)
     except DataError as error:
         nothing = Provenance(
             [Read("tables", name, as_of, source="published")]

@@ -151,6 +151,10 @@ def test_what_was_known_on_a_day_stays_what_was_known_then(office):
     assert tables.load("workers", "2025-03-31", known="2025-04-30").equals(then)
     assert set(tables.load("workers", "2025-03-31")["district"]) == {HAIMEN, RUDONG}
     assert tables.unreported("2025Q1", [RUDONG], known="2025-04-30") == (RUDONG,)
+    asked = {"as_of": "2025-03-31", "known": "2025-04-30"}
+    assert tables.reporting([HAIMEN, RUDONG], quarters=["2025Q1"], **asked).frame["reported"].tolist() == [True, False]
+    assert tables.reporting_rate([HAIMEN, RUDONG], quarter="2025Q1", **asked).frame["reported"].tolist() == [1]
+    assert tables.inventory(["workers"], **asked).frame["records"].tolist() == [len(then)]
 
 
 def test_a_transfer_is_named_by_the_other_district_and_a_returner_has_two_spells(office):

@@ -157,8 +157,9 @@ def _number(text: str) -> int:
 
 def _list(table: str | None, language: str) -> int:
     """Everything that was imported, then what waits for an answer."""
-    from institute_lib import areas, registers, terms
+    from institute_lib import registers, terms
     from institute_lib.registers import screen
+    from institute_lib.registers.districts import filed_name
 
     held = registers.holdings(table)
     if held.empty:
@@ -166,14 +167,13 @@ def _list(table: str | None, language: str) -> int:
         return 0
     shown = held.copy()
     shown["table"] = [terms.label(name, language, column="table") for name in held["table"]]
-    known = {code: areas.get(code).name(language) for code in set(held["district"]) if areas.is_known(code)}
-    shown["district"] = [known.get(code, code) for code in held["district"]]
+    shown["district"] = [filed_name(code, language) for code in held["district"]]
     shown["state"] = [words(f"held_{state}", language) for state in held["state"]]
     headers = [words(f"held_{column}", language) for column in shown]
     say(screen.align(headers, shown.astype(str).to_numpy().tolist()))
     for gap in registers.gaps():
         if gap.open:
-            name, day = areas.get(gap.district).name(language), terms.date(gap.last, language)
+            name, day = filed_name(gap.district, language), terms.date(gap.last, language)
             say(words("waits", language, district=name, day=day, number=len(gap.open)))
     return 0
 

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from institute_lib.errors import ParameterError
 from institute_lib.registers import values, vocabulary
 from institute_lib.registers.values import Value
 from institute_lib.tables import history
@@ -24,6 +25,17 @@ DAY_OF = {
 }
 CITY = "320600"  # the institute's own: its stations and contracts may stand under no district
 _CANDIDATE = re.compile(r"[^\s,:;]+ \(\d{6}\)")
+
+
+def filed_name(code: str, language: str) -> str:
+    """What a district is called that rows were filed under: one that was abolished since by today's, with its code."""
+    from institute_lib import areas
+
+    try:
+        area = areas.get(code, on_retired="map")
+    except ParameterError:  # divided since, or no district at all
+        return code
+    return area.name(language) if area.code == code else f"{area.name(language)} {code}"
 
 
 def days_of(table: str, parsed: dict[str, list[Value]]) -> list[date | None] | None:

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from institute_lib import areas, tables, terms
+from institute_lib import tables, terms
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.registers import contract, described, digests, facts, keeping, store, vocabulary
 from institute_lib.registers.comparison import Comparison
+from institute_lib.registers.districts import filed_name
 from institute_lib.registers.gathering import gather, listed
 from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.report import Problem, RegisterError, Report, Source
@@ -107,23 +108,18 @@ class Receipt(Result):
                 quarter = journal.quarter_of_state(gap.last)
                 count = {"number": len(gap.missing), "open": len(gap.open), "code": gap.district, "quarter": quarter}
                 said.append(
-                    terms.text(f"registers.{key}", language, district=_name(gap.district, language), **days, **count)
+                    terms.text(
+                        f"registers.{key}", language, district=filed_name(gap.district, language), **days, **count
+                    )
                 )
         joined = "、" if language == "zh" else ", "
         if self.late:
-            names = joined.join(_name(code, language) for code in self.late)
+            names = joined.join(filed_name(code, language) for code in self.late)
             said.append(terms.text("registers.late", language, names=names))
         if self.lacking:
             names = joined.join(terms.label(column, language) for column in self.lacking)
             said.append(terms.text("registers.lacking", language, names=names))
         return tuple(said)
-
-
-def _name(code: str, language: str) -> str:
-    try:
-        return areas.get(code).name(language)
-    except ParameterError:  # divided since
-        return code
 
 
 def check(

@@ -10,7 +10,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from institute_lib import registers, retention, tables
+from institute_lib import cli, registers, retention, tables
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.registers import digests
 from institute_lib.runs import contents
@@ -326,7 +326,7 @@ def rename(path: Path, names: dict[str, str], row: int = 3) -> Path:
     return path
 
 
-def test_states_filed_before_a_reform_keep_their_code_and_are_read_by_todays_district(office):
+def test_states_filed_before_a_reform_keep_their_code_and_are_read_by_todays_district(office, capsys):
     """In July 2020 Haimen city became Haimen district, and Gangzha was merged into Chongchuan."""
     before, after = "2020-06-30", "2020-09-30"
     people = [replace(one, entered=date(2018, 3, 1) + timedelta(days=one.serial), left=None) for one in office.people]
@@ -340,6 +340,9 @@ def test_states_filed_before_a_reform_keep_their_code_and_are_read_by_todays_dis
         numbers[name] = bring(path, before).number
     cells = registers.holdings().set_index("district")["described"].to_dict()
     assert cells == {"320684": before, "320602": before, "320611": before}
+    cli.main(["registers", "list"])
+    listed = capsys.readouterr().out.replace(" ", "")
+    assert all(name in listed for name in ("海门区320684", "崇川区320602", "崇川区320611"))
     later = [one for one in (*haimen, *chongchuan) if one.serial not in gone]
     receipt = bring(office.write("新区划", after, later), after)
     assert {gap.district: len(gap.open) for gap in receipt.gaps} == {HAIMEN: 1, CHONGCHUAN: 2}

@@ -85,6 +85,8 @@ class Counts:
         low = np.where(small, 0, rounded - BASE // 2)
         high = np.where(small, THRESHOLD - 1, rounded + BASE // 2)
         for total, parts in () if self.exact else self.lines(name):
+            if true[parts].sum() != true[total]:  # rows of no known place are missing: nothing follows by subtraction
+                continue
             for part in (one for one in parts if small[one] and not small[total]):
                 others = [one for one in parts if one != part]
                 least = max(0, low[total] - high[others].sum())

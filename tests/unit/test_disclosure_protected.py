@@ -277,3 +277,10 @@ def test_the_highest_of_a_table_is_a_figure_that_is_shown_or_bounded_from_below(
     view = shown(frame, [Measure("share", "share", of=("part", "whole"))], persons="whole")
     assert texts(view, "share") == ["30.0%", "<55.6%", ">44.4%", "＊"]
     assert (str(view.highest("share")["level"]), str(view.lowest("share")["level"])) == ("c", "a")
+
+
+def test_a_total_whose_parts_do_not_add_up_to_it_is_rounded_as_everywhere():
+    """257 people, of whom nobody's town is on record: 255 beside the towns as in any other table."""
+    frame = pd.DataFrame({"town": ["320613001", "320613002", "total"], "n": [0.0, 0.0, 257.0]})
+    view = disclosure.protected(Result(frame, ("town",), (Measure("n", "count"),), "n", PERSONS))
+    assert view.figure("n", town="total").value == 255

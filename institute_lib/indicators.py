@@ -14,6 +14,7 @@ from institute_lib import terms
 from institute_lib.errors import ParameterError
 
 CATALOGUE = Path(__file__).with_suffix(".toml")
+OPTIONAL = ("advice", "beside")  # parts that an entry may lack
 BACK = {"_last_quarter": 1, "_last_year": 4}  # the same indicator, so many quarters before
 
 
@@ -28,6 +29,7 @@ class Indicator:
         computed: the function that gives it, such as "retention.turnover".
         name, definition, numerator, denominator, population, period: {zh, en}.
         advice: what to look at where it is worse than it should be, {zh, en}; may be left out.
+        beside: key of the indicator that must be read with it, or "".
     """
 
     key: str
@@ -42,10 +44,11 @@ class Indicator:
     population: Mapping[str, str]
     period: Mapping[str, str]
     advice: Mapping[str, str] = field(default_factory=dict)
+    beside: str = ""
 
     def explanation(self, language: str = "zh") -> str:
         """Its line under 指标解释: name, definition, numerator and denominator, population, period, direction."""
-        words = {one.name: getattr(self, one.name)[language] for one in fields(self)[5:-1]}
+        words = {one.name: getattr(self, one.name)[language] for one in fields(self)[5:-2]}
         parts = [terms.text("result.indicator", language, **words)]
         parts += [terms.text("result.indicator_of", language, **words)] if words["denominator"] else []
         parts += [terms.text("result.indicator_scope", language, **words)]
@@ -60,10 +63,10 @@ def catalogue() -> dict[str, Indicator]:
     Raises:
         ParameterError: an entry lacks a part, or has one that is unknown.
     """
-    wanted = {one.name for one in fields(Indicator)} - {"key", "advice"}
+    wanted = {one.name for one in fields(Indicator)} - {"key", *OPTIONAL}
     found = {}
     for key, entry in tomllib.loads(CATALOGUE.read_text(encoding="utf-8")).items():
-        given = set(entry) - {"advice"}
+        given = set(entry).difference(OPTIONAL)
         if given != wanted:
             parts = ", ".join(sorted(wanted ^ given))
             raise terms.error(ParameterError, "result.indicator_parts", name=key, parts=parts)

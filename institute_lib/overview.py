@@ -6,7 +6,7 @@ page.say()
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,9 @@ class Tile:
         status: "normal", "watch", "alert", or "" where nothing can be judged; reasons say why, in words.
         standing: its place in the city in words, "" where none can be told.
         past: the last quarters and their values, oldest first.
-        weight: how many standard errors the largest difference is worth.
+        weight: its largest difference, from the year before or the city, by the least one that counts.
+        beside: another indicator that must be read with it, in words, "" where there is none.
+        behind: the district that stands worst to its city, in words; "" for a district, or where none is worse.
     """
 
     indicator: str
@@ -66,6 +68,8 @@ class Tile:
     standing: str
     past: tuple[tuple[str, float], ...]
     weight: float
+    beside: str = ""
+    behind: str = ""
 
     @property
     def rank(self) -> tuple[int, float]:
@@ -104,7 +108,12 @@ class Page:
             "missing": list(self.missing),
             "links": [dict(one) for one in self.links],
             "map": [dict(one) for one in self.districts],
-            "map_title": indicators.get(self.tiles[0].indicator).name[language],
+            "map_title": terms.text(
+                "overview.map_title",
+                language,
+                name=indicators.get(self.tiles[0].indicator).name[language],
+                period=terms.quarter(self.study.quarter, language),
+            ),
         }
         lines = [f"{one['name']} {one['value']} {one['change']} {one['standing']}" for one in content["tiles"]]
         display(Block(TILES, content, (*lines, content["rule"], *(one["text"] for one in content["advice"]))))
@@ -117,19 +126,22 @@ class Page:
             "value": _in_unit(tile.now.figure, language),
             "change": tile.change,
             "standing": tile.standing,
+            "beside": tile.beside,
             "status": tile.status,
             "status_words": terms.text(f"overview.status_{tile.status}", language) if tile.status else "",
-            "past": [value for _, value in tile.past],
+            "past": [None if np.isnan(value) else value for _, value in tile.past],
             "past_words": terms.text("overview.past", language, first=ends[0], last=ends[1]) if ends else "",
         }
 
     def _advice(self) -> list[dict[str, str]]:
         language, found = self.study.language, []
         titles = {one["notebook"]: one for one in self.links}
-        for tile in sorted((one for one in self.tiles if one.status in STATUS[1:]), key=lambda one: one.rank):
+        for tile in sorted((one for one in self.tiles if one.reasons or one.behind), key=lambda one: one.rank):
             known = indicators.get(tile.indicator)
-            words = {"name": known.name[language], "reasons": _joined(tile.reasons, language)}
-            text = terms.text("overview.advice", language, **words, advice=known.advice.get(language, ""))
+            reasons = [*tile.reasons, *filter(None, [tile.behind])]
+            words = {"name": known.name[language], "value": _in_unit(tile.now.figure, language)}
+            words |= {"reasons": _joined(reasons, language), "advice": known.advice.get(language, "")}
+            text = terms.text("overview.advice", language, **words)
             link = titles.get(tile.now.notebook, {})
             found.append({"text": text.strip(), "href": link.get("href", ""), "title": link.get("title", "")})
         return found[:MOST_ADVICE]
@@ -142,7 +154,7 @@ class Page:
                 "name": _safe(indicators.get(tile.indicator).name[self.study.language]),
                 "period": _safe(terms.quarter(self.study.quarter, self.study.language)),
                 "value": _safe(_in_unit(tile.now.figure, self.study.language)),
-                "more": _safe("".join(self._clause(one) for one in (tile.change, tile.standing) if one)),
+                "more": _safe("".join(self._clause(one) for one in (tile.change, tile.standing, tile.beside) if one)),
             }
             self.study.say("overview.sentence", **words)
         if not known:
@@ -171,7 +183,12 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     now = study.results()
     records = _history(study, now)
     targets = _targets()
-    made = tuple(_tile(study, records[records["indicator"] == one.key], one, targets) for one in wanted)
+    made = tuple(
+        replace(
+            _tile(study, records[records["indicator"] == one.key], one, targets), beside=_beside(study, records, one)
+        )
+        for one in wanted
+    )
     listed = [study.own_city, *(one.code for one in areas.districts(study.own_city))]
     beside = records[records["quarter"].eq(study.quarter) & records["area"].isin(listed)]
     beside = beside[beside["indicator"].isin(tiles)]
@@ -186,6 +203,18 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     missing += [now.found.summary(study.language)] if now.found.missing else []
     judged = any((one.key, area) in targets for one in wanted for area in (study.area.code, ""))
     return Page(study, made, peers, districts, tuple(missing), _links(study, now), judged)
+
+
+def _beside(study: Study, records: pd.DataFrame, indicator: Any) -> str:
+    """The indicator that must be read with another, such as rooms with somebody in post beside rooms; "" without."""
+    if not indicator.beside:
+        return ""
+    other = indicators.get(indicator.beside)
+    found = _known(records[records["indicator"] == other.key], other, study.area.code, study.quarter)
+    if found.figure.state == MISSING:
+        return ""
+    words = {"name": other.name[study.language], "value": _in_unit(found.figure, study.language)}
+    return terms.text("overview.beside", study.language, **words)
 
 
 def _of_results() -> Provenance:
@@ -224,6 +253,7 @@ def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[
     whole = _known(records, indicator, city, quarter)
     sign = {"up": 1, "down": -1}.get(indicator.better, 0)
     target = targets.get((indicator.key, area), targets.get((indicator.key, "")))
+    change = _change(now.figure, before.figure, language)
     reasons, status = [], ""
     if now.figure.state == SHOWN and target is not None:
         beyond = now.high < target if sign > 0 else now.low > target
@@ -237,38 +267,69 @@ def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[
         rated = area != city and indicator.denominator["zh"]  # a district's sum is no better or worse than its city's
         others = {"last_year": before} | ({"city": whole} if rated else {})
         known = {name: one for name, one in others.items() if one.figure.state == SHOWN}
-        worse = [name for name, one in known.items() if sign * (now.figure.value - one.figure.value) < 0]
-        worse = [name for name in worse if _apart(now, known[name])]
+        worse = [name for name, one in known.items() if _worse(now, one, sign)]
         status = STATUS[min(len(worse), 2)] if known else ""
-        reasons += [terms.text(f"overview.worse_{name}", language) for name in worse]
-    sizes = [_size(now, one) for one in (before, whole) if one.figure.state == SHOWN and one is not now]
-    past = records[records["area"].eq(area) & records["quarter"].le(quarter) & records["state"].eq(SHOWN)]
-    past = past.sort_values("quarter").tail(HISTORY)
+        reasons += [change if name == "last_year" else _beside_city(now, whole, language) for name in worse]
+    rated = [one for one in (before, whole) if one is before or indicator.denominator["zh"]]
     return Tile(
         indicator.key,
         now,
-        _change(now.figure, before.figure, language),
+        change,
         status,
         tuple(reasons),
         _standing(study, records, indicator, now, sign),
-        tuple(zip(past["quarter"], past["value"].astype(float), strict=True)) if len(past) > 2 else (),
-        max(sizes, default=0.0),
+        _past(records[records["area"].eq(area) & records["quarter"].le(quarter) & records["state"].eq(SHOWN)]),
+        max(_size(now, one) for one in rated),
+        behind=_behind(study, records, indicator, now, sign) if study.is_city else "",
     )
+
+
+def _past(known: pd.DataFrame) -> tuple[tuple[str, float], ...]:
+    """The last quarters and their values, NaN for one without; nothing where fewer than three are known."""
+    values = pd.Series(known["value"].to_numpy(float), pd.PeriodIndex(known["quarter"], freq="Q")).sort_index()
+    if len(values):
+        values = values.reindex(pd.period_range(values.index[0], values.index[-1], freq="Q")).tail(HISTORY)
+        values = values.loc[values.first_valid_index() :]
+    return tuple((str(at), float(one)) for at, one in values.items()) if values.count() > 2 else ()
+
+
+def _worse(one: Known, other: Known, sign: int) -> bool:
+    """Whether a figure is worse than another beyond their errors, and by enough to matter."""
+    return sign * (one.figure.value - other.figure.value) < 0 and _apart(one, other)
+
+
+def _behind(study: Study, records: pd.DataFrame, indicator: Any, city: Known, sign: int) -> str:
+    """The district furthest behind its city, in words; "" where none is worse than the city."""
+    if not (sign and indicator.denominator["zh"] and city.figure.state == SHOWN):
+        return ""
+    codes = [one.code for one in areas.districts(study.own_city)]
+    found = {code: _known(records, indicator, code, study.quarter) for code in codes}
+    found = {code: one for code, one in found.items() if one.figure.state == SHOWN and _worse(one, city, sign)}
+    if not found:
+        return ""
+    last = min(found, key=lambda code: sign * found[code].figure.value)
+    words = {"area": areas.get(last).name(study.language), "value": _in_unit(found[last].figure, study.language)}
+    return terms.text("overview.behind", study.language, **words)
 
 
 def _apart(one: Known, other: Known) -> bool:
     """Whether two figures differ by more than their errors, and by enough to matter."""
     difference = abs(one.figure.value - other.figure.value)
-    least = LEAST["share"] if one.figure.unit == "share" else LEAST["other"] * abs(other.figure.value)
     rounding = one.figure.error + other.figure.error
-    return difference > max(NORMAL * float(np.hypot(one.spread, other.spread)), rounding) and difference >= least
+    beyond = difference > max(NORMAL * float(np.hypot(one.spread, other.spread)), rounding)
+    return beyond and difference >= _least(one, other)
+
+
+def _least(one: Known, other: Known) -> float:
+    """The least difference from another figure that counts."""
+    return LEAST["share"] if one.figure.unit == "share" else LEAST["other"] * abs(other.figure.value)
 
 
 def _size(one: Known, other: Known) -> float:
-    if one.figure.state != SHOWN:
+    """A difference by the least that counts; 0 where the errors may have made it."""
+    if one.figure.state != SHOWN or other.figure.state != SHOWN or not _apart(one, other):
         return 0.0
-    error = float(np.hypot(one.spread, other.spread))
-    return abs(one.figure.value - other.figure.value) / error if error else 0.0
+    return abs(one.figure.value - other.figure.value) / _least(one, other)
 
 
 def _change(now: Figure, before: Figure, language: str) -> str:
@@ -304,8 +365,11 @@ def _standing(study: Study, records: pd.DataFrame, indicator: Any, now: Known, s
         better = sum(sign * (one.figure.value - now.figure.value) > 0 for one in others)
         return terms.text("overview.place", language, rank=better + 1, of=len(others) + 1)
     city = _known(records, indicator, study.own_city, quarter)
-    if city.figure.state != SHOWN:
-        return ""
+    return _beside_city(now, city, language) if city.figure.state == SHOWN else ""
+
+
+def _beside_city(now: Known, city: Known, language: str) -> str:
+    """How an area's figure stands to its city's, with that."""
     key = "like_city"
     if _apart(now, city):
         key = "above_city" if now.figure.value > city.figure.value else "below_city"

@@ -407,13 +407,16 @@ class Study:
         options = {name: value for name, value in {**marked, **look}.items() if name not in ON_MAPS}
         return getattr(import_module(f"institute_lib.{room}"), name)(shown, language=self.language, **options)
 
-    def say(self, text: str | Protected | Result | None, /, en: str = "", **figures: Any) -> SafeSentence | None:
+    def say(
+        self, text: str | Protected | Result | None, /, en: str = "", *, subject: bool = False, **figures: Any
+    ) -> SafeSentence | None:
         """A finding, in the order in which they are said.
 
         Args:
             text: a text of the catalogues, or plain words with {fields}; or a result, shown or not, for its own
                 sentence. Of None, nothing is said.
             en: the words in English.
+            subject: name the area and the quarter before a result's own sentence, which knows neither.
             figures: protected figures (pairs of them are intervals), or words.
 
         Raises:
@@ -424,6 +427,9 @@ class Study:
         text = self.view(text) if isinstance(text, Result) else text
         if isinstance(text, Protected):
             sentence = text.summary(self.language)
+            if subject:
+                about = {"area": self.area_name, "quarter": self.quarter}
+                sentence = disclosure.sentence("result.subject", self.language, **about, said=sentence)
         else:
             for name, value in figures.items():
                 _check_name(name)

@@ -85,6 +85,7 @@ def head(content: Content, language: str) -> dict[str, Any]:
         where.append(word("as_of", language, date=terms.date(opening["as_of"], language)))
     if opening.get("known"):
         where.append(word("known", language, date=terms.date(opening["known"], language)))
+    missing = content.tiles["missing"] if content.tiles else []  # a one page says it under its own heading
     page_title = " · ".join([title, *where[:2], *(mark["text"] for mark in marks[:1])])
     return {
         "title": title,
@@ -93,7 +94,7 @@ def head(content: Content, language: str) -> dict[str, Any]:
         "where": " · ".join(where),
         "question": opening.get("question", ""),
         "findings": opening.get("findings", [])[:MAIN_FINDINGS],
-        "further": opening.get("findings", [])[MAIN_FINDINGS:],
+        "further": [one for one in opening.get("findings", [])[MAIN_FINDINGS:] if one not in missing],
     }
 
 
@@ -124,13 +125,15 @@ def tiles(content: Content, language: str) -> dict[str, Any] | None:
     )
 
 
-def sparkline(past: list[float], low: float | None = None, high: float | None = None) -> str:
-    """The points of a line through some values on a scale, their own by default; the last one at the right."""
-    if not past:
+def sparkline(past: list[float | None], low: float | None = None, high: float | None = None) -> str:
+    """The points of a line through some values on a scale, their own by default; None for a quarter without."""
+    there = [one for one in past if one is not None]
+    if not there:
         return ""
-    low, high = min(past) if low is None else low, max(past) if high is None else high
+    low, high = min(there) if low is None else low, max(there) if high is None else high
     step, span = (WIDE - 2 * EDGE) / (len(past) - 1), (high - low) or 1
-    at = [(EDGE + step * i, HIGH - EDGE - (one - low) / span * (HIGH - 2 * EDGE)) for i, one in enumerate(past)]
+    known = [(i, one) for i, one in enumerate(past) if one is not None]
+    at = [(EDGE + step * i, HIGH - EDGE - (one - low) / span * (HIGH - 2 * EDGE)) for i, one in known]
     return " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
 
 

@@ -564,7 +564,8 @@ class Assessment:
             words = {name: shown.name(name, row[name]) for name in ("method", "outcome")}
             words |= judged(shown, row, self._share) | {name: shown.figure(name, **row) for name in sizes}
             said = [] if kind == "own" else [(f"policy.programme_{kind}", words)]
-            said.append((f"policy.found_{effect.inference}", words))
+            found = "programme_found_withheld" if effect.inference == "withheld" else "programme_found"
+            said.append((f"policy.{found}", words))
             said.append(_verdict(effect.verdict(), shown))
             return said + _unfolded(shown, {**row, "relative_period": None}, "relative_period", self._share)
 

@@ -238,7 +238,9 @@ def _passes_sentence(exams: pd.DataFrame) -> Any:
         growth, *ends = (shown.figure(f"passed_growth{end}", year=year) for end in ("", "_low", "_high"))
         if growth.state == "missing":
             return [("talent.funnel", words)]
-        return [("talent.funnel_growth", words | {"growth": growth, "growth_interval": tuple(ends)})]
+        fell = growth.state == "shown" and growth.value < 0
+        change = shown.words("talent.fell" if fell else "talent.grew", size=abs(growth))
+        return [("talent.funnel_growth", words | {"growth": change, "growth_interval": tuple(ends)})]
 
     return said
 

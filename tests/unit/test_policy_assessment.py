@@ -122,7 +122,7 @@ def test_a_finding_says_the_effect_each_quarter_the_verdict_and_when_the_ledger_
     assert sentence.startswith("崇川区自2025年一季度起，社区工作者持证率平均上升")
     assert f"{100 * effect.att:.1f}个百分点" in sentence
     assert len(re.findall("2025年.季度", sentence)) == 5  # the start, then four quarters
-    assert "2个指标一起判断，按Holm校正后p=" in sentence
+    assert "判断时已考虑同时看2个指标。" in sentence
     assert found.evaluation.verdicts()["certified_share"].word("zh") in sentence
     assert "设定于2026年11月23日记入台账，晚于政策起始（2024年11月8日）" in sentence
 
@@ -203,7 +203,7 @@ def test_several_treated_units_are_a_staggered_design_with_placebos_over_cluster
     expected = policy.staggered(columns, **COLUMNS, treated_from="first")
     assert found.staggered.headline.att == pytest.approx(expected.att)
     assert expected.inference == "placebos"
-    assert "受政策影响的2个单位只分属2个聚类" in said(found.programme_finding)
+    assert "其中2个单位受政策影响" in said(found.programme_finding)
     assert (found.leading, found.effects, found.outcomes) == ("staggered_effect", None, ())
 
 

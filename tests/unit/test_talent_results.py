@@ -56,7 +56,7 @@ def test_the_years_sentence_gives_passes_growth_and_the_pass_rate():
     nobody = pd.DataFrame({"worker_id": ["w"], "entered": pd.Timestamp("2020-01-01"), "left": pd.NaT})
     shown = disclosure.protected(talent.passes(sat, workers=read(nobody, "workers"), at="2025-12-31"))
     said = shown.summary("zh")
-    assert "海安市2025年职业资格考试通过60人，同比增幅50.0%（95%区间" in said
+    assert "海安市2025年职业资格考试通过60人，比上年增长50.0%（变化的95%区间" in said
     assert "通过率30.0%" in said
     assert "上升10.0个百分点" in said
 

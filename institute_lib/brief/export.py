@@ -122,7 +122,7 @@ def _render(
         .render(
             lang=page.LANG[language],
             policy=_policy(allowed),
-            style=_style(head["marks"]),
+            style=_style(head["marks"], page.made(content, language)),
             words=page.words(language),
             head=head,
             tiles=page.tiles(content, language),
@@ -207,10 +207,12 @@ def _policy(allowed: list[str]) -> str:
     )
 
 
-def _style(marks: list[dict[str, str]]) -> Any:
+def _style(marks: list[dict[str, str]], made: str) -> Any:
     css = (HERE / "brief.css").read_text(encoding="utf-8")
     line = " · ".join(mark["text"] for mark in marks)
-    return _markup(css.replace("FONT_STACK", terms.FONT_STACK).replace("PAGE_MARK", f'"{line}"'))
+    return _markup(
+        css.replace("FONT_STACK", terms.FONT_STACK).replace("PAGE_MARK", f'"{line}"').replace("PAGE_MADE", f'"{made}"')
+    )
 
 
 def _parameters(notebook: Any) -> dict[str, Any]:

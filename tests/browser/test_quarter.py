@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from institute_lib import brief
+from institute_lib.runs import compare
 from tests.browser import pages
 
 NOTEBOOKS = sorted(path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
@@ -61,7 +62,8 @@ def test_every_chart_paints_every_trace_of_its_figure_and_no_text_of_it_is_cut(d
 
 def test_nothing_is_logged_and_nothing_but_the_file_is_asked_for(drawn):
     assert pages.noises(drawn, brief.SHARED_NAME) == []
-    assert (drawn.path.parents[2] / brief.SHARED_NAME).as_uri() in drawn.requests
+    shared = (drawn.path.parents[2] / brief.SHARED_NAME).as_uri() in drawn.requests
+    assert shared is bool(drawn.page.locator("script.figure").count())
 
 
 def test_the_page_says_its_language_and_has_one_title(drawn, job):
@@ -166,8 +168,9 @@ def test_the_index_sorts_by_headline_and_back_and_leaves_gaps_last(index):
 
 def test_every_link_of_the_index_opens_a_brief(index):
     links = [link.get_attribute("href") for link in index.page.locator("a").all()]
-    assert sorted(set(links)) == sorted(f"{notebook}/{area}/brief.html" for notebook, area in index.run.jobs)
-    index.page.locator("a").first.click()
+    briefs = [f"{notebook}/{area}/brief.html" for notebook, area in index.run.jobs]
+    assert sorted(set(links)) == sorted([*briefs, compare.NAME])
+    index.page.locator('a[href$="brief.html"]').first.click()
     index.page.wait_for_load_state()
     assert index.page.locator("header.head h1").count() == 1
     assert index.console == []

@@ -34,7 +34,7 @@ def test_the_template_runs_as_it_stands_and_its_brief_has_a_chart_findings_and_l
 def test_the_index_shows_it_with_its_headline(run):
     index = (run.folder / "index.html").read_text(encoding="utf-8")
     assert f'href="{NAME}/{CITY}/brief.html"' in index
-    assert {"zh": "07 收入差距", "en": "07 Income gap"}[run.language] in index
+    assert {"zh": "08 收入差距", "en": "08 Income gap"}[run.language] in index
 
 
 def test_its_english_brief_holds_no_chinese(run, chinese_names):

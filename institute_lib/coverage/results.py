@@ -403,7 +403,10 @@ def sites(network: Network, around: Network, *, k: int, radius_m: float) -> Site
         chosen by site and area: people_added, radius_m; reach by area and stage: within_reach; summary by area:
         new_stations, fewest (that bring everybody within reach who can be), within_before, within_after.
     """
-    names = areas.villages(network.area.code).set_index("village")["name"]
+    listed = areas.villages(network.area.code).set_index("village")
+    twice = listed.duplicated(["host", "name"], keep=False)  # two towns of a district may have a village of one name
+    towns = areas.towns(network.area.code).set_index("town")["name"]
+    names = listed["name"].mask(twice, listed["town"].map(towns) + listed["name"])
     places = network.people.points.drop(columns="name")
     places = places.assign(name=places["village"].map(names))
     stations = around.halls.points

@@ -6,6 +6,7 @@ import pytest
 from institute_lib import areas, coverage, disclosure
 from institute_lib.result import Provenance, with_provenance
 from institute_lib.sharing import Read
+from institute_lib.tables.villages import estimate
 from tests.rows import WORKER
 
 CHONGCHUAN, TONGZHOU, RUDONG, CITY = "320613", "320612", "320623", "320600"
@@ -75,6 +76,18 @@ def test_a_district_that_did_not_report_is_no_unit_of_the_city():
     whole = network(rooms([1]), CITY)
     partly = network(rooms([1], absent=(RUDONG,)), CITY)
     assert set(whole.listed["district"].dropna()) - set(partly.listed["district"].dropna()) == {RUDONG}
+
+
+def test_sites_in_two_villages_of_one_name_are_told_apart_by_their_towns():
+    villages = estimate([TONGZHOU])
+    listed = areas.villages(TONGZHOU)
+    alike = listed.loc[listed["name"] == "新市社区居委会", "village"]
+    known = read("village_population", villages[villages["village"].isin(alike)])
+    around = coverage.network(rooms([1]), known, area=TONGZHOU, at=DAY)
+    found = coverage.sites(around, around, k=len(alike), radius_m=500).chosen
+    named = areas.towns(TONGZHOU).set_index("town").loc[alike.str[:9], "name"] + "新市社区居委会"
+    assert len(alike) == 2
+    assert set(found.frame["site"]) == set(named)
 
 
 def test_the_history_of_a_city_is_by_district_and_changes_with_its_rooms():

@@ -1,9 +1,11 @@
 """What a recipient of a quarter's briefs can work out of single persons, by arithmetic.
 
-A made register of workers with small groups goes through the command line: imported twice, notebooks 01 and 03 run for
-the city and its districts in two quarters. The attacker then reads what a recipient has (tables, sentences, charts and
+Made registers with small groups go through the command line: imported twice, all notebooks run for the city and its
+districts in two quarters. The attacker then reads what a recipient has of 01 and 03 (tables, sentences, charts and
 their hover texts, downloads, `result.json`), turns every published figure into an interval of a true count, joins what
 adds up (districts, periods, parts and wholes), and asks with integer programs which values each count still may have.
+Of 04, 05 and 07 he is given more than they hold (`attack_tables`); 06 only repeats figures of the others, and the
+effects of 02 come from a panel of places.
 """
 
 import itertools
@@ -25,6 +27,8 @@ import pandas as pd
 
 from institute_lib import areas, paths
 from institute_lib.registers import identity
+from tests.bench import attack_tables
+from tests.bench.attack_registers import FIELDS, others
 from tests.bench.attacker import HIDDEN, MOST, Interval, Page, Part, Program, count, read_pages, share
 from tests.bench.lines import Bound
 
@@ -33,7 +37,9 @@ SEED, CITY = 20251231, "320600"
 QUARTERS = {"2025Q3": date(2025, 9, 30), "2025Q4": date(2025, 12, 31)}
 OPENED = (date(2019, 3, 31), date(2023, 12, 31))  # earlier imports: those who came later are seen from their first day
 NOTEBOOKS = ("01_data_quality", "03_retention_drivers")
+EVERY = (*NOTEBOOKS, *attack_tables.NOTEBOOKS)
 HEADERS = ("姓名", "身份证号", "区", "社工站", "人员类别", "性别", "级别", "月薪", "入职日期", "离职日期", "离职原因")
+LATER = ("学历", "服务领域", "服务对象数", "接受督导", "继续教育学时", "持证津贴")
 SIZES = (300, 210, 150, 100, 64, 40, 18)  # people by district, over all years
 LEAVING = (0.16, 0.10, 0.06, 0.12, 0.05, 0.10, 0.08)  # a year, by district
 KINDS = (("社区工作者", 0.72), ("机构社工", 0.2), ("禁毒社工", 0.06), ("驻校社工", 0.02))
@@ -63,7 +69,7 @@ class Found:
 
 
 def measure(*, large: bool, home: Path | None = None, code: Path = PROJECT) -> list[Bound]:
-    """The attack on a whole quarter's 01 and 03, of the city and its seven districts.
+    """The attack on two whole quarters, of the city and its seven districts.
 
     Args:
         large: makes no difference.
@@ -72,13 +78,39 @@ def measure(*, large: bool, home: Path | None = None, code: Path = PROJECT) -> l
     """
     districts = areas.districts(CITY)
     register = people(SEED, [one.name_zh for one in districts])
+    codes = [CITY, *(one.code for one in districts)]
     if home:
-        return bounds(attack(home, register))
+        return [*bounds(attack(home, register)), *bounds_of_tables(*attack_on_tables(home, codes, code))]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         write_project(home, code)
-        write_runs(home, register, [CITY, *(one.code for one in districts)], code)
-        return bounds(attack(home, register))
+        more = others(SEED, register, list(QUARTERS))
+        write_runs(home, register, codes, code, more=more, notebooks=EVERY)
+        return [*bounds(attack(home, register)), *bounds_of_tables(*attack_on_tables(home, codes, code))]
+
+
+def attack_on_tables(
+    home: Path, codes: Sequence[str], code: Path = PROJECT
+) -> tuple[list[attack_tables.Count], list[str]]:
+    """The attack on the tables of the other notebooks, of a city (the first code) and of its districts.
+
+    Returns:
+        every true count of one to nine; rows of the pages that the attacker was not given.
+    """
+    shown = attack_tables.collected(home, codes, QUARTERS, environment(home, code), code)
+    return attack_tables.attack(shown, codes[0], codes[1:]), attack_tables.not_given(read_pages(home), shown)
+
+
+def bounds_of_tables(found: Sequence[attack_tables.Count], not_given: Sequence[str]) -> list[Bound]:
+    """How many true counts behind each notebook's tables can be told, and how many values are left of the others."""
+    lines = []
+    for notebook in dict.fromkeys(one.series[0][:2] for one in found):
+        small = [one for one in found if one.series[0].startswith(notebook)]
+        told, fewest = sum(one.number == 1 for one in small), min(one.number for one in small)
+        lines.append(Bound(f"tables of {notebook}: counts of 1 to 9 told exactly", told, 0, f"of {len(small)}", ""))
+        few = sum(one.number < 3 for one in small)
+        lines.append(Bound("  fewest values left", fewest, 3, "values", f"under three: {few} counts", least=True))
+    return [*lines, Bound("rows of their pages that the attacker was not given", len(not_given), 0, "rows")]
 
 
 def bounds(found: Sequence[Found]) -> list[Bound]:
@@ -131,7 +163,25 @@ def people(seed: int, districts: Sequence[str]) -> pd.DataFrame:
                     one_of(draw, REASONS) if gone else None,
                 )
             )
-    return pd.DataFrame(rows, columns=list(HEADERS))
+    return with_more(seed, pd.DataFrame(rows, columns=list(HEADERS)))
+
+
+def with_more(seed: int, register: pd.DataFrame) -> pd.DataFrame:
+    """With columns that other notebooks read, and the day since when each has the certificate."""
+    draw = random.Random(seed + 2)
+    drawn = [
+        (
+            draw.choice(("大专", "本科")),
+            draw.choice(FIELDS),
+            draw.randrange(15, 60),
+            draw.choice(("是", "否")),
+            draw.randrange(0, 60),
+            draw.choice((0, 100, 300)),
+            date(2019 + draw.randrange(7), 1 + draw.randrange(12), 20),
+        )
+        for _ in range(len(register))
+    ]
+    return register.assign(**dict(zip((*LATER, "持证日"), map(list, zip(*drawn, strict=True)), strict=True)))
 
 
 def no_first(day: date) -> date:
@@ -150,6 +200,7 @@ def as_known(register: pd.DataFrame, day: date) -> pd.DataFrame:
     known = register[register["入职日期"] <= day].copy()
     later = known["离职日期"].notna() & (known["离职日期"].fillna(day) > day)
     known.loc[later, ["离职日期", "离职原因"]] = None
+    known.loc[known["持证日"] > day, "级别"] = "未持证"
     return known
 
 
@@ -163,21 +214,41 @@ def write_project(home: Path, code: Path = PROJECT) -> None:
     python("-c", script, str(home / "data" / "demo"), home=home, code=code)
 
 
-def write_runs(home: Path, register: pd.DataFrame, codes: Sequence[str], code: Path = PROJECT) -> None:
-    """Import the register as it was on each day, and run both quarters for some areas."""
+def write_runs(
+    home: Path,
+    register: pd.DataFrame,
+    codes: Sequence[str],
+    code: Path = PROJECT,
+    *,
+    more: dict[str, pd.DataFrame] | None = None,
+    notebooks: Sequence[str] = NOTEBOOKS,
+) -> None:
+    """Import the workers and `more` registers as they were on each day, and run both quarters for some areas."""
     folder = home.parent / f"{home.name}-office"
     folder.mkdir(parents=True, exist_ok=True)
     command = ("-m", "institute_lib")
     python(*command, "key", "new", home=home, code=code)
-    for day in (*OPENED, *QUARTERS.values()):
-        book, path = openpyxl.Workbook(), folder / f"花名册{day}.xlsx"
-        for row in (HEADERS, *as_known(register, day).astype(object).itertuples(index=False, name=None)):
+    books = [(day, "workers", as_known(register, day)[[*HEADERS, *LATER]]) for day in (*OPENED, *QUARTERS.values())]
+    for day, (name, table) in itertools.product(QUARTERS.values(), (more or {}).items()):
+        when = next((table[one] for one in ("考试日期", "授予日期", "签约日期", "启用日期") if one in table), None)
+        known = table["季度"] <= str(pd.Period(day, freq="Q")) if when is None else when <= day
+        books.append((day, name, table[known]))
+    for day, name, table in books:
+        book, path = openpyxl.Workbook(), folder / f"{name}{day}.xlsx"
+        for row in (table.columns, *table.astype(object).itertuples(index=False, name=None)):
             book.active.append([None if pd.isna(value) else value for value in row])
         book.save(path)
-        python(*command, "import", str(path), "--table", "workers", "--as-of", str(day), home=home, code=code)
+        python(*command, "import", str(path), "--table", name, "--as-of", str(day), home=home, code=code)
     for quarter in QUARTERS:
-        asked = ("--areas", *codes, "--notebooks", *NOTEBOOKS, "--log", "none")
+        asked = ("--areas", *codes, "--notebooks", *notebooks, "--log", "none")
         python(*command, "run", quarter, *asked, home=home, code=code)
+
+
+def environment(home: Path, code: Path) -> dict[str, str]:
+    """That of a process with a project home and the code of a checkout."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith("INSTITUTE_")}
+    key = home.parent / f"{home.name}-office" / "pseudonym.key"
+    return given | {"INSTITUTE_HOME": str(home), "INSTITUTE_KEY_FILE": str(key), "PYTHONPATH": str(code)}
 
 
 def python(*arguments: str, home: Path, code: Path) -> None:
@@ -186,11 +257,9 @@ def python(*arguments: str, home: Path, code: Path) -> None:
     Raises:
         RuntimeError: it failed.
     """
-    given = {name: value for name, value in os.environ.items() if not name.startswith("INSTITUTE_")}
-    key = home.parent / f"{home.name}-office" / "pseudonym.key"
     done = subprocess.run(
         [sys.executable, *arguments],
-        env=given | {"INSTITUTE_HOME": str(home), "INSTITUTE_KEY_FILE": str(key), "PYTHONPATH": str(code)},
+        env=environment(home, code),
         cwd=code,
         capture_output=True,
         text=True,

@@ -7,10 +7,11 @@ try every kind of count.
 import pytest
 
 from institute_lib import areas
-from tests.bench import attack
+from tests.bench import attack, attack_tables
 from tests.bench.attacker import Interval, Program, count
 
 DISTRICTS = 3
+CODES = [attack.CITY, *(one.code for one in areas.districts(attack.CITY)[: DISTRICTS - 1])]
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +23,8 @@ def register():
 def found(workshop, register) -> list[attack.Found]:
     """The attack on 01 and 03 of the city and of all its districts with workers but one, in two quarters."""
     home = workshop.home("attack")
-    codes = [attack.CITY, *(one.code for one in areas.districts(attack.CITY)[: DISTRICTS - 1])]
-    workshop.once("attack-runs", lambda place: (attack.write_runs(home, register, codes), place.mkdir()))
+    more = attack.others(attack.SEED, register, list(attack.QUARTERS))
+    workshop.once("attack-runs", lambda place: (attack.write_runs(home, register, CODES, more=more), place.mkdir()))
     return attack.attack(home, register)
 
 
@@ -55,6 +56,37 @@ def test_at_least_three_values_are_left_of_each(small):
 
 def test_no_single_leaver_is_read_off_a_curve_or_between_quarters(found):
     assert attack.singles(found) == []
+
+
+@pytest.fixture(scope="module")
+def behind_tables(workshop, found) -> list[attack_tables.Count]:
+    """The true counts of one to nine behind the tables of the other notebooks."""
+    return attack.attack_on_tables(workshop.home("attack"), CODES)[0]
+
+
+def test_no_count_behind_the_tables_of_the_other_notebooks_keeps_less_than_three_values(behind_tables):
+    assert {one.series[0][:2] for one in behind_tables} == {"04", "05", "07"}
+    assert [one for one in behind_tables if one.number < 3] == []
+
+
+def test_the_attacker_tells_a_count_that_two_exact_tables_leave_over():
+    """Of three districts and their city: what the city's table and two of the districts' leave of the third."""
+    district, other, third = "320612", "320613", "320614"
+    counts = {attack.CITY: 40, district: 17, other: 18, third: 5}
+    tables = [
+        {
+            "title": "passes",
+            "area": code,
+            "quarter": "2025Q4",
+            "keys": [{"year": "2025"}],
+            "truth": {"passed": [value]},
+            "lines": [({("passed", 0): 1}, 0, 9) if value < 10 else ({("passed", 0): 1}, value, value)],
+            "rests": set(),
+        }
+        for code, value in counts.items()
+    ]
+    [told] = attack_tables.attack(tables, attack.CITY, [district, other, third])
+    assert (told.true, told.left) == (5, (5, 5))
 
 
 @pytest.mark.parametrize(("total", "part", "left"), [("23", "17", (6, 6)), ("25", "15", (6, 9))])

@@ -564,7 +564,9 @@ class Assessment:
             words = {name: shown.name(name, row[name]) for name in ("method", "outcome")}
             words |= judged(shown, row, self._share) | {name: shown.figure(name, **row) for name in sizes}
             said = [] if kind == "own" else [(f"policy.programme_{kind}", words)]
-            found = "programme_found_withheld" if effect.inference == "withheld" else "programme_found"
+            found = {"placebos": "programme_found_few", "withheld": "programme_found_withheld"}.get(
+                effect.inference, "programme_found"
+            )
             said.append((f"policy.{found}", words))
             said.append(_verdict(effect.verdict(), shown))
             return said + _unfolded(shown, {**row, "relative_period": None}, "relative_period", self._share)

@@ -203,7 +203,7 @@ def test_several_treated_units_are_a_staggered_design_with_placebos_over_cluster
     expected = policy.staggered(columns, **COLUMNS, treated_from="first")
     assert found.staggered.headline.att == pytest.approx(expected.att)
     assert expected.inference == "placebos"
-    assert "其中2个单位受政策影响" in said(found.programme_finding)
+    assert "受政策影响的2个单位只来自2个地方" in said(found.programme_finding)
     assert (found.leading, found.effects, found.outcomes) == ("staggered_effect", None, ())
 
 

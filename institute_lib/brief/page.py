@@ -113,16 +113,15 @@ def tiles(content: Content, language: str) -> dict[str, Any] | None:
     """The tiles of a one page with their sparklines, and the words of its headings."""
     if not content.tiles:
         return None
-    heads = ("heading_advice", "heading_missing", "heading_links", "no_advice")
+    heads = ("heading_advice", "heading_missing", "heading_links")
+    none = "no_advice" if any(one["status"] for one in content.tiles["tiles"]) else "not_judged"
     made = [one | {"line": sparkline(one["past"])} for one in content.tiles["tiles"]]
     legend = list(
         {one["standing"]: {k: one[k] for k in ("standing", "meaning")} for one in content.tiles["map"]}.values()
     )
-    return (
-        content.tiles
-        | {"tiles": made, "legend": legend}
-        | {key: terms.text(f"overview.{key}", language) for key in heads}
-    )
+    words = {key: terms.text(f"overview.{key}", language) for key in heads}
+    words["no_advice"] = terms.text(f"overview.{none}", language)
+    return content.tiles | {"tiles": made, "legend": legend} | words
 
 
 def sparkline(past: list[float | None], low: float | None = None, high: float | None = None) -> str:

@@ -112,7 +112,7 @@ def _title_and_question(notebook: Any, language: str) -> dict[str, str]:
         if "question" in cell.metadata.get("tags", ()):
             words = _in_language(cell.source, set(), language).strip()
             question = re.sub(r"^\*\*[^*]+\*\*\s*[：:]\s*", "", words)
-    return {"title": title, "question": question}
+    return {"title": title, "question": question[:1].upper() + question[1:]}
 
 
 def _check_numbers(notebook: Any, content: Content, language: str) -> None:

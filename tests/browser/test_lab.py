@@ -135,7 +135,7 @@ def test_the_launcher_is_chinese_and_shows_each_notebook_a_new_question_and_the_
         "03 留任因素",
         "04 站点覆盖",
         "05 人才梯队",
-        "06 季度总览",
+        "06 一页纸",
         "新问题",
         "English",
     ]

@@ -15,16 +15,19 @@ import pandas as pd
 from institute_lib import areas, indicators, paths, sharing, talent, terms
 from institute_lib.brief.blocks import TILES, Block
 from institute_lib.disclosure import Figure, Protected, SafeSentence, from_records
-from institute_lib.disclosure.figures import LEVEL, MAKER, MISSING, SHOWN, made_figure
+from institute_lib.disclosure.figures import LEVEL, MAKER, MISSING, SHOWN, made_figure, recorded_figure
 from institute_lib.errors import DataError
+from institute_lib.indicators import Indicator
 from institute_lib.result import Measure, Provenance, Result, job_provenance, provenance_of
+from institute_lib.retention.intervals import normal_quantile
+from institute_lib.runs import compare
 from institute_lib.runs.plan import notebook_title
 from institute_lib.sharing import Read
 from institute_lib.study import Earlier, Study
+from institute_lib.tables.files import content
 
 HISTORY = 12  # quarters of a sparkline
 LEAST = {"share": 0.01, "other": 0.05}  # a difference that counts: one point of a share, a twentieth of other figures
-NORMAL = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 STATUS = ("normal", "watch", "alert")
 MOST_ADVICE = 2
 TARGETS = "targets.csv"
@@ -44,7 +47,7 @@ class Known:
     def spread(self) -> float:
         """The standard error that its interval implies; half of what rounding may have moved it where it has none."""
         known = np.isfinite(self.low) and np.isfinite(self.high)
-        return (self.high - self.low) / (2 * NORMAL) if known else self.figure.error / 2
+        return (self.high - self.low) / (2 * normal_quantile()) if known else self.figure.error / 2
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Tile:
     Attributes:
         status: "normal", "watch", "alert", or "" where nothing can be judged; reasons say why, in words.
         standing: its place in the city in words, "" where none can be told.
-        past: the last quarters and their values, oldest first.
+        past: the last quarters and their values, oldest first; None for one without.
         weight: its largest difference, from the year before or the city, by the least one that counts.
         beside: another indicator that must be read with it, in words, "" where there is none.
         behind: the district that stands worst to its city, in words; "" for a district, or where none is worse.
@@ -66,7 +69,7 @@ class Tile:
     status: str
     reasons: tuple[str, ...]
     standing: str
-    past: tuple[tuple[str, float], ...]
+    past: tuple[tuple[str, float | None], ...]
     weight: float
     beside: str = ""
     behind: str = ""
@@ -129,7 +132,7 @@ class Page:
             "beside": tile.beside,
             "status": tile.status,
             "status_words": terms.text(f"overview.status_{tile.status}", language) if tile.status else "",
-            "past": [None if np.isnan(value) else value for _, value in tile.past],
+            "past": [value for _, value in tile.past],
             "past_words": terms.text("overview.past", language, first=ends[0], last=ends[1]) if ends else "",
         }
 
@@ -205,7 +208,7 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
     return Page(study, made, peers, districts, tuple(missing), _links(study, now), judged)
 
 
-def _beside(study: Study, records: pd.DataFrame, indicator: Any) -> str:
+def _beside(study: Study, records: pd.DataFrame, indicator: Indicator) -> str:
     """The indicator that must be read with another, such as rooms with somebody in post beside rooms; "" without."""
     if not indicator.beside:
         return ""
@@ -231,22 +234,17 @@ def _history(study: Study, now: Earlier) -> pd.DataFrame:
     return known.drop_duplicates(["indicator", "area", "quarter"])
 
 
-def _known(records: pd.DataFrame, indicator: Any, area: str, quarter: str) -> Known:
+def _known(records: pd.DataFrame, indicator: Indicator, area: str, quarter: str) -> Known:
+    """What was recorded of an area and quarter, "missing" where nothing was."""
     row = records[(records["area"] == area) & (records["quarter"] == quarter)]
-    of = ("", "") if indicator.unit in ("share", "points", "per_10000", "yuan") else ()
     if row.empty:
-        return Known(made_figure(Measure(indicator.key, indicator.unit, of=of), None, MISSING), np.nan, np.nan)
+        return Known(made_figure(Measure(indicator.key, "number"), None, MISSING), np.nan, np.nan)
     one = row.iloc[0]
-    digits = None if pd.isna(one["digits"]) else int(one["digits"])
-    value, low, high, limit = (
-        np.nan if pd.isna(one[name]) else float(one[name]) for name in ("value", "low", "high", "limit")
-    )
-    measure = Measure(indicator.key, indicator.unit, digits, of=of)
-    figure = made_figure(measure, value, one["state"], limit=limit, error=float(one["error"] or 0))
-    return Known(figure, low, high, str(one["notebook"]))
+    low, high = (np.nan if pd.isna(one[end]) else float(one[end]) for end in ("low", "high"))
+    return Known(recorded_figure(one), low, high, one["notebook"])
 
 
-def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[tuple[str, str], float]) -> Tile:
+def _tile(study: Study, records: pd.DataFrame, indicator: Indicator, targets: Mapping[tuple[str, str], float]) -> Tile:
     area, quarter, city, language = study.area.code, study.quarter, study.own_city, study.language
     now = _known(records, indicator, area, quarter)
     before = _known(records, indicator, area, str(pd.Period(quarter, freq="Q") - 4))
@@ -255,7 +253,8 @@ def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[
     target = targets.get((indicator.key, area), targets.get((indicator.key, "")))
     change = _change(now.figure, before.figure, language)
     reasons, status = [], ""
-    if now.figure.state == SHOWN and target is not None:
+    rated = bool(indicator.denominator["zh"])  # a district's sum is no better or worse than its city's
+    if now.figure.state == SHOWN and sign and target is not None:
         beyond = now.high < target if sign > 0 else now.low > target
         met = sign * (now.figure.value - target) >= 0
         no_interval = not (np.isfinite(now.low) and np.isfinite(now.high))
@@ -264,13 +263,12 @@ def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[
             shown = made_figure(Measure("target", indicator.unit, of=("", "")), target, SHOWN)
             reasons.append(terms.text("overview.below_target", language, target=_in_unit(shown, language)))
     elif now.figure.state == SHOWN and sign:
-        rated = area != city and indicator.denominator["zh"]  # a district's sum is no better or worse than its city's
-        others = {"last_year": before} | ({"city": whole} if rated else {})
+        others = {"last_year": before} | ({"city": whole} if rated and area != city else {})
         known = {name: one for name, one in others.items() if one.figure.state == SHOWN}
         worse = [name for name, one in known.items() if _worse(now, one, sign)]
         status = STATUS[min(len(worse), 2)] if known else ""
         reasons += [change if name == "last_year" else _beside_city(now, whole, language) for name in worse]
-    rated = [one for one in (before, whole) if one is before or indicator.denominator["zh"]]
+    own = records[records["area"].eq(area) & records["state"].eq(SHOWN)]
     return Tile(
         indicator.key,
         now,
@@ -278,19 +276,10 @@ def _tile(study: Study, records: pd.DataFrame, indicator: Any, targets: Mapping[
         status,
         tuple(reasons),
         _standing(study, records, indicator, now, sign),
-        _past(records[records["area"].eq(area) & records["quarter"].le(quarter) & records["state"].eq(SHOWN)]),
-        max(_size(now, one) for one in rated),
+        compare.past(dict(zip(own["quarter"], own["value"], strict=True)), quarter, HISTORY),
+        max(_size(now, one) for one in ((before, whole) if rated else (before,))),
         behind=_behind(study, records, indicator, now, sign) if study.is_city else "",
     )
-
-
-def _past(known: pd.DataFrame) -> tuple[tuple[str, float], ...]:
-    """The last quarters and their values, NaN for one without; nothing where fewer than three are known."""
-    values = pd.Series(known["value"].to_numpy(float), pd.PeriodIndex(known["quarter"], freq="Q")).sort_index()
-    if len(values):
-        values = values.reindex(pd.period_range(values.index[0], values.index[-1], freq="Q")).tail(HISTORY)
-        values = values.loc[values.first_valid_index() :]
-    return tuple((str(at), float(one)) for at, one in values.items()) if values.count() > 2 else ()
 
 
 def _worse(one: Known, other: Known, sign: int) -> bool:
@@ -298,7 +287,7 @@ def _worse(one: Known, other: Known, sign: int) -> bool:
     return sign * (one.figure.value - other.figure.value) < 0 and _apart(one, other)
 
 
-def _behind(study: Study, records: pd.DataFrame, indicator: Any, city: Known, sign: int) -> str:
+def _behind(study: Study, records: pd.DataFrame, indicator: Indicator, city: Known, sign: int) -> str:
     """The district furthest behind its city, in words; "" where none is worse than the city."""
     if not (sign and indicator.denominator["zh"] and city.figure.state == SHOWN):
         return ""
@@ -316,7 +305,7 @@ def _apart(one: Known, other: Known) -> bool:
     """Whether two figures differ by more than their errors, and by enough to matter."""
     difference = abs(one.figure.value - other.figure.value)
     rounding = one.figure.error + other.figure.error
-    beyond = difference > max(NORMAL * float(np.hypot(one.spread, other.spread)), rounding)
+    beyond = difference > max(normal_quantile() * float(np.hypot(one.spread, other.spread)), rounding)
     return beyond and difference >= _least(one, other)
 
 
@@ -346,7 +335,7 @@ def _change(now: Figure, before: Figure, language: str) -> str:
     return terms.text("overview.on_year", language, change=change)
 
 
-def _standing(study: Study, records: pd.DataFrame, indicator: Any, now: Known, sign: int) -> str:
+def _standing(study: Study, records: pd.DataFrame, indicator: Indicator, now: Known, sign: int) -> str:
     """Its place among the city's districts where the intervals allow one, else how it stands to the city."""
     if not indicator.denominator["zh"] or now.figure.state != SHOWN:
         return ""
@@ -376,7 +365,7 @@ def _beside_city(now: Known, city: Known, language: str) -> str:
     return terms.text(f"overview.{key}", language, city=_in_unit(city.figure, language))
 
 
-def _tile_map(study: Study, records: pd.DataFrame, indicator: Any) -> tuple[dict[str, Any], ...]:
+def _tile_map(study: Study, records: pd.DataFrame, indicator: Indicator) -> tuple[dict[str, Any], ...]:
     """Every district of the city on its tile, and whether it is better or worse than the city beyond the intervals."""
     codes = [one.code for one in areas.districts(study.own_city)]
     if not set(codes) <= set(areas.TILES):
@@ -417,7 +406,7 @@ def _targets() -> dict[tuple[str, str], float]:
     file = paths.root() / "data" / TARGETS
     if not file.is_file():
         return {}
-    frame = pd.read_csv(file, dtype="str", encoding="utf-8-sig", keep_default_na=False)
+    frame = content(file).astype("str").fillna("")
     absent = [name for name in TARGET_COLUMNS if name not in frame]
     if absent:
         raise terms.error(DataError, "overview.target_columns", file=TARGETS, columns=", ".join(absent))
@@ -452,18 +441,11 @@ def _safe(words: str) -> SafeSentence:
 def published(language: str) -> Result:
     """Every figure that the two cities published, with its date and source; bounds stay bounds."""
     facts = areas.reference("published_facts")
-    frame = talent.published_figures(facts, language)
+    frame = talent.published_figures(facts, language).rename(columns={"stated": "published_figure"})
     return Result(
         frame.assign(entry=range(1, len(frame) + 1)),
         ("entry", "area", "period", "indicator"),
-        (
-            Measure(
-                "stated",
-                "text",
-                label=terms.text("overview.stated", "zh") + " / " + terms.text("overview.stated", "en"),
-            ),
-            Measure("source", "text"),
-        ),
+        (Measure("published_figure", "text"), Measure("source", "text")),
         None,
         provenance_of(facts),
         title="overview.published",

@@ -186,6 +186,18 @@ def provenance_of(*frames: pd.DataFrame) -> Provenance:
     return found
 
 
+def described_quarter(frame: pd.DataFrame, quarter: str | None) -> str:
+    """The quarter that a table describes: as given, else as `Study.load` noted it.
+
+    Raises:
+        ParameterError: neither says one.
+    """
+    found = quarter or frame.attrs.get("quarter")
+    if not found:
+        raise terms.error(ParameterError, "result.quarter_unknown")
+    return str(found)
+
+
 @dataclass(frozen=True, eq=False)
 class Result:
     """A table of figures with all that is needed to protect, title, cite and draw it.

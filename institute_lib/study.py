@@ -23,7 +23,7 @@ import pandas as pd
 from institute_lib import areas, disclosure, indicators, parameters, paths, sharing, tables, terms
 from institute_lib.brief.blocks import METHODS, OPENING, SOURCES, Block
 from institute_lib.disclosure import Figure, Protected, SafeSentence
-from institute_lib.disclosure.figures import LEVEL, MISSING, SHOWN, made_figure
+from institute_lib.disclosure.figures import LEVEL, MISSING, SHOWN, made_figure, recorded_figure
 from institute_lib.disclosure.numbers import unknown_number
 from institute_lib.errors import DataError, DisclosureError, ParameterError, nearest
 from institute_lib.registers.personal import find_personal
@@ -286,7 +286,7 @@ class Study:
         Args:
             quarter: such as "2024Q4"; by default the one asked for.
         """
-        return Earlier(exchange.results(quarter or self.asked, self.area.code, self.language), self.language)
+        return Earlier(exchange.results(quarter or self.asked, self.area.code, self.language))
 
     # showing and saying
 
@@ -341,8 +341,9 @@ class Study:
             ends = [f"{'ci' if place == 0 else measure.name}_{end}" for end in ("low", "high")]
             for record in shown.data[list(keys)].astype(str).to_dict("records"):
                 area = next((record[key] for key in PLACE_KEYS if key in record), self.area.code)
-                area = self._core.city if area == TOTAL and "district" in record else area
-                area = self.area.code if area == TOTAL else area
+                area = self._whole_of(shown) if area == TOTAL else area
+                if not area:
+                    continue
                 figure = shown.figure(measure.name, **record)
                 if figure.state == MISSING:
                     continue
@@ -351,6 +352,19 @@ class Study:
                 claim["absent"] = list(self.city_reports.late) if area == self.own_city else []
                 place_of = (known[0], area, record.get("quarter", known[1]))
                 self._hold(place_of, claim | figure.to_json())
+
+    def _whole_of(self, shown: Protected) -> str:
+        """The area that the total of a table is: its only district, its city where all that reported are there.
+
+        "" where it is neither, such as the total of a few districts that a researcher chose.
+        """
+        if "district" not in (*shown.rows, *shown.columns):
+            return self.area.code
+        listed = {str(one) for one in shown.data["district"]} - {TOTAL}
+        if len(listed) == 1:
+            return listed.pop()
+        reported = {one.code for one in areas.districts(self.own_city)} - set(self.city_reports.late)
+        return self.own_city if reported <= listed else ""
 
     def _hold(self, place: tuple[str, str, str], claim: dict[str, Any]) -> None:
         """Keep what an indicator is for an area and a quarter.
@@ -565,7 +579,6 @@ class Earlier:
     """
 
     found: exchange.Results
-    language: str = "zh"
 
     def records(self) -> pd.DataFrame:
         """What the jobs recorded of the catalogue's indicators: one row an indicator, area and quarter, the area's own
@@ -587,12 +600,7 @@ class Earlier:
         known = (result or {}).get("figures", {}).get(name)
         if known is None:
             return made_figure(Measure(name, "number"), None, MISSING)
-        unit, digits = known["unit"], known["digits"]
-        measure = Measure(name, unit, digits, of=("", "") if unit in ("share", "points", "per_10000", "yuan") else ())
-        limit = float("nan") if known["limit"] is None else known["limit"]
-        return made_figure(
-            measure, known["value"], known["state"], limit=limit, error=known["error"], demo=bool(result["demo"])
-        )
+        return recorded_figure(known)
 
 
 def _indicator_name(key: str, language: str) -> str:

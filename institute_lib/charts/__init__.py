@@ -1,4 +1,4 @@
-"""Charts of safe tables and results, in one look; each carries its words, its table and its source."""
+"""Charts of protected views, in one look; each carries its words, its table and its source."""
 
 from institute_lib.charts.chart import CHART_MIME, CONFIG, Chart
 from institute_lib.charts.choices import draw_specification_curve

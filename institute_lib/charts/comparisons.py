@@ -36,7 +36,7 @@ def draw_bars(safe: Protected, *, language: str = "zh", highlight: Sequence[str]
         highlight: keys in the second colour.
 
     Raises:
-        DisclosureError: not a safe table.
+        DisclosureError: not a protected view.
     """
     rows, names = _ranked_rows(require_protected(safe), language)
     words, colours = _looks(safe, rows, highlight, language)
@@ -62,7 +62,7 @@ def draw_dot(safe: Protected, *, language: str = "zh", highlight: Sequence[str] 
         highlight: keys in the second colour.
 
     Raises:
-        DisclosureError: not a safe table.
+        DisclosureError: not a protected view.
     """
     rows, names = _ranked_rows(require_protected(safe), language)
     words, colours = _looks(safe, rows, highlight, language)

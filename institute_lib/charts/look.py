@@ -197,7 +197,7 @@ def finish(
     alt: str,
     notes: Sequence[str] = (),
 ) -> Chart:
-    """The chart of a canvas: title, source line, the mark of demo data, and the safe table it came from."""
+    """The chart of a canvas: title, source line, the mark of demo data, and the view it came from."""
     source = safe.source or (terms.text("charts.demo_source", language) if safe.demo else "")
     canvas.layout["title"] = {"text": plain(title)}
     corner = {"xref": "paper", "yref": "paper", "font": {"size": 11.5, "color": MUTED}}

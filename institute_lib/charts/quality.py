@@ -45,7 +45,7 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         safe: a table whose values are a rate (0 to 1) and its denominator.
 
     Raises:
-        DisclosureError: not a safe table.
+        DisclosureError: not a protected view.
         ParameterError: no denominator.
 
     Source of the method: Spiegelhalter (2005), "Funnel plots for comparing institutional performance"; the limits are
@@ -144,7 +144,7 @@ def draw_control(safe: Protected, *, language: str = "zh", title: str = "") -> C
             be the mean of all, the `centre` of the limits.
 
     Raises:
-        DisclosureError: not a safe table.
+        DisclosureError: not a protected view.
         ParameterError: no denominator, or a second key.
 
     Source of the method: Shewhart (1931); Montgomery, Statistical Quality Control, ch. 7, eq. 7.8.

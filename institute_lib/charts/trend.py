@@ -62,7 +62,7 @@ def draw_trend(
         band: what the interval is, said under the chart: "confidence" or "simulation" (of simulated courses).
 
     Raises:
-        DisclosureError: not a safe table.
+        DisclosureError: not a protected view.
         ParameterError: its keys are no series, or another band.
     """
     if band not in BANDS:

@@ -7,8 +7,11 @@ nobody protected cannot enter it.
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, replace
 from typing import Any
+
+import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.disclosure import show
@@ -64,7 +67,6 @@ class Figure:
     limit: float = math.nan
     error: float = 0.0
     digits: int | None = None
-    demo: bool = False
 
     def __post_init__(self, made_by: object) -> None:
         check_maker(made_by, "Figure")
@@ -119,15 +121,15 @@ class Figure:
             value = self.value - other.value
             state = LEVEL if abs(value) <= self.error + other.error else SHOWN
             value = value if state == SHOWN else None
-        return made_figure(measure, value, state, error=self.error + other.error, demo=self.demo or other.demo)
+        return made_figure(measure, value, state, error=self.error + other.error)
 
     def growth(self, before: "Figure") -> "Figure":
         """How much larger it is than another, as a share of that; unchanged where rounding alone may have made it."""
         measure = Measure("growth", "share", of=("a", "b"))
         change = self - before
         if change.state != SHOWN or not before.value:
-            return made_figure(measure, None, change.state if change.state != SHOWN else MISSING, demo=change.demo)
-        return made_figure(measure, self.value / before.value - 1, SHOWN, demo=change.demo)
+            return made_figure(measure, None, change.state if change.state != SHOWN else MISSING)
+        return made_figure(measure, self.value / before.value - 1, SHOWN)
 
     def to_json(self) -> dict[str, Any]:
         """What a result keeps of it for others."""
@@ -148,13 +150,27 @@ def made_figure(
     *,
     limit: float = math.nan,
     error: float = 0.0,
-    demo: bool = False,
 ) -> Figure:
     """A figure of the protected view; a whole count is an int."""
     plain = None if value is None or not math.isfinite(value) else float(value)
     if plain is not None and measure.unit == "count" and plain.is_integer():
         plain = int(plain)
-    return Figure(MAKER, plain, measure.unit, state, limit, error, measure.digits, demo)
+    return Figure(MAKER, plain, measure.unit, state, limit, error, measure.digits)
+
+
+def recorded_figure(record: Mapping[str, Any]) -> Figure:
+    """A figure that another job recorded (`Figure.to_json`), protected as it was there."""
+    plain = {name: None if pd.isna(record[name]) else record[name] for name in ("value", "limit", "digits")}
+    whole = plain["value"] is not None and record["unit"] == "count" and float(plain["value"]).is_integer()
+    return Figure(
+        MAKER,
+        int(plain["value"]) if whole else plain["value"],
+        record["unit"],
+        record["state"],
+        math.nan if plain["limit"] is None else float(plain["limit"]),
+        float(record["error"]),
+        None if plain["digits"] is None else int(plain["digits"]),
+    )
 
 
 def sentence(template: str, language: str = "zh", **parts: Any) -> SafeSentence:

@@ -57,7 +57,7 @@ class Column:
 class Protected:
     """A result as it may be shown, in one language: what a chart draws, a table lists and a sentence quotes.
 
-    `data` holds the keys and the figures that are shown, NaN for the others; `columns_of` says of every figure whether
+    `data` holds the keys and the figures that are shown, NaN for the others; `figures_of` says of every figure whether
     it is shown, a bound, hidden or missing. `measures` are the figures' units, `provenance` what was read.
     """
 
@@ -143,7 +143,7 @@ class Protected:
             place = at[0]
             state, limit, error = str(column.state[place]), float(column.limit[place]), float(column.error[place])
             value = float(column.value[place]) if state == SHOWN else None
-        return made_figure(measure, value, state, limit=limit, error=error, demo=self.demo)
+        return made_figure(measure, value, state, limit=limit, error=error)
 
     def where(self, **keys: object) -> "Protected":
         """The rows of some keys, without those keys."""
@@ -161,7 +161,7 @@ class Protected:
 
     def number(self) -> "Figure":
         """How many rows the table has."""
-        return made_figure(Measure("rows", "count"), len(self.data), SHOWN, demo=self.demo)
+        return made_figure(Measure("rows", "count"), len(self.data), SHOWN)
 
     def total(self, name: str) -> "Figure":
         """The sum of what is shown; of counts of persons it is no total of the table's own, and is refused.
@@ -174,7 +174,7 @@ class Protected:
             raise ParameterError(
                 f"total of {name!r}: only counts of other things than persons add up; show a total row"
             )
-        return made_figure(measure, float(np.nansum(self.figures_of[name].value)), SHOWN, demo=self.demo)
+        return made_figure(measure, float(np.nansum(self.figures_of[name].value)), SHOWN)
 
     def lowest(self, name: str) -> dict[str, Any]:
         """The row whose figure is the least: its keys in words, and the figure by its name."""
@@ -303,7 +303,7 @@ class Protected:
         held = self.data.apply(lambda column: pd.to_numeric(column, errors="coerce")).to_numpy(float)
         if not (held == value).any():
             raise terms.error(DisclosureError, "result.plain_number", name="derive", value=value)
-        return made_figure(Measure("derived", unit, digits), value, SHOWN, demo=self.demo)
+        return made_figure(Measure("derived", unit, digits), value, SHOWN)
 
     def figures(self, **keys: object) -> dict[str, "Figure"]:
         """All figures of one row, by name."""
@@ -359,7 +359,7 @@ def view_of(result, measures, columns, guarded, *, language, words, exact) -> Pr
 
 
 def from_records(
-    records: pd.DataFrame, *, by: str, language: str, provenance: Provenance, title: str = "", chart: str = "table"
+    records: pd.DataFrame, *, by: str, language: str, provenance: Provenance, title: str = ""
 ) -> Protected:
     """The recorded figures of indicators as one table, protected as they were where they were computed.
 
@@ -391,7 +391,7 @@ def from_records(
                 columns[shown] = Column.plain(own[end])
                 measures.append(replace(measure, name=shown))
     frame = pd.DataFrame({by: keys} | {name: one.value for name, one in columns.items()})
-    result = Result(frame, (by,), measures, None, provenance, title=title, chart=chart)
+    result = Result(frame, (by,), measures, None, provenance, title=title)
     guarded = np.zeros(len(frame), dtype=bool)
     return view_of(result, measures, columns, guarded, language=language, words={}, exact=False)
 

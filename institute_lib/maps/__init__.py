@@ -1,4 +1,4 @@
-"""Maps of safe tables: on boundaries, on cells around points, or on tiles with no boundary at all.
+"""Maps of protected views: on boundaries, on cells around points, or on tiles with no boundary at all.
 
 Until a boundary file carries an approval number (审图号), every map drawn on it says that it is internal.
 """

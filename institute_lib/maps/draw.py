@@ -1,4 +1,4 @@
-"""Drawing maps: a safe table on boundaries, on cells, on tiles, or on boundaries quarter by quarter."""
+"""Drawing maps: a protected view on boundaries, on cells, on tiles, or on boundaries quarter by quarter."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,7 +39,7 @@ def draw_coverage_map(
     others: str = "",
     **where: str,
 ) -> Chart:
-    """A choropleth of a safe table, with station points, class legend, direct labels and hover.
+    """A choropleth of a protected view, with station points, class legend, direct labels and hover.
 
     Where every region has the same figure there are no classes, and the map shows the points alone.
 
@@ -56,7 +56,7 @@ def draw_coverage_map(
         where: which rows, when the table has more keys: stage="before", quarter="2024Q4".
 
     Raises:
-        DisclosureError: `safe` is not a Protected.
+        DisclosureError: not a protected view.
         ParameterError: an unknown figure, key or scheme; a highlighted region that has a row.
         DataError: a region without a shape, or several rows a region.
     """
@@ -76,7 +76,7 @@ def draw_slider(
     k: int = 5,
     **where: str,
 ) -> Chart:
-    """A map with a slider over the quarters of a safe table; classes are those of all quarters together.
+    """A map with a slider over the quarters of a protected view; classes are those of all quarters together.
 
     The static picture and the words are those of the last quarter.
 

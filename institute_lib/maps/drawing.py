@@ -76,7 +76,7 @@ def compose(
     stations: Located | None = None,
     sites: "gpd.GeoDataFrame | None" = None,
 ) -> Drawing:
-    """A drawing of one safe table on shapes; on tiles, which are no places, points are left out.
+    """A drawing of one view on shapes; on tiles, which are no places, points are left out.
 
     Raises:
         DataError: a region of the table without a shape.

@@ -1,4 +1,4 @@
-"""What a map is asked to show: which figure of which rows of a safe table, in which classes."""
+"""What a map is asked to show: which figure of which rows of a protected view, in which classes."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -72,7 +72,7 @@ class Order:
 
     @property
     def key(self) -> str:
-        """The column that names a region: the first key of the safe table."""
+        """The column that names a region: the first key of the view."""
         return self.safe.rows[0]
 
     @property

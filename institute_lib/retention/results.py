@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import ParameterError
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Provenance, Result, described_quarter, provenance_of
 from institute_lib.retention.dependence import dependence
 from institute_lib.retention.drivers import driver_word, merge_thin, usable_drivers
 from institute_lib.retention.effects import change
@@ -29,18 +28,6 @@ STEP, LONGEST = 0.25, 10.0  # years between the points of a curve, and its last 
 STATES = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
 COUNTS = ("leavers", "average_headcount", "stayers", "headcount_start")
 REASONS = ("left_field", "moved_district", "promoted_away", "retired", "unknown")
-
-
-def described_quarter(frame: pd.DataFrame, quarter: str | None) -> str:
-    """The quarter that a table describes: as given, else as `Study.load` noted it.
-
-    Raises:
-        ParameterError: neither says one.
-    """
-    found = quarter or frame.attrs.get("quarter")
-    if not found:
-        raise terms.error(ParameterError, "retention.quarter_unknown")
-    return str(found)
 
 
 def turnover(

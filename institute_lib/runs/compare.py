@@ -7,20 +7,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from institute_lib import areas, indicators, terms
 from institute_lib.brief.page import sparkline
 from institute_lib.runs import places
-from institute_lib.runs.plan import Plan
+from institute_lib.runs.plan import Job, Plan
 
 NAME = "compare.html"
 FIRST = 3  # areas that are chosen when the page opens
 HERE = Path(__file__).parent
+HISTORY, FEWEST = 12, 3  # quarters of a line, at most, and that must be known
+Recorded = list[tuple[Job, Mapping[str, Any]]]
 Records = dict[tuple[str, str], dict[str, Mapping[str, Any]]]  # by indicator and area: by quarter what was recorded
 
 
-def write(plan: Plan, template: Any, *, quarter: str, folder: Path, demo: bool) -> Path | None:
-    """Write `compare.html` beside the index; None, and no page, where fewer than two areas have results."""
-    found = _records(plan, folder)
+def write(plan: Plan, template: Any, recorded: Recorded, *, quarter: str, folder: Path, demo: bool) -> Path | None:
+    """Write `compare.html` beside the index; None, and no page, where fewer than two areas have results.
+
+    Args:
+        recorded: as `records` finds them.
+    """
+    found: Records = {}
+    for _, one in recorded:
+        found.setdefault((one["indicator"], one["area"]), {}).setdefault(one["quarter"], one)
     shown = [code for code in plan.areas if any(area == code for _, area in found)]
     if len(shown) < 2:
         (folder / NAME).unlink(missing_ok=True)
@@ -48,21 +58,19 @@ def write(plan: Plan, template: Any, *, quarter: str, folder: Path, demo: bool) 
     return folder / NAME
 
 
-def _records(plan: Plan, folder: Path) -> Records:
-    found: Records = {}
-    for job in plan.jobs():
-        result = places.read_json(folder / job.notebook / job.area / places.RESULT) or {}
-        for one in result.get("indicators", ()):
-            found.setdefault((one["indicator"], one["area"]), {}).setdefault(one["quarter"], one)
-    return found
+def records(plan: Plan, folder: Path) -> Recorded:
+    """What the jobs of a quarter recorded of the catalogue's indicators, and which job it was."""
+    results = ((job, places.read_json(folder / job.notebook / job.area / places.RESULT) or {}) for job in plan.jobs())
+    known = indicators.catalogue()
+    return [(job, one) for job, result in results for one in result.get("indicators", ()) if one["indicator"] in known]
 
 
 def _row(name: str, shown: list[str], found: Records, quarter: str, language: str) -> dict[str, Any] | None:
     """One indicator of every area, its lines on one scale; None where no area has it in this quarter."""
     if not any(quarter in found.get((name, code), {}) for code in shown):
         return None
-    pasts = {code: _past(found.get((name, code), {}), quarter) for code in shown}
-    values = [value for past in pasts.values() for value in past]
+    pasts = {code: _values(found.get((name, code), {}), quarter) for code in shown}
+    values = [value for line in pasts.values() for value in line if value is not None]
     known = indicators.get(name)
     return {
         "name": known.name[language],
@@ -73,13 +81,21 @@ def _row(name: str, shown: list[str], found: Records, quarter: str, language: st
     }
 
 
-def _past(by_quarter: Mapping[str, Mapping[str, Any]], quarter: str) -> list[float]:
-    known = [one["value"] for at, one in sorted(by_quarter.items()) if at <= quarter and one["value"] is not None]
-    return known if len(known) > 2 else []
+def past(values: Mapping[str, float | None], quarter: str, most: int = HISTORY) -> tuple[tuple[str, float | None], ...]:
+    """The last quarters up to one and their values, None for one without; nothing where fewer than three are known."""
+    known = {pd.Period(at, freq="Q"): one for at, one in values.items() if at <= quarter and one is not None}
+    kept = [at for at in sorted(known) if (max(known) - at).n < most]
+    if len(kept) < FEWEST:
+        return ()
+    return tuple((str(at), known.get(at)) for at in pd.period_range(kept[0], kept[-1], freq="Q"))
+
+
+def _values(by_quarter: Mapping[str, Mapping[str, Any]], quarter: str) -> list[float | None]:
+    return [value for _, value in past({at: one["value"] for at, one in by_quarter.items()}, quarter)]
 
 
 def _cell(
-    one: Mapping[str, Any] | None, past: list[float], values: list[float], unit: str, language: str
+    one: Mapping[str, Any] | None, line: list[float | None], values: list[float], unit: str, language: str
 ) -> dict[str, str]:
     if one is None:
         return {"value": terms.text("runs.state_not_reported", language), "interval": "", "line": ""}
@@ -89,5 +105,5 @@ def _cell(
         scale, digits = (100, 1) if unit == "share" else (1, one["digits"] or 1)
         limits = terms.interval(low, high, language, digits, scale)
         interval = terms.text("runs.compare_interval", language, limits=limits + ("%" if unit == "share" else ""))
-    line = sparkline(past, min(values), max(values)) if past else ""
-    return {"value": one["words"], "interval": interval, "line": line}
+    drawn = sparkline(line, min(values), max(values)) if line else ""
+    return {"value": one["words"], "interval": interval, "line": drawn}

@@ -11,9 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from institute_lib import areas, indicators, paths, terms
+from institute_lib import areas, indicators, terms
 from institute_lib.runs import compare, places
 from institute_lib.runs.plan import Job, NotebookPlan, Plan, notebook_title
 from institute_lib.runs.states import job_status, not_reported
@@ -33,7 +31,8 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
     rows = [_row(plan, area, quarter, folder) for area in plan.areas]
     script = (Path(__file__).parent / "index.js").read_text(encoding="utf-8")
     demo = any(_demo(folder, job) for job in plan.jobs())
-    beside = compare.write(plan, _template("compare"), quarter=quarter, folder=folder, demo=demo)
+    recorded = compare.records(plan, folder)
+    beside = compare.write(plan, _template("compare"), recorded, quarter=quarter, folder=folder, demo=demo)
     page = _template("index").render(
         lang="zh-CN" if language == "zh" else "en",
         font=terms.FONT_STACK,
@@ -43,7 +42,7 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         heads=[notebook_title(notebook.path, language) for notebook in plan.notebooks],
         rows=rows,
         states=_states(rows, language),
-        troubles=[*_troubles(plan, rows), *_contradictions(plan, folder)],
+        troubles=[*_troubles(plan, rows), *_contradictions(recorded, language)],
         late=[areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)],
         demo=demo,
         compare=beside.name if beside else "",
@@ -98,9 +97,9 @@ def cell(plan: Plan, job: Job, *, quarter: str, folder: Path) -> dict[str, Any]:
         "state": status.state,
         "link": f"{job.notebook}/{job.area}/{places.BRIEF}" if places.BRIEF in outputs else "",
         "value": headline.get("value"),
-        "figure": _figure(headline, language),
+        "figure": str(headline.get("words") or ""),
         "figure_name": str(headline.get("name") or ""),
-        "change": _change(plan, job, headline, quarter),
+        "change": _change(headline, language),
         "text": _short(str(headline.get("text") or "")),
         "partial": bool((manifest or {}).get("partial")),
         "made": _day(manifest, language),
@@ -142,9 +141,8 @@ def _troubles(plan: Plan, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, s
     ]
 
 
-def _contradictions(plan: Plan, folder: Path) -> list[dict[str, str]]:
+def _contradictions(recorded: compare.Recorded, language: str) -> list[dict[str, str]]:
     """Indicators that two briefs of the quarter give in different words, one line each."""
-    language = plan.language
     return [
         {
             "state": "contradiction",
@@ -157,23 +155,14 @@ def _contradictions(plan: Plan, folder: Path) -> list[dict[str, str]]:
             ),
             "names": _listed([f"{claim.where} {claim.words}" for claim in (one, other)], language),
         }
-        for one, other in indicators.contradictions(claims(plan, folder))
+        for one, other in indicators.contradictions(claims(recorded))
     ]
 
 
-def claims(plan: Plan, folder: Path) -> list[indicators.Claim]:
-    """What the briefs of a quarter say of the catalogue's indicators."""
-    found = []
-    for job in plan.jobs():
-        result = places.read_json(folder / job.notebook / job.area / places.RESULT) or {}
-        found += [
-            indicators.Claim(
-                one["indicator"], one["area"], one["quarter"], one["words"], str(job), tuple(one["absent"])
-            )
-            for one in result.get("indicators", ())
-            if one["indicator"] in indicators.catalogue()
-        ]
-    return found
+def claims(recorded: compare.Recorded) -> list[indicators.Claim]:
+    """What the briefs of a quarter say of the catalogue's indicators, as `compare.records` finds it."""
+    names = ("indicator", "area", "quarter", "words")
+    return [indicators.Claim(*(one[name] for name in names), str(job), tuple(one["absent"])) for job, one in recorded]
 
 
 def _listed(names: Sequence[str], language: str) -> str:
@@ -182,44 +171,9 @@ def _listed(names: Sequence[str], language: str) -> str:
     return terms.text("runs.and_more", language, names=joined, n=len(names)) if rest > 0 else joined
 
 
-def _figure(headline: Mapping[str, Any], language: str) -> str:
-    value, unit = headline.get("value"), headline.get("unit")
-    if headline.get("words"):
-        return str(headline["words"])
-    if not isinstance(value, int | float):
-        return ""
-    return terms.points(value, language) if unit == "points" else terms.figure(value, unit, language, short=True)
-
-
-def _change(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str) -> str:
-    """The change against a year before: as the notebook recorded it, else against that quarter's own run."""
-    change, language = headline.get("change"), plan.language
-    if "words" in headline:  # a protected figure: the notebook has said the change itself, or there is none
-        return terms.text("runs.change", language, change=headline["change_words"]) if headline["change_words"] else ""
-    points = headline.get("unit") in ("share", "points")
-    if not isinstance(change, int | float):
-        change = _since_last_year(plan, job, headline, quarter, points=points)
-    if change is None:
-        return ""
-    words = terms.points(change, language) if points else _growth(change, language)
-    return terms.text("runs.change", language, change=words)
-
-
-def _since_last_year(plan: Plan, job: Job, headline: Mapping[str, Any], quarter: str, *, points: bool) -> float | None:
-    before = paths.run_folder(str(pd.Period(quarter, freq="Q") - 4), plan.language)
-    then = (places.intact_manifest(before / job.notebook / job.area) or {}).get("headline") or {}
-    old, new = then.get("value"), headline.get("value")
-    known = all(isinstance(one, int | float) for one in (old, new)) and then.get("unit") == headline.get("unit")
-    if not known or (not points and old == 0):
-        return None
-    return new - old if points else new / old - 1
-
-
-def _growth(change: float, language: str) -> str:
-    size = terms.percent(abs(change), language)
-    if size == terms.percent(0.0, language):
-        return terms.text("labels.unchanged", language)
-    return terms.text("runs.grew" if change > 0 else "runs.fell", language, size=size)
+def _change(headline: Mapping[str, Any], language: str) -> str:
+    words = headline.get("change_words")
+    return terms.text("runs.change", language, change=words) if words else ""
 
 
 def _short(text: str) -> str:

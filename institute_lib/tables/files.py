@@ -55,7 +55,7 @@ def load_own(name: str | Path, *, language: str = "zh") -> pd.DataFrame:
     )
     sharing.note_read(read)
     sharing.note_read(Read("files", str(file.with_suffix(".toml"))))
-    frame = with_provenance(_content(file), Provenance([read]))
+    frame = with_provenance(content(file), Provenance([read]))
     frame.attrs |= {
         "file": str(file),
         "name": file.stem,
@@ -69,7 +69,12 @@ def _places(name: Path) -> Iterator[Path]:
     yield from (folder / name for folder in (Path.cwd(), paths.notebooks(), paths.root()))
 
 
-def _content(file: Path) -> pd.DataFrame:
+def content(file: Path) -> pd.DataFrame:
+    """The rows of a .csv, .parquet or .xlsx file; codes and other text that begins with a zero stay text.
+
+    Raises:
+        DataError: it cannot be read, such as text that is not UTF-8.
+    """
     try:
         if file.suffix.lower() == ".parquet":
             return pd.read_parquet(file)

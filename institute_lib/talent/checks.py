@@ -110,18 +110,6 @@ def check_by(by: Iterable[str], allowed: Iterable[str]) -> list[str]:
     return names
 
 
-def described_quarter(frame: pd.DataFrame, quarter: str | None) -> str:
-    """The quarter that a table describes: as given, else as `Study.load` noted it.
-
-    Raises:
-        ParameterError: neither says one.
-    """
-    found = quarter or frame.attrs.get("quarter")
-    if not found:
-        raise terms.error(ParameterError, "retention.quarter_unknown")
-    return str(found)
-
-
 def place_name(codes: Iterable[str], language: str, *, whole: bool = False) -> str:
     """The name of one district, or of the city that several lie in; `whole` says that these are all it has."""
     codes = list(codes)

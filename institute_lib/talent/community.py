@@ -9,13 +9,12 @@ import pandas as pd
 
 from institute_lib import areas, policy
 from institute_lib.errors import EstimationError, ParameterError
-from institute_lib.result import Measure, Result, provenance_of
+from institute_lib.result import Measure, Result, described_quarter, provenance_of
 from institute_lib.tables.contracts import CERTIFICATES, EXAM_LEVELS, KINDS
 from institute_lib.talent.checks import (
     SUPERVISORS,
     TOTAL,
     check_by,
-    described_quarter,
     not_numbers,
     refuse,
     require,

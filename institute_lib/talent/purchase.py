@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import areas, terms
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Provenance, Result, described_quarter, provenance_of
 from institute_lib.tables.contracts import FIELDS, STATION_LEVELS
 from institute_lib.talent.checks import (
     TOTAL,
     Framed,
     above,
     check_by,
-    described_quarter,
     not_numbers,
     place_name,
     refuse,

@@ -9,12 +9,11 @@ import pandas as pd
 
 from institute_lib import terms
 from institute_lib.errors import ParameterError, nearest
-from institute_lib.result import Measure, Provenance, Result, provenance_of
+from institute_lib.result import Measure, Provenance, Result, described_quarter, provenance_of
 from institute_lib.tables.contracts import FIELDS
 from institute_lib.talent.checks import (
     above,
     check_by,
-    described_quarter,
     in_fives,
     not_numbers,
     place_name,

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from institute_lib import areas, demo, indicators, policy, tables, talent, terms
-from institute_lib.runs import index
+from institute_lib.runs import compare, index
 from institute_lib.runs.places import intact_manifest
 from institute_lib.runs.plan import load_plan
 from tests.rows import fives
@@ -193,7 +193,8 @@ def test_the_tiles_of_the_one_page_are_what_the_technical_briefs_recorded(run, a
 
 
 def test_an_indicator_has_one_value_in_all_briefs_of_a_quarter(run):
-    found = index.claims(load_plan(run.home / "papermill_runs" / "quarterly.toml"), run.folder)
+    plan = load_plan(run.home / "papermill_runs" / "quarterly.toml")
+    found = index.claims(compare.records(plan, run.folder))
     assert indicators.contradictions(found) == []
     briefs: dict[tuple, set[str]] = {}
     for claim in found:

@@ -6,7 +6,7 @@ from importlib import import_module
 import pandas as pd
 import pytest
 
-from institute_lib import indicators
+from institute_lib import areas, indicators
 from institute_lib.errors import ParameterError
 from institute_lib.indicators import Claim
 from institute_lib.result import UNITS, Measure, Provenance, Result
@@ -87,6 +87,19 @@ def _shares(share: float, unit: str = "share") -> Result:
 def study(demo_home, monkeypatch):
     monkeypatch.setenv("INSTITUTE_HOME", str(demo_home))
     return Study(area="320613", quarter="2025Q4")
+
+
+@pytest.mark.parametrize(
+    ("listed", "area"),
+    [(["320613"], "320613"), (["320613", "320614"], None), (None, "320600")],
+)
+def test_the_total_of_districts_is_claimed_for_what_it_sums_alone(study, listed, area):
+    codes = listed or [one.code for one in areas.districts("320600")]
+    frame = pd.DataFrame({"district": [*codes, "total"], "turnover": 0.15, "part": 150, "whole": 1000.0})
+    published = Provenance([Read("table", "published_facts", source="published")])
+    measure = Measure("turnover", "share", of=("part", "whole"))
+    study.view(Result(frame, ("district",), (measure,), None, published, title="甲表"))
+    assert {claimed for _, claimed, _ in study._claims} == {*codes, *([area] if area else [])}
 
 
 def test_a_second_value_of_an_indicator_stops_the_notebook_with_one_sentence(study):

@@ -105,6 +105,7 @@ def test_a_target_of_the_institute_comes_before_the_comparison(page_of, set_targ
     ("line", "error", "words"),
     [
         ("turnover,,low,要点", DataError, "第2行的目标“low”"),
+        ("turnover,,,要点", DataError, "第2行的目标“”"),
         ("turnovr,,0.1,要点", ParameterError, "turnovr"),
     ],
 )
@@ -113,6 +114,22 @@ def test_a_wrong_target_is_named_with_its_row(set_targets, line, error, words):
     with pytest.raises(error) as raised:
         overview._targets()
     assert words in raised.value.say("zh")
+
+
+def test_targets_in_another_encoding_are_refused_with_one_sentence(set_targets, tmp_path):
+    set_targets("turnover,崇川区,0.1,要点")
+    file = tmp_path / "data" / "targets.csv"
+    file.write_bytes(file.read_text(encoding="utf-8").encode("gb18030"))
+    with pytest.raises(DataError) as raised:
+        overview._targets()
+    assert "targets.csv" in raised.value.say("zh")
+
+
+def test_a_target_of_an_indicator_that_is_neither_good_nor_bad_judges_nothing(page_of, set_targets):
+    people = {"indicator": "average_headcount", "unit": "count", "width": None}
+    set_targets("average_headcount,,500,要点")
+    _, content = page_of(said(CHONGCHUAN, 400, **people), tiles=["average_headcount"])
+    assert (content["tiles"][0]["status"], content["advice"]) == ("", [])
 
 
 def test_a_place_in_the_city_is_named_only_where_the_intervals_are_apart(page_of):

@@ -48,6 +48,19 @@ def test_areas_stand_side_by_side_with_their_intervals_and_lines(folder):
     assert page(folder, "index.html").select_one(f'a[href="{compare.NAME}"]')
 
 
+def test_a_line_keeps_the_gap_of_a_quarter_without_the_figure():
+    values = {"2024Q4": 0.2, "2025Q1": None, "2025Q2": 0.18, "2025Q4": 0.15, "2026Q1": 0.9}
+    assert compare.past(values, "2025Q4") == (
+        ("2024Q4", 0.2),
+        ("2025Q1", None),
+        ("2025Q2", 0.18),
+        ("2025Q3", None),
+        ("2025Q4", 0.15),
+    )
+    assert compare.past(values, "2025Q4", 4) == ()  # two are known in a year
+    assert compare.past(values, "2025Q2") == ()
+
+
 def test_an_area_without_the_figure_says_that_it_has_none(folder):
     leave(folder, "01_first", "320600", recorded("320600", 0.19), recorded("320613", 0.15, "2024Q4"))
     cells = {cell["data-of"]: cell.text.strip() for cell in page(folder, compare.NAME).select("tbody td")}

@@ -17,6 +17,7 @@ from institute_lib.errors import ParameterError, nearest
 from tests.bench.lines import Bound, Line, Rate, show_bounds, show_lines, show_rates
 
 BENCHES = (
+    "sizes",
     "imports",
     "registers",
     "office",

@@ -93,7 +93,7 @@ def show_bounds(bounds: Sequence[Bound]) -> str:
     table = pd.DataFrame(
         {
             "bound": [one.what for one in bounds],
-            "found": [f"{one.found:.3g} {one.unit}" for one in bounds],
+            "found": [f"{one.found:{',.0f' if one.found >= 1000 else '.3g'}} {one.unit}" for one in bounds],
             "limit": [f"{'≥' if one.least else '≤'} {one.limit:g} {one.unit}" for one in bounds],
             "held": ["yes" if one.held else "NO" for one in bounds],
             "note": [one.note for one in bounds],

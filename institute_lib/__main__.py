@@ -13,7 +13,8 @@ def main() -> int:
 
     own = environment.PROJECT / ".venv"
     if sys.argv[1:2] == ["setup"]:
-        environment.create(Path(*sys.argv[2:3]) if sys.argv[2:3] else own)
+        given = [word for word in sys.argv[2:] if word != "--tests"]
+        environment.create(Path(given[0]) if given else own, tests="--tests" in sys.argv[2:])
         return 0
     if find_spec("pandas") is None:
         made = environment.python(own)

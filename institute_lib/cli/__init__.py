@@ -78,7 +78,8 @@ def parser() -> argparse.ArgumentParser:
 
     for group in (registers, data, quarters, releasing, research):
         group.add(command)
-    command("setup", _setup, "create or update the virtual environment (.venv)")
+    setup = command("setup", _setup, "create or update the virtual environment (.venv)")
+    setup.add_argument("--tests", action="store_true", help="also what testing needs")
     command("version", _version, "print the versions that a run records")
     return top
 
@@ -86,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
 def _setup(given: argparse.Namespace) -> None:
     from institute_lib import environment
 
-    environment.create(environment.PROJECT / ".venv")
+    environment.create(environment.PROJECT / ".venv", tests=given.tests)
 
 
 def _version(given: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import subprocess
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -23,9 +24,9 @@ def declared() -> dict[str, Requirement]:
     return {canonicalize_name(requirement.name): requirement for requirement in map(Requirement, lines)}
 
 
-def pinned() -> dict[str, list[str]]:
+def pinned(requirements: Path = environment.TESTING) -> dict[str, list[str]]:
     versions: dict[str, list[str]] = {}
-    for line in (PROJECT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+    for line in requirements.read_text(encoding="utf-8").splitlines():
         if match := re.match(r"([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^ ;\\]+)", line):
             versions.setdefault(canonicalize_name(match[1]), []).append(match[2])
     return versions
@@ -45,8 +46,15 @@ def test_every_declared_package_is_pinned_inside_its_declared_range():
         assert all(version in requirement.specifier for version in pinned()[name]), name
 
 
-def test_every_pin_carries_a_hash():
-    text = (PROJECT / "requirements.txt").read_text(encoding="utf-8")
+def test_running_needs_fewer_packages_than_testing_in_the_same_versions():
+    running, testing = pinned(environment.RUNNING), pinned(environment.TESTING)
+    assert {name: testing[name] for name in running} == running
+    assert {"pytest", "lifelines", "playwright"} <= testing.keys() - running.keys()
+
+
+@pytest.mark.parametrize("requirements", [environment.RUNNING, environment.TESTING], ids=["running", "testing"])
+def test_every_pin_carries_a_hash(requirements):
+    text = requirements.read_text(encoding="utf-8")
     blocks = re.split(r"\n(?=[A-Za-z0-9])", text)
     assert len(blocks) > 100
     assert all("--hash=sha256:" in block for block in blocks if "==" in block)
@@ -76,10 +84,9 @@ def test_no_tracked_file_names_a_package_registry():
     assert found == []
 
 
-def test_an_up_to_date_environment_is_left_alone(tmp_path):
-    requirements = tmp_path / "requirements.txt"
-    requirements.write_text("")
-    (tmp_path / "installed-from").write_text(environment._fingerprint(requirements))
+@pytest.mark.parametrize(("tests", "stamp"), [(False, "installed-from"), (True, "tested-from")])
+def test_an_up_to_date_environment_is_left_alone(tmp_path, tests, stamp):
+    (tmp_path / stamp).write_text(environment._fingerprint(tests))
     said = []
-    assert environment.create(tmp_path, requirements=requirements, say=said.append) is False
+    assert environment.create(tmp_path, tests=tests, say=said.append) is False
     assert said == [f"environment {tmp_path.name} is up to date"]

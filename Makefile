@@ -38,9 +38,10 @@ test: $(TESTING)  ## set up and run all tests
 lab: $(READY)  ## open JupyterLab on the notebooks
 	@$(BIN)/python -m institute_lib lab
 
-check: $(TESTING)  ## lint and format, without changing anything
+check: $(TESTING)  ## lint, format and type hints, without changing anything
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
 
 bench: $(TESTING)  ## benchmarks, as ratios against a peer in the same run
 	@$(BIN)/python -m tests.bench $(filter-out bench,$(MAKECMDGOALS))

@@ -4,6 +4,7 @@ A message says the value, the place, what is allowed and what to do next, so tha
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from traceback import extract_tb
@@ -94,7 +95,7 @@ class ReleaseError(InstituteError):
     """A brief may not leave the institute; the message says what to change."""
 
 
-def nearest(value: str, allowed: object) -> str:
+def nearest(value: str, allowed: Iterable[object]) -> str:
     """The end of an error message: the nearest allowed value, then all of them.
 
     >>> nearest("2025Q5", ["2025Q4"])

@@ -78,6 +78,7 @@ class Provenance:
     unknown: treated as personal, cited as 来源不明, and held when a quarter is released.
     """
 
+    reads: tuple[Read, ...]
     __slots__ = ("reads",)
 
     def __init__(self, reads: Iterable[Read] = ()) -> None:

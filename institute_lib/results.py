@@ -4,6 +4,7 @@ A kernel that loads `charts` adds figures; nothing here draws, and nothing here 
 disclosure control let through.
 """
 
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -17,6 +18,10 @@ QUIET = "color:#55606c;margin:.2em 0"
 
 class Result:
     """A result with `summary(language)`, `to_frame()` and `warnings` that is readable when a cell ends with it."""
+
+    warnings: Sequence[str]
+    summary: Callable[[str], str]
+    to_frame: Callable[[], Any]
 
     def _repr_html_(self) -> str:
         zh, en = (escape(self.summary(language)) for language in terms.LANGUAGES)

@@ -1,5 +1,6 @@
 """Which divisions there are, what they are called, what they used to be called, and which lies in which."""
 
+from collections.abc import Sequence
 from datetime import date
 from difflib import SequenceMatcher, get_close_matches
 
@@ -139,7 +140,7 @@ def _hint(register: Register, key: str) -> str:
     return f"did you mean {spellings[best].code} {spellings[best].name_zh}? "
 
 
-def _one(register: Register, found: list[tuple[int, Entry]], asked: str) -> Entry:
+def _one(register: Register, found: Sequence[tuple[int, Entry]], asked: str) -> Entry:
     """The best spelled of the entries found, today's before yesterday's, the latest of one and the same place."""
     best = min(tier for tier, _ in found)
     entries = [entry for tier, entry in found if tier == best]

@@ -146,7 +146,7 @@ def unit_tiles(points: "gpd.GeoDataFrame", *, code: str = "town", name: str = "n
     distance = ((np.column_stack(ranks)[:, None] - grid[None]) ** 2).sum(axis=2)
     places = grid[linear_sum_assignment(distance)[1]]
     shape = {"code": list(units.index), "name_zh": list(units[name]), "name_en": list(units[name])}
-    return _squares(shape, [tuple(map(int, place)) for place in places])
+    return _squares(shape, [(int(x), int(y)) for x, y in places])
 
 
 def _squares(columns: dict, places: list[tuple[int, int]]) -> "gpd.GeoDataFrame":

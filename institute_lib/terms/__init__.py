@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import pandas as pd
 
@@ -131,13 +131,13 @@ def check_language(language: str) -> str:
     return language
 
 
-def _is_missing(value: float | None) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+def _is_given(value: float | None) -> TypeGuard[float]:
+    return value is not None and value is not pd.NA and not (isinstance(value, float) and math.isnan(value))
 
 
 def number(value: float | None, language: str = "zh", digits: int = 0) -> str:
     """A number with `digits` decimals and grouped thousands; a dash when missing, a true minus when negative."""
-    if _is_missing(value):
+    if not _is_given(value):
         return MISSING[check_language(language)]
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
@@ -147,21 +147,21 @@ def number(value: float | None, language: str = "zh", digits: int = 0) -> str:
 
 def count(value: float | None, language: str = "zh") -> str:
     """A count: from ten thousand up in 万 in Chinese (3.67万), grouped in English (36,710)."""
-    if language == "zh" and not _is_missing(value) and abs(value) >= 100_000:
+    if language == "zh" and _is_given(value) and abs(value) >= 100_000:
         return f"{number(value / 10_000, language, 1)}万"
     return number(value, language)
 
 
 def percent(share: float | None, language: str = "zh", digits: int = 1) -> str:
     """A share between 0 and 1 as a percentage: 0.123 → 12.3%."""
-    if _is_missing(share):
+    if not _is_given(share):
         return MISSING[check_language(language)]
     return f"{number(100 * share, language, digits)}%"
 
 
 def points(difference: float | None, language: str = "zh", digits: int = 1) -> str:
     """A difference of two shares in words: 0.012 → 上升1.2个百分点, up 1.2 points."""
-    if _is_missing(difference):
+    if not _is_given(difference):
         return MISSING[check_language(language)]
     size = number(abs(100 * difference), language, digits)
     if not float(size.replace(",", "")):
@@ -193,14 +193,14 @@ def date(value: str | pd.Timestamp, language: str = "zh") -> str:
 
 def significant(value: float, language: str = "zh") -> str:
     """A number of unknown size to three significant digits."""
-    if _is_missing(value) or not math.isfinite(value) or value == 0:
+    if not _is_given(value) or not math.isfinite(value) or value == 0:
         return number(value, language)
     return number(value, language, decimals(value))
 
 
 def decimals(*values: float) -> int:
     """How many decimals show the largest of some values in three significant digits."""
-    largest = max((abs(one) for one in values if not _is_missing(one) and math.isfinite(one)), default=0.0)
+    largest = max((abs(one) for one in values if _is_given(one) and math.isfinite(one)), default=0.0)
     return min(max(2 - math.floor(math.log10(largest)), 0), 6) if largest else 0
 
 
@@ -267,7 +267,7 @@ def _area(code: str, language: str) -> str:
         return code
 
 
-def figure(value: object, unit: str, language: str, *, short: bool = False) -> str:
+def figure(value: Any, unit: str, language: str, *, short: bool = False) -> str:
     """A figure in its unit, "points" as a difference of shares without the word; a dash when there is none.
 
     Args:

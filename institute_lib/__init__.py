@@ -1,12 +1,12 @@
 """南通市社会工作人才发展研究院 · research workbench: the shared library under the notebooks.
 
-Rooms are imported on first use, so that `import institute_lib` stays fast.
+Packages and modules are imported on first use, so that `import institute_lib` stays fast.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-ROOMS = (
+MODULES = (
     "errors",
     "paths",
     "sharing",
@@ -69,10 +69,10 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in ROOMS:
+    if name in MODULES:
         return import_module(f"institute_lib.{name}")
-    raise AttributeError(f"module 'institute_lib' has no room {name!r}; rooms: {', '.join(ROOMS)}")
+    raise AttributeError(f"module 'institute_lib' has no part {name!r}; parts: {', '.join(MODULES)}")
 
 
 def __dir__() -> list[str]:
-    return sorted(ROOMS)
+    return sorted(MODULES)

@@ -72,7 +72,7 @@ class Problem:
         )
 
     def _rule(self, language: str) -> str:
-        detail = terms.translate(self.detail, language, room="tables") if self.rule == "contract" else self.detail
+        detail = terms.translate(self.detail, language, package="tables") if self.rule == "contract" else self.detail
         if self.rule == "not_accepted":
             rule, _, own = self.detail.partition(":")
             detail = terms.text(f"registers.rule_{rule}", language, detail=own)

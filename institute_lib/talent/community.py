@@ -139,7 +139,7 @@ def cost_effectiveness(cost: float, effects: Mapping[str, Any], *, headcount: fl
 
     Args:
         cost: yuan a year, as paid (no error).
-        effects: outcome ("certified_share", "stay_rate") to an effect of the policy room (its `att` and `se`), in
+        effects: outcome ("certified_share", "stay_rate") to an effect of the policy package (its `att` and `se`), in
             shares. A quarterly stay rate counts four times a year.
         headcount: workers that the policy covers.
 

@@ -35,31 +35,31 @@ MISSING = {"zh": "—", "en": "–"}
 
 
 @cache
-def catalogue(room: str) -> dict[str, dict[str, str]]:
-    """All texts of one room: key to {zh, en}.
+def catalogue(package: str) -> dict[str, dict[str, str]]:
+    """All texts of one package: key to {zh, en}.
 
     Raises:
-        ParameterError: the room has no catalogue.
+        ParameterError: the package has no catalogue.
     """
-    path = Path(__file__).parent / f"{room}.toml"
+    path = Path(__file__).parent / f"{package}.toml"
     if not path.is_file():
-        rooms = sorted(file.stem for file in Path(__file__).parent.glob("*.toml"))
-        raise ParameterError(f"terms: no catalogue {room!r}: {nearest(room, rooms)}")
+        names = sorted(file.stem for file in Path(__file__).parent.glob("*.toml"))
+        raise ParameterError(f"terms: no catalogue {package!r}: {nearest(package, names)}")
     with path.open("rb") as file:
         return tomllib.load(file)
 
 
 def text(key: str, language: str = "zh", **values: object) -> str:
-    """The text `room.key` in one language, with its {fields} filled in.
+    """The text `package.key` in one language, with its {fields} filled in.
 
     Raises:
-        ParameterError: unknown language, room, key, or a field without a value.
+        ParameterError: unknown language, package, key, or a field without a value.
     """
     check_language(language)
-    room, _, entry = key.partition(".")
-    entries = catalogue(room)
+    package, _, entry = key.partition(".")
+    entries = catalogue(package)
     if entry not in entries:
-        raise ParameterError(f"terms: no text {entry!r} in catalogue {room!r}: {nearest(entry, entries)}")
+        raise ParameterError(f"terms: no text {entry!r} in catalogue {package!r}: {nearest(entry, entries)}")
     try:
         return entries[entry][language].format(**values)
     except KeyError as missing:
@@ -67,7 +67,7 @@ def text(key: str, language: str = "zh", **values: object) -> str:
 
 
 def error(kind: type[Kind], key: str, **values: object) -> Kind:
-    """An error that says the text `room.key` in English and, to readers of Chinese, in Chinese (`say`).
+    """An error that says the text `package.key` in English and, to readers of Chinese, in Chinese (`say`).
 
     A value that differs between the languages is given as a function of the language.
     """
@@ -91,20 +91,20 @@ def nearest_in(language: str, value: str, allowed: Iterable[object]) -> str:
     return hint + text("labels.allowed", language, names="、".join(names))
 
 
-def translate(sentence: str, language: str, *, room: str) -> str:
-    """A sentence that the English texts of a room made, in another language; itself where none of them did."""
-    for pattern, entry in _patterns(room):
+def translate(sentence: str, language: str, *, package: str) -> str:
+    """A sentence that the English texts of a package made, in another language; itself where none of them did."""
+    for pattern, entry in _patterns(package):
         if found := pattern.fullmatch(sentence):
             return entry[language].format(**found.groupdict())
     return sentence
 
 
 @cache
-def _patterns(room: str) -> list[tuple[re.Pattern[str], dict[str, str]]]:
-    """What each English text of a room looks like once its fields are filled in."""
+def _patterns(package: str) -> list[tuple[re.Pattern[str], dict[str, str]]]:
+    """What each English text of a package looks like once its fields are filled in."""
     return [
         (re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(entry["en"])), re.DOTALL), entry)
-        for entry in catalogue(room).values()
+        for entry in catalogue(package).values()
     ]
 
 
@@ -221,17 +221,17 @@ def word(name: str, language: str, own: Mapping[str, str] | None = None, *, colu
         return own[name]
     if " + " in name:  # levels that were merged, each by its own words
         return " + ".join(word(part, language, own, column=column) for part in name.split(" + "))
-    for room, key in (("labels", f"{column}_{name}"), ("labels", name), ("disclosure", f"column_{name}")):
-        found = _entry(room, key)
+    for package, key in (("labels", f"{column}_{name}"), ("labels", name), ("disclosure", f"column_{name}")):
+        found = _entry(package, key)
         if found:
             return found[language]
     return name.replace("_", " ")
 
 
-def _entry(room: str, key: str) -> dict[str, str] | None:
+def _entry(package: str, key: str) -> dict[str, str] | None:
     try:
-        return catalogue(room).get(key)
-    except ParameterError:  # the room has no catalogue
+        return catalogue(package).get(key)
+    except ParameterError:  # the package has no catalogue
         return None
 
 

@@ -19,7 +19,7 @@ from institute_lib.policy.simplex import nearest_to_origin
 Predictor = str | tuple[str, Sequence[Any]]
 SMALLEST = 1e-9  # of a predictor's importance, in units of the largest
 LOWEST = float(np.log(SMALLEST))
-SCATTERED, POPULATION, GENERATIONS, CROSSOVER = 120, 20, 36, 0.9
+POPULATION, GENERATIONS, CROSSOVER = 24, 36, 0.9
 MATCHED = 1e-6  # standard deviations: predictors this near are matched
 
 
@@ -119,27 +119,23 @@ def nearest_mixture(own: np.ndarray, donors: np.ndarray, importance: np.ndarray)
 
 
 def _evolved(error: Callable[[np.ndarray], float], begin: np.ndarray) -> np.ndarray:
-    """The best point of the box [LOWEST, 0] that differential evolution finds, best/1/bin; always the same."""
-    rng, size = np.random.default_rng(0), begin.shape[1]
+    """The best point of the box [LOWEST, 0] that differential evolution finds from these points; always the same."""
+    from scipy.optimize import differential_evolution
+
+    size = begin.shape[1]
     if size == 1:
         return begin[0]
-    scattered = rng.uniform(LOWEST, 0, (SCATTERED, size))
-    points = np.vstack([begin, scattered])
-    values = np.array([error(one) for one in points])
-    kept = np.argsort(values, kind="stable")[:POPULATION]
-    points, values = points[kept], values[kept]
-    for _ in range(GENERATIONS):
-        pairs = rng.integers(POPULATION, size=(2, POPULATION))
-        step = rng.uniform(0.5, 1.0) * (points[pairs[0]] - points[pairs[1]])
-        crossed = rng.random((POPULATION, size)) < CROSSOVER
-        crossed[np.arange(POPULATION), rng.integers(size, size=POPULATION)] = True
-        trials = np.where(crossed, points[values.argmin()] + step, points)
-        outside = (trials < LOWEST) | (trials > 0)
-        trials[outside] = rng.uniform(LOWEST, 0, int(outside.sum()))
-        found = np.array([error(one) for one in trials])
-        better = found < values
-        points[better], values[better] = trials[better], found[better]
-    return points[values.argmin()]
+    scattered = np.random.default_rng(0).uniform(LOWEST, 0, (max(POPULATION - len(begin), 5), size))
+    return differential_evolution(
+        error,
+        [(LOWEST, 0)] * size,
+        init=np.vstack([begin, scattered]),
+        maxiter=GENERATIONS,
+        recombination=CROSSOVER,
+        tol=0,
+        polish=False,
+        rng=0,
+    ).x
 
 
 def _by_regression(predictors: np.ndarray, outcomes: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ trends, few treated clusters) by one side alone. Printed whatever they are.
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import product
 from multiprocessing import get_context
 
 import numpy as np
@@ -20,6 +21,7 @@ from institute_lib.policy.pilots import headline, judge, read_design
 from institute_lib.policy.smooth import Smoothness
 from institute_lib.policy.synthetic import METHODS, fit_unit
 from tests.bench.lines import Rate, judged
+from tests.bench.simulation import district_draw, district_rates
 from tests.bench.timing import steps
 
 DRAWS = 1000
@@ -33,7 +35,7 @@ TREATED_CITIES = (1, 2, 3, 6)
 
 
 def measure(*, large: bool) -> list[Rate]:
-    """Coverage of each estimator, and the size of the pilot's test for a random and for the largest unit."""
+    """Coverage of each estimator, and the size of tests where few are treated or a district sets a driver."""
     del large  # 1,000 draws either way: fewer could not tell 95 % from 93 %
     context = kernels.context() if kernels.available() else get_context("spawn")
     with ProcessPoolExecutor(mp_context=context) as pool:
@@ -43,7 +45,8 @@ def measure(*, large: bool) -> list[Rate]:
 
         return [
             *_adoption_rates(each(adoption_draw, "staggered coverage")),
-            *_cluster_rates(each),
+            *_cluster_rates(each(clusters_draw, "few treated cities")),
+            *district_rates(list(steps(pool.map(district_draw, range(DRAWS), chunksize=5), "driver", total=DRAWS))),
             *_bound_rates(each(bounds_draw, "bounds on trends")),
             *_conformal_rates(each(conformal_draw, "conformal coverage")),
             *(one for treat in ("random", "largest") for one in _pilot_rates(each, treat)),
@@ -96,30 +99,34 @@ def _adoption_rates(held: np.ndarray) -> Iterator[Rate]:
         yield judged(f"{name}, 95 %", LEVEL, column, conservative=name == "imputation", note=note)
 
 
-def clusters_draw(seed: int, *, treated: int) -> tuple[bool, ...]:
-    """Which of three estimators reject a policy without effect on all districts of some cities, which share shocks."""
+def clusters_draw(seed: int) -> tuple[bool, ...]:
+    """Which of three estimators reject a policy without effect on all districts of some cities, which share shocks.
+
+    One draw serves all numbers of treated cities: what each rejects is judged by itself.
+    """
     rng = np.random.default_rng(seed)
     units = CITIES * DISTRICTS
     panel = pd.DataFrame({"unit": np.repeat(np.arange(units), YEARS), "period": np.tile(np.arange(YEARS), units)})
     panel["city"] = panel["unit"] // DISTRICTS
     shocks = rng.normal(size=(CITIES, YEARS))[panel["city"], panel["period"]]
     panel["outcome"] = shocks + rng.normal(size=len(panel))
-    panel["treated_from"] = np.where(panel["city"] < treated, FIRST, np.nan)
-    panel["on"] = (panel["period"] >= panel["treated_from"]).astype(int)
-    found = (
-        policy.staggered(panel, **NAMES, treated_from="treated_from", cluster="city"),
-        policy.imputation(panel, **NAMES, treated_from="treated_from", cluster="city"),
-        policy.two_way(panel, **NAMES, treated="on", cluster="city"),
-    )
+    found = []
+    for treated in TREATED_CITIES:
+        rows = panel.assign(treated_from=np.where(panel["city"] < treated, FIRST, np.nan))
+        rows["on"] = (rows["period"] >= rows["treated_from"]).astype(int)
+        found += [
+            policy.staggered(rows, **NAMES, treated_from="treated_from", cluster="city"),
+            policy.imputation(rows, **NAMES, treated_from="treated_from", cluster="city"),
+            policy.two_way(rows, **NAMES, treated="on", cluster="city"),
+        ]
     return tuple(bool(one.p_value <= 0.05) for one in found)
 
 
-def _cluster_rates(each: Callable) -> Iterator[Rate]:
-    for treated in TREATED_CITIES:
-        found = each(partial(clusters_draw, treated=treated), f"{treated} treated cities")
-        note = f"{CITIES} cities of {DISTRICTS} districts over {YEARS} years, no effect, shocks by city and year"
-        for name, column in zip(("group-time effects", "imputation", "two-way"), found.T, strict=True):
-            yield judged(f"{name}, {treated} treated cities, p ≤ 5 %", 0.05, column, conservative=True, note=note)
+def _cluster_rates(rejected: np.ndarray) -> Iterator[Rate]:
+    note = f"{CITIES} cities of {DISTRICTS} districts over {YEARS} years, no effect, shocks by city and year"
+    names = ("group-time effects", "imputation", "two-way")
+    for column, (treated, name) in zip(rejected.T, product(TREATED_CITIES, names), strict=True):
+        yield judged(f"{name}, {treated} treated cities, p ≤ 5 %", 0.05, column, conservative=True, note=note)
 
 
 def bounds_draw(seed: int) -> tuple[bool, bool]:

@@ -4,15 +4,15 @@ Beforehand: `specify` takes outcome, unit and start from the ledger, `compare` s
 starts: `staggered`, with `imputation` beside it as a check and `two_way` to show what the simple number mixes; all
 three in `cross_check`. A dose, a triple difference, an interrupted series: `regression`. One unit: `pilot`, judged by
 placebos, `detectable_effect` for what it could have found; `evaluate` and `robustness` take all outcomes and all
-choices. Doubt: `sensitivity` to trends that were not parallel; `adjust` and `step_down` for several outcomes of one
+choices. Doubt: `sensitivity` to trends that were not parallel; `adjust` for several outcomes of one
 policy. At the end: `where_next`.
 """
 
 from institute_lib.policy.adoption import imputation, staggered
 from institute_lib.policy.assessment import Assessment, assess, rounded
 from institute_lib.policy.cross_check import CrossCheck, cross_check
-from institute_lib.policy.evaluation import Evaluation, adjust, evaluate, robustness, step_down, windows_of
-from institute_lib.policy.honest import breakdown_words, sensitivity
+from institute_lib.policy.evaluation import Evaluation, adjust, evaluate, robustness, windows_of
+from institute_lib.policy.honest import sensitivity
 from institute_lib.policy.ledger import Comparison, Specification, by_city, compare, has_begun, specify, trends
 from institute_lib.policy.next_pilot import NextPilot, where_next
 from institute_lib.policy.pilots import detectable_effect, pilot
@@ -35,7 +35,6 @@ __all__ = [
     "Verdict",
     "adjust",
     "assess",
-    "breakdown_words",
     "by_city",
     "compare",
     "cross_check",
@@ -50,7 +49,6 @@ __all__ = [
     "sensitivity",
     "specify",
     "staggered",
-    "step_down",
     "trends",
     "two_way",
     "where_next",

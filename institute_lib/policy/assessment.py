@@ -6,7 +6,7 @@ counts; a difference of a share is in percentage points.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -31,6 +31,18 @@ TOTAL = "total"
 SEVERAL = re.compile(r"\s*[;；、]\s*")
 MAGNITUDES, SLOPES = (0.5, 1.0, 1.5, 2.0), (0.0, 0.1, 0.2, 0.5)  # bounds; slopes in standard errors of the effect
 MOST_PERIODS = 8  # of an effect that are named in a sentence
+RELEVANT = 0.01  # of a share: a change of less than a point would change no decision
+
+
+def where(needed: str) -> Callable:
+    """A cached property that is None where the attribute `needed` holds nothing."""
+
+    def read(function: Callable) -> cached_property:
+        found = cached_property(lambda self: function(self) if getattr(self, needed) else None)
+        found.__doc__ = function.__doc__
+        return found
+
+    return read
 
 
 def rounded(panel: pd.DataFrame) -> pd.DataFrame:
@@ -61,6 +73,7 @@ def assess(
     unit: str = "district",
     period: str = "quarter",
     late: Sequence[str] = (),
+    relevant: float | None = None,
     language: str = "zh",
 ) -> "Assessment":
     """What a policy did, by the design that its panel carries.
@@ -73,42 +86,41 @@ def assess(
         outcome, treated_unit, start: choices against the ledger are marked as exploratory. Several treated units are
             parted by ";".
         late: districts that have not reported, and so are no candidates for a next pilot.
+        relevant: the smallest effect that would matter, in units of the outcome; where the whole interval lies within
+            it, the verdict is that there was none. None: one point of the institute's shares, of others any.
 
     Raises:
         ParameterError: no such policy; a panel of one's own that does not say who is treated, and from when.
         DataError, EstimationError: as the estimators.
     """
-    provenance = provenance_of(panel)
-    several = ledger[ledger["policy_id"] == policy_id] if policy_id else ledger.iloc[:0]
-    several = several[several["area"].str.contains(";", na=False)] if len(several) else several
-    if len(several):  # who adopts, and when, stands in the panel
-        columns = {"outcome": outcome or several["outcome"].iloc[0], "unit": unit, "period": period}
-        columns |= {"treated_from": "treated_from"}
-        rows = _outside(rounded(panel), ledger)
-        return Assessment(rows, ledger, None, columns, tuple(late), provenance, language, own=False)
+    shared = {"provenance": provenance_of(panel), "language": language, "relevant": relevant}
+    columns = {"outcome": outcome, "unit": unit, "period": period}
     if policy_id:
-        chosen = {"outcome": outcome, "treated_unit": treated_unit, "start": start, "unit": unit, "period": period}
-        specification = specify(ledger, policy_id=policy_id, **chosen)
-        return Assessment(rounded(panel), ledger, specification, None, tuple(late), provenance, language, own=False)
+        shared |= {"late": tuple(late), "own": False, "relevant": RELEVANT if relevant is None else relevant}
+        rows, several = rounded(panel), ledger["policy_id"].eq(policy_id) & ledger["area"].str.contains(";", na=False)
+        if several.any():  # who adopts, and when, stands in the panel
+            first = outcome or ledger.loc[several, "outcome"].iloc[0]
+            adopting = columns | {"outcome": first, "treated_from": "treated_from"}
+            return Assessment(_outside(rows, ledger), ledger, None, adopting, **shared)
+        chosen = columns | {"treated_unit": treated_unit, "start": start}
+        return Assessment(rows, ledger, specify(ledger, policy_id=policy_id, **chosen), None, **shared)
     if not outcome or not (treated_from or (treated_unit and start)):
         raise terms.error(ParameterError, "policy.error_own_panel")
     for name in (outcome, unit, period, *([treated_from] if treated_from else [])):
         _refuse_unknown("policy.error_no_column", name, panel.columns)
     numbers_of(panel[outcome], outcome)
-    columns = {"outcome": outcome, "unit": unit, "period": period}
-    units = panel[unit].unique()
-    treated = [treated_unit] if as_written(treated_unit, units) in set(units) else SEVERAL.split(treated_unit)
-    if treated_from:
-        return Assessment(panel, ledger, None, columns | {"treated_from": treated_from}, (), provenance, language)
-    found = [as_written(one, units) for one in treated]
-    for one in found:
-        _refuse_unknown("policy.error_no_unit", one, units)
-    if len(found) == 1:
-        own = specify(ledger, policy_id="", treated_unit=treated[0], start=start, **columns)
-        return Assessment(panel, ledger, own, None, (), provenance, language)
-    first = pd.Series([start] * len(panel), index=panel.index).where(panel[unit].isin(found))
-    columns |= {"treated_from": "treated_from"}
-    return Assessment(panel.assign(treated_from=first), ledger, None, columns, (), provenance, language)
+    if not treated_from:
+        units = panel[unit].unique()
+        named = [treated_unit] if as_written(treated_unit, units) in set(units) else SEVERAL.split(treated_unit)
+        found = [as_written(one, units) for one in named]
+        for one in found:
+            _refuse_unknown("policy.error_no_unit", one, units)
+        if len(found) == 1:
+            own = specify(ledger, policy_id="", treated_unit=named[0], start=start, **columns)
+            return Assessment(panel, ledger, own, None, **shared)
+        first = pd.Series([start] * len(panel), index=panel.index).where(panel[unit].isin(found))
+        panel, treated_from = panel.assign(treated_from=first), "treated_from"
+    return Assessment(panel, ledger, None, columns | {"treated_from": treated_from}, **shared)
 
 
 def _outside(panel: pd.DataFrame, ledger: pd.DataFrame) -> pd.DataFrame:
@@ -133,16 +145,18 @@ class Assessment:
         panel: as it is estimated on. ledger: the policies.
         specification: of a policy of one unit; None where only a staggered programme is asked about.
         adopting: the columns of a staggered programme, where it alone is asked about.
-        own: whether the panel is the reader's own; the institute's holds shares.
+        relevant: the smallest effect that would matter. own: whether the panel is the reader's own; the institute's
+            holds shares.
     """
 
     panel: pd.DataFrame
     policies: pd.DataFrame
     specification: Specification | None
     adopting: dict[str, str] | None
-    late: tuple[str, ...]
     provenance: Provenance
     language: str
+    relevant: float | None = None
+    late: tuple[str, ...] = ()
     own: bool = True
 
     # what is estimated
@@ -248,11 +262,9 @@ class Assessment:
         days = Measure("partial_days", "count", counts="days")
         return Result(frame, keys, (days,), None, provenance_of(self.policies), "policy.ledger_table", notes=notes)
 
-    @cached_property
+    @where("evaluation")
     def trends(self) -> Result | None:
         """The treated unit and the plain mean of those it is compared with, before any weighting."""
-        if not self.evaluation:
-            return None
         first, rows = self.outcomes[0], self.comparison.panel
         frame = trends(rows, self.specification, outcome=first, donors=self.comparison.donors)
         frame = frame.rename(columns={first: "mean"})
@@ -260,16 +272,14 @@ class Assessment:
         measure = self._level("mean", frame["mean"], label=label)
         return self._result(frame, ("period", "group"), [measure], self._title("trends", first), chart="trend")
 
-    @cached_property
+    @where("evaluation")
     def effects(self) -> Result | None:
         """Each outcome's effect, its interval, the p of its placebos, raw and corrected, and what could be found."""
-        if not self.evaluation:
-            return None
         given, table = self.specification, self._interval(self.evaluation.to_frame(), "effect", "att")
         frame = table.assign(unit=given.treated_unit, start=given.start)
         measures = [
             self._size("effect", table["effect"], interval="given"),
-            *self._p("p_value", "p_adjusted", "p_romano_wolf"),
+            *self._p("p_value", "p_adjusted"),
             self._size("detectable", table["effect"]),
             Measure("n_donors", "count", counts="units"),
         ]
@@ -285,22 +295,18 @@ class Assessment:
         title = self._title("path", outcome)
         return self._result(frame, ("period",), measures, title, chart="pilot_path", look=look)
 
-    @cached_property
+    @where("evaluation")
     def gap(self) -> Result | None:
         """The effect on the first outcome period by period, with intervals from the placebos."""
-        if not self.evaluation:
-            return None
         first = self.outcomes[0]
         frame = self._interval(self.evaluation.effects[first].event_study, "effect", "estimate")
         measures = [self._size("effect", frame["effect"], interval="given")]
         look = {"start": self.specification.start}
         return self._result(frame, ("period",), measures, self._title("gap", first), chart="event_study", look=look)
 
-    @cached_property
+    @where("evaluation")
     def placebos(self) -> Result | None:
         """The gap of the treated unit among those of units without the policy, each taken as if it had it."""
-        if not self.evaluation:
-            return None
         first, treated = self.outcomes[0], self.specification.treated_unit
         effect = self.evaluation.effects[first]
         own = effect.path[["period", "gap"]].assign(unit=treated)
@@ -311,11 +317,9 @@ class Assessment:
         keys = ("unit", "period")
         return self._result(frame, keys, measures, self._title("placebos", first), chart="placebos", look=look)
 
-    @cached_property
+    @where("evaluation")
     def weights(self) -> Result | None:
         """How much each unit counts in the comparison: a map of districts, else bars."""
-        if not self.evaluation:
-            return None
         given, first = self.specification, self.outcomes[0]
         ours = bool(given.policy_id)
         key = "district" if ours else "unit"
@@ -334,11 +338,9 @@ class Assessment:
         given = self.specification
         return bool(given and given.policy_id) and areas.get(given.treated_unit).level == "district"
 
-    @cached_property
+    @where("evaluation")
     def choices(self) -> Result | None:
         """The first outcome's effect under every pool, window and estimator: the specification curve."""
-        if not self.evaluation:
-            return None
         first = self.outcomes[0]
         table = robustness(self.comparison.panel, self.specification, outcome=first, pools=self.comparison.pools)
         frame = self._interval(table, "effect", "att")
@@ -387,11 +389,9 @@ class Assessment:
 
     # the staggered programme
 
-    @cached_property
+    @where("staggered")
     def programme(self) -> Result | None:
         """The effect of the programme by periods since adoption, with the band that holds for all of them at once."""
-        if not self.staggered:
-            return None
         effect = self.staggered.headline
         frame = self._interval(effect.event_study, "effect", "estimate")
         bands = [self._size(name, frame["effect"]) for name in ("band_low", "band_high") if name in frame]
@@ -400,11 +400,9 @@ class Assessment:
         notes = effect.warnings if self.own else ()
         return self._result(frame, ("relative_period",), measures, title, chart="event_study", notes=notes)
 
-    @cached_property
+    @where("staggered")
     def methods(self) -> Result | None:
         """The programme's effect by group-time effects, by imputation, and by two-way fixed effects."""
-        if not self.staggered:
-            return None
         frame = self._interval(self.staggered.to_frame(), "effect", "att")
         measures = [self._size("effect", frame["effect"], interval="given")]
         return self._result(frame, ("method",), measures, "policy.methods_table")
@@ -418,11 +416,9 @@ class Assessment:
         measures = [Measure("share", "share", statistic="estimate"), self._size("effect", frame["effect"])]
         return self._result(frame, ("contrast",), measures, "policy.contrasts_table")
 
-    @cached_property
+    @where("staggered")
     def sensitivity(self) -> Result | None:
         """95 % sets of the reported average when trends were not parallel by bounded amounts."""
-        if not self.staggered:
-            return None
         effect = self.staggered.headline
         bounds = {"relative_magnitudes": MAGNITUDES, "smoothness": [float(f"{one * effect.se:.2g}") for one in SLOPES]}
         try:
@@ -442,7 +438,7 @@ class Assessment:
         def sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
             row = {"restriction": "relative_magnitudes", "bound": frame["bound"].iloc[0]}
             known = {"bound": shown.figure("breakdown", **row)} if kind == "some" else {}
-            return [(f"policy.breakdown_{kind}", {"of": shown.words("policy.target_att"), **known})]
+            return [(f"policy.breakdown_{kind}", known)]
 
         keys, title = ("restriction", "bound"), "policy.sensitivity_table"
         return self._result(frame, keys, measures, title, notes=("policy.bounds",), sentence=sentence)
@@ -498,42 +494,33 @@ class Assessment:
     @property
     def findings(self) -> tuple[str | Result, ...]:
         """What is said, in order: each outcome's effect with its verdict, the programme's, and where next."""
-        said: list[str | Result | None] = [self._judged] if isinstance(self._reason, str) else []
+        given = self.specification
+        said: list[str | Result | None] = [self._judged] if given and isinstance(self._judged, str) else []
         said += [self.finding(one) for one in self.outcomes]
-        said += ["policy.exploratory"] if self.own or (self.specification and self.specification.exploratory) else []
+        said += ["policy.exploratory"] if self.own or (given and given.exploratory) else []
         said += [self.programme_finding, self.sensitivity, self.next]
         return tuple(one for one in said if one is not None)
 
-    @property
-    def _reason(self) -> str | None:
-        return self._judged if self.specification and isinstance(self._judged, str) else None
-
     def finding(self, outcome: str) -> Result:
-        """One outcome in a sentence: the mean effect, each period's, the verdict, and what could be found."""
+        """One outcome in a sentence: the mean effect, the verdict, each period's effect, and when it was specified."""
         given, effect = self.specification, self.evaluation.effects[outcome]
         whole = self.effects.frame[self.effects.frame["outcome"] == outcome].assign(period=TOTAL)
-        since = effect.event_study[effect.event_study["relative_period"] >= 0]
-        if len(since) < 2:
-            since = since.iloc[:0]
-        parts = self._interval(_spread(since), "effect", "estimate")
-        frame = pd.concat([whole.assign(smallest_p=effect.smallest_p, outcomes=len(self.outcomes)), parts])
+        parts = self._interval(_spread(effect.event_study), "effect", "estimate")
+        frame = pd.concat([whole.assign(outcomes=len(self.outcomes)), parts])
         frame = frame.assign(unit=given.treated_unit, start=given.start, outcome=outcome).reset_index(drop=True)
-        measures = [*self.effects.measures, *self._p("smallest_p"), Measure("outcomes", "count", counts="outcomes")]
-        verdict, few = self.evaluation.verdicts()[outcome], effect.smallest_p > LEVEL
-        weak = abs(effect.att) < effect.detectable
+        measures = [*self.effects.measures, Measure("outcomes", "count", counts="outcomes")]
+        verdict = self.evaluation.verdicts(relevant=self.relevant)[outcome]
 
         def sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
             row = {"unit": given.treated_unit, "start": given.start, "outcome": outcome, "period": TOTAL}
-            named = {name: shown.name(name, row[name]) for name in ("unit", "start", "outcome")}
-            of = judged(shown, row, self._share)
-            words = {**named, **of, "donors": shown.figure("n_donors", **row), "smallest": of["smallest_p"]}
-            said = [("policy.finding_few" if few else "policy.finding", words)]
-            if not few and len(self.outcomes) > 1:
-                said.append(("policy.finding_adjusted", {**of, "outcomes": shown.figure("outcomes", **row)}))
-            said.append(_verdict(verdict, shown))
-            if weak and verdict.key != "no" and not few:
-                said.append((f"policy.finding_{'weak' if verdict.key == 'yes' else 'undetected'}", of))
-            said += _unfolded(shown, {**row, "period": None}, "period", self._share)
+            words = {name: shown.name(name, row[name]) for name in ("unit", "start", "outcome")}
+            words |= judged(shown, row, self._share)
+            said = [("policy.finding", words), _verdict(verdict, shown)]
+            if len(self.outcomes) > 1 and verdict.reason != "withheld":
+                said.append(("policy.finding_adjusted", {"outcomes": shown.figure("outcomes", **row)}))
+            if verdict.key == "yes" and abs(effect.att) < effect.detectable:
+                said.append(("policy.finding_weak", words))
+            said += _unfolded(shown, row, "period", self._share)
             if given.policy_id and outcome == self.outcomes[0] and given.recorded_late:
                 began = terms.date(given.began, language) if given.began else terms.quarter(given.start, language)
                 days = {"recorded": terms.date(given.recorded, language), "began": began}
@@ -542,36 +529,28 @@ class Assessment:
 
         return self._result(frame, ("unit", "start", "outcome", "period"), measures, "", sentence=sentence)
 
-    @cached_property
+    @where("staggered")
     def programme_finding(self) -> Result | None:
         """The staggered programme in a sentence."""
-        if not self.staggered:
-            return None
         effect = self.staggered.headline
-        sizes = {"n_units": effect.n_units, "n_treated": effect.n_treated, "n_periods": effect.n_periods}
-        sizes |= {"n_treated_clusters": effect.n_treated_clusters}
+        sizes = {name: getattr(effect, name) for name in ("n_units", "n_treated", "n_treated_clusters")}
         whole = self._interval(effect.to_frame(), "effect", "att").assign(relative_period=TOTAL, **sizes)
-        since = effect.event_study[effect.event_study["relative_period"] >= 0]
-        parts = self._interval(_spread(since), "effect", "estimate")
+        parts = self._interval(_spread(effect.event_study), "effect", "estimate")
         frame = pd.concat([whole, parts]).assign(method=effect.method, outcome=effect.outcome).reset_index(drop=True)
         counts = [Measure(name, "count", counts=name) for name in sizes]
         measures = [self._size("effect", frame["effect"], interval="given"), *self._p("p_value"), *counts]
-        keys = ("method", "outcome", "relative_period")
         kind = "own" if self.own else "demo" if self.provenance.demo else "ours"
+        found = {"placebos": "_few", "withheld": "_withheld"}.get(effect.inference, "")
 
         def sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
             row = {"method": effect.method, "outcome": effect.outcome, "relative_period": TOTAL}
-            words = {name: shown.name(name, row[name]) for name in ("method", "outcome")}
-            words |= judged(shown, row, self._share) | {name: shown.figure(name, **row) for name in sizes}
-            said = [] if kind == "own" else [(f"policy.programme_{kind}", words)]
-            found = {"placebos": "programme_found_few", "withheld": "programme_found_withheld"}.get(
-                effect.inference, "programme_found"
-            )
-            said.append((f"policy.{found}", words))
-            said.append(_verdict(effect.verdict(), shown))
-            return said + _unfolded(shown, {**row, "relative_period": None}, "relative_period", self._share)
+            words = {"outcome": shown.name("outcome", effect.outcome)} | judged(shown, row, self._share)
+            words |= {name: shown.figure(name, **row) for name in sizes}
+            said = [] if kind == "own" else [(f"policy.programme_{kind}", {})]
+            said += [(f"policy.programme_found{found}", words), _verdict(effect.verdict(relevant=self.relevant), shown)]
+            return said + _unfolded(shown, row, "relative_period", self._share)
 
-        return self._result(frame, keys, measures, "", sentence=sentence)
+        return self._result(frame, ("method", "outcome", "relative_period"), measures, "", sentence=sentence)
 
     @property
     def leading(self) -> str:
@@ -602,23 +581,22 @@ class Assessment:
         return self._result(frame, (key,), measures, "policy.effects_table")
 
 
-def _spread(table: pd.DataFrame) -> pd.DataFrame:
-    """All periods where they are few, else some of them, evenly apart, the first and the last among them."""
+def _spread(study: pd.DataFrame) -> pd.DataFrame:
+    """The periods since the start where they are several; of many some, evenly apart, the first and the last too."""
+    table = study[study["relative_period"] >= 0]
     places = np.linspace(0, len(table) - 1, min(len(table), MOST_PERIODS)).round().astype(int)
-    return table.iloc[np.unique(places)]
+    return table.iloc[np.unique(places)] if len(table) > 1 else table.iloc[:0]
 
 
 def _unfolded(shown: Any, row: dict[str, Any], key: str, share: bool) -> list[tuple[str, dict[str, Any]]]:
     """The effect period by period; nothing where there is but the whole."""
-    periods = [one for one in shown.data[key] if one != TOTAL]
-    parts = [
-        shown.words(
-            "policy.at" if key == "period" else "policy.after" if one else "policy.at_start",
-            **({} if key != "period" and not one else {"period": shown.name(key, one)}),
-            size=shown.figure("effect", **{**row, key: one}).bare(shown.language),
-        )
-        for one in periods
-    ]
+    parts = []
+    for one in shown.data[key]:
+        if one != TOTAL:
+            size = shown.figure("effect", **{**row, key: one}).bare(shown.language)
+            named = {"period": shown.name(key, one)} if key == "period" or one else {}
+            text = "policy.at" if key == "period" else "policy.after" if one else "policy.at_start"
+            parts.append(shown.words(text, size=size, **named))
     return [("policy.unfolding_points" if share else "policy.unfolding", {"parts": tuple(parts)})] if parts else []
 
 
@@ -630,11 +608,13 @@ def _verdict(verdict: Verdict, shown: Any) -> tuple[str, dict[str, Any]]:
 def _next_sentence(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
     """The first candidate with its interval, and whether it can be told from the others."""
     first = {"district": shown.data["district"].iloc[0]}
-    names = {"gain": "gain", "probability": "probability", "adopters": "n_adopters"}
-    words = {name: shown.figure(column, **first) for name, column in names.items()}
     ends = {end: shown.figure(f"ci_{end}", **first).bare(language) for end in ("low", "high")}
-    words["gain"] = shown.words("policy.points", size=words["gain"].bare(language))
-    words |= {"unit": shown.name("district", first["district"])}
-    said = [("policy.next", {**words, "interval": shown.words("policy.interval_points", **ends)})]
-    sure = words["probability"].value is not None and words["probability"].value >= 1 - LEVEL
-    return said if sure else [*said, ("policy.next_unsure", {})]
+    probability = shown.figure("probability", **first)
+    words = {
+        "unit": shown.name("district", first["district"]),
+        "gain": shown.words("policy.points", size=shown.figure("gain", **first).bare(language)),
+        "interval": shown.words("policy.interval_points", **ends),
+        "adopters": shown.figure("n_adopters", **first),
+    }
+    sure = probability.value is not None and probability.value >= 1 - LEVEL
+    return [("policy.next", words), *([] if sure else [("policy.next_unsure", {"probability": probability})])]

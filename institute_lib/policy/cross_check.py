@@ -5,15 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.policy.adoption import imputation, staggered
 from institute_lib.policy.panel import read_adoption
-from institute_lib.policy.results import PolicyEffect, size_words
+from institute_lib.policy.results import PolicyEffect
 from institute_lib.policy.two_way import two_way
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
-
-FORBIDDEN = "later_vs_earlier"
 
 
 @dataclass(frozen=True)
@@ -47,19 +44,9 @@ class CrossCheck(Result):
         rows = [effect.to_frame() for effect in (self.headline, self.beside, self.simple)]
         return pd.concat(rows, ignore_index=True)[["method", "att", "ci_low", "ci_high"]]
 
-    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """Whether the three agree, and why the simple number is not the headline; shares in points."""
-        share = measure == "share"
-        sizes = {
-            name: size_words(getattr(self, name).att, language, share=share)
-            for name in ("headline", "beside", "simple")
-        }
-        parts = self.comparisons.set_index("contrast")["share"]
-        if FORBIDDEN not in parts:
-            return terms.text("policy.roads", language, **sizes)
-        return terms.text(
-            "policy.roads_mixed", language, **sizes, forbidden=terms.percent(parts[FORBIDDEN], language, 0)
-        )
+    def summary(self, language: str = "zh") -> str:
+        """That of the headline."""
+        return self.headline.summary(language)
 
 
 @once_a_run

@@ -16,7 +16,6 @@ from institute_lib.policy.results import PilotEffect, Verdict, outcome_name
 from institute_lib.policy.synthetic import METHODS
 from institute_lib.sharing import once_a_run
 
-ROUNDING = 1e-9
 CORRECTIONS = ("holm", "bonferroni", "holm-sidak", "sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by")
 FEWEST_BEFORE = 2
 CHOICE_COLUMNS = ("pool", "window", "method", "att", "ci_low", "ci_high", "p_value", "detectable", "n_donors")
@@ -31,8 +30,8 @@ class Evaluation:
 
     Attributes:
         effects: outcome to its PilotEffect, in the ledger's order.
-        table: outcome, att, ci_low, ci_high, p_value, p_adjusted (Holm), p_romano_wolf, conformal_p, detectable,
-            n_donors, smallest_p.
+        table: outcome, att, ci_low, ci_high, p_value, p_adjusted (Holm), conformal_p, detectable, n_donors,
+            smallest_p.
     """
 
     specification: Specification
@@ -68,8 +67,7 @@ def evaluate(
 ) -> Evaluation:
     """The pilot's effect on each of its outcomes, with p-values adjusted for their number.
 
-    Holm (1979) for any dependence, which decides; Romano and Wolf (2005) with the dependence that the donors' placebos
-    show, beside it.
+    By Holm (1979), which holds whatever the outcomes have in common.
 
     Args:
         panel: one row a unit and period.
@@ -84,17 +82,9 @@ def evaluate(
     effects = {outcome: pilot(rows, outcome=outcome, **columns) for outcome in specification.outcomes}
     names = ["outcome", "att", "ci_low", "ci_high", "p_value", "conformal_p", "detectable", "n_donors", "smallest_p"]
     table = pd.concat([one.to_frame()[names] for one in effects.values()], ignore_index=True)
-    after = table.columns.get_loc("p_value") + 1
-    table.insert(after, "p_adjusted", adjust(list(table["p_value"])))
-    table.insert(after + 1, "p_romano_wolf", _stepped_down(list(effects.values())))
+    table.insert(table.columns.get_loc("p_value") + 1, "p_adjusted", adjust(list(table["p_value"])))
     warnings = tuple(dict.fromkeys(warning for effect in effects.values() for warning in effect.warnings))
     return Evaluation(specification, effects, table, warnings)
-
-
-def _stepped_down(effects: list[PilotEffect]) -> np.ndarray:
-    """All outcomes of one donor are one draw: that is how they depend on each other."""
-    placebos = [effect.placebos.set_index("unit")["statistic"].rename(effect.outcome) for effect in effects]
-    return step_down([effect.statistic for effect in effects], pd.concat(placebos, axis=1).dropna().to_numpy())
 
 
 def adjust(p_values: Sequence[float], method: str = "holm") -> np.ndarray:
@@ -118,30 +108,6 @@ def adjust(p_values: Sequence[float], method: str = "holm") -> np.ndarray:
 
         adjusted[known] = multipletests(raw[known], method=method)[1]
     return adjusted
-
-
-def step_down(statistics: Sequence[float], placebos: np.ndarray) -> np.ndarray:
-    """p values adjusted for several outcomes with the dependence among them, in the given order.
-
-    Args:
-        statistics: one an outcome, all in units of their own noise. placebos: donors by outcomes, the same of units
-            without the policy; a donor's row is one joint draw.
-
-    Returns:
-        One p an outcome; NaN without placebos.
-
-    Source: Romano and Wolf (2005), Stepwise multiple testing as formalized data snooping, Econometrica 73(4): the
-    largest statistic is judged by the largest of all outcomes, the next by the largest of those that remain.
-    """
-    own, others = np.abs(np.asarray(list(statistics), float)), np.abs(np.asarray(placebos, float))
-    found, highest = np.full(own.shape, np.nan), 0.0
-    order = np.argsort(-own, kind="stable")
-    for place, outcome in enumerate(order) if len(others) else ():
-        largest = others[:, order[place:]].max(axis=1)
-        reached = (1 + (largest >= own[outcome] * (1 - ROUNDING)).sum()) / (1 + len(others))
-        highest = max(highest, float(reached))
-        found[outcome] = highest
-    return found
 
 
 @once_a_run

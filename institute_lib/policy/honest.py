@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import EstimationError, ParameterError, nearest
 from institute_lib.policy.moments import RelativeMagnitudes
 from institute_lib.policy.results import PolicyEffect
@@ -40,7 +39,7 @@ def sensitivity(
         seed: of the draws behind the first stage of the relative-magnitudes test.
 
     Returns:
-        m, ci_low, ci_high. `.attrs["target"]`: the target. `.attrs["breakdown"]`: the smallest bound at which no effect
+        m, ci_low, ci_high. `.attrs["breakdown"]`: the smallest bound at which no effect
         can no longer be excluded (0 where it never could, infinite where no bound tried reaches that).
 
     Raises:
@@ -64,21 +63,8 @@ def sensitivity(
         scale = float(np.sqrt(np.diag(covariance).max()))
     intervals = [bounded.interval(one) for one in bounds]
     table = pd.DataFrame({"m": bounds, "ci_low": [a for a, _ in intervals], "ci_high": [b for _, b in intervals]})
-    table.attrs["target"] = target
     table.attrs["breakdown"] = _breakdown(bounded.excludes_zero, scale)
     return table
-
-
-def breakdown_words(table: pd.DataFrame, language: str = "zh") -> str:
-    """How far trends may depart until the conclusion falls, of a relative-magnitudes table of `sensitivity`."""
-    bound, target = float(table.attrs["breakdown"]), table.attrs.get("target", 0)
-    key = f"target_{target}" if target in ("att", "average") else "target_first" if target == 0 else "target_period"
-    of = terms.text(f"policy.{key}", language, period=target)
-    if bound == 0:
-        return terms.text("policy.breakdown_none", language, of=of)
-    if not np.isfinite(bound):
-        return terms.text("policy.breakdown_beyond", language, of=of)
-    return terms.text("policy.breakdown_some", language, of=of, bound=terms.number(bound, language, 2))
 
 
 def _parts(effect: PolicyEffect) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

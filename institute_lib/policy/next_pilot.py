@@ -16,7 +16,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import EstimationError
 from institute_lib.policy.panel import Panel, listed, read_adoption
-from institute_lib.policy.results import LEVEL, bounds_words, size_words, unit_name
+from institute_lib.policy.results import LEVEL
 from institute_lib.results import Result
 from institute_lib.sharing import once_a_run
 
@@ -24,7 +24,6 @@ FEWEST_ADOPTERS = 5
 FEWEST_CONTROLS = 2
 FEWEST_BEFORE = 4
 DRAWS = 20_000
-SURE = 0.95
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,9 @@ class NextPilot(Result):
     n_controls: int
     warnings: tuple[str, ...] = ()
 
-    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """The first candidate with its interval, and whether it can be told from the next; shares in points."""
-        first = self.table.iloc[0]
-        share = measure == "share"
-        fields = {
-            "unit": unit_name(first["unit"], language),
-            "gain": size_words(float(first["gain"]), language, share=share),
-            "interval": bounds_words((float(first["ci_low"]), float(first["ci_high"])), language, share=share),
-            "probability": terms.percent(float(first["probability"]), language, 0),
-            "adopters": terms.count(self.n_adopters, language),
-        }
-        sentence = terms.text("policy.next", language, **fields)
-        return sentence if first["probability"] >= SURE else sentence + terms.text("policy.next_unsure", language)
+    def summary(self, language: str = "zh") -> str:
+        """What the table holds, and from how many adopters it is learnt."""
+        return f"{terms.text('policy.next_table', language)} (n = {self.n_adopters})"
 
     def to_frame(self) -> pd.DataFrame:
         """A copy of the table."""

@@ -14,20 +14,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
 from institute_lib.policy.panel import listed, names_of, numbers_of, positive_weights, refuse_no_single_column
 from institute_lib.policy.results import (
     FEW_CLUSTERS,
     FEW_TREATED,
     LEVEL,
+    Estimate,
     few_clusters,
-    figures,
-    figures_of,
 )
-from institute_lib.result import Provenance
-from institute_lib.result import Result as Figures
-from institute_lib.results import Result
 
 Errors = Literal["cluster", "robust", "classical"]
 Factor = Literal["smallest", "own"]
@@ -185,7 +180,7 @@ def without_effects(columns: np.ndarray, effects: Sequence[np.ndarray], weights:
 
 
 @dataclass(frozen=True)
-class Regression(Result):
+class Regression(Estimate):
     """A fitted regression.
 
     coefficients: term, estimate, se, ci_low, ci_high, p_value; p is missing where fewer than about six clusters decide
@@ -224,26 +219,10 @@ class Regression(Result):
         """A copy of the coefficients."""
         return self.coefficients.copy()
 
-    def as_result(self, provenance: Provenance) -> Figures:
-        """The coefficients but the constant, as `study.show` takes them."""
-        table = self.coefficients[self.coefficients["term"] != "Intercept"]
-        tables = {"coefficients": (table, ("term",))}
-        return figures_of(tables, "coefficients", persons=None, provenance=provenance, outcome=self.outcome)
-
-    def summary(self, language: str = "zh") -> str:
-        """The first coefficient that is not the constant, with its interval."""
-        row = self.coefficients[self.coefficients["term"] != "Intercept"].iloc[0]
-        p = row["p_value"]
-        return terms.text(
-            "policy.regression" if np.isfinite(p) else "policy.regression_few",
-            language,
-            term=row["term"],
-            outcome=self.outcome,
-            estimate=terms.significant(row["estimate"], language),
-            interval=figures((row["ci_low"], row["ci_high"]), language),
-            p=terms.p_value(p, language) if np.isfinite(p) else "",
-            rows=terms.count(self.n_rows, language),
-        )
+    @property
+    def _tables(self) -> dict[str, tuple[pd.DataFrame, tuple[str, ...]]]:
+        """The coefficients but the constant."""
+        return {"coefficients": (self.coefficients[self.coefficients["term"] != "Intercept"], ("term",))}
 
 
 def regression(

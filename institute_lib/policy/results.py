@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib.errors import ParameterError, nearest
 from institute_lib.result import Measure, Provenance
 from institute_lib.result import Result as Figures
 from institute_lib.results import Result
@@ -16,7 +16,6 @@ FEW_TREATED = 6  # clusters; with fewer, errors by cluster say nothing (MacKinno
 FEW_CLUSTERS = 30
 LEVEL = 0.05
 BAD_FIT = 2.0  # times the donors' median error before the start
-SHOWN = 8
 
 
 def few_clusters(n_clusters: int) -> str:
@@ -87,15 +86,54 @@ class PreTrend:
     wald_p: float = float("nan")
 
 
+class Estimate(Result):
+    """An estimate with tables that `study.show` takes, each with its keys; the first is what is said."""
+
+    @property
+    def _tables(self) -> dict[str, tuple[pd.DataFrame, tuple[str, ...]]]:
+        raise NotImplementedError
+
+    def result(self, table: str = "event_study", **about: Any) -> Figures:
+        """One of its tables, ready to show.
+
+        Args:
+            about: what `figures_of` asks for.
+        """
+        return figures_of(self._tables, table, **about)
+
+    def as_result(self, provenance: Provenance) -> Figures:
+        """The estimate as `study.show` takes it."""
+        return self.result(next(iter(self._tables)), persons=None, provenance=provenance, outcome=self.outcome)
+
+    def summary(self, language: str = "zh") -> str:
+        """The effect, its interval and p, where there is one, and the verdict."""
+        frame, keys = next(iter(self._tables.values()))
+        row = frame.iloc[0]
+        bounds = (row["ci_low"], row["ci_high"])
+        interval = terms.interval(*bounds, language, terms.decimals(*bounds)) if np.isfinite(bounds).all() else None
+        known = np.isfinite(row["p_value"])
+        sentence = terms.text(
+            "policy.estimated" if known else "policy.estimated_few",
+            language,
+            name=terms.text(f"policy.{self.method}", language) if hasattr(self, "method") else row[keys[0]],
+            outcome=outcome_name(self.outcome, language),
+            change=terms.text("policy.by", language, size=terms.significant(row["estimate"], language)),
+            interval=interval or terms.text("policy.unbounded", language),
+            p=terms.p_value(row["p_value"], language) if known else "",
+        )
+        verdict = getattr(self, "verdict", None)
+        return sentence + (verdict().sentence(language) if verdict else "")
+
+
 @dataclass(frozen=True)
-class PolicyEffect(Result):
+class PolicyEffect(Estimate):
     """The effect of a policy on several units.
 
     att: average effect on the treated. se: clustered error, as published packages compute it. cluster_p_value: from it,
         with degrees of freedom for the size of the groups or clusters (see `intervals`).
     p_value, ci (95 %): the headline. inference says where they come from: "clusters", as cluster_p_value; "placebos",
-        where fewer than six clusters (or units, if not clustered) are treated: dealt out to all clusters (see
-        `clusters`); "withheld": p is missing, since neither can say anything, and ci is unbounded.
+        where fewer than six clusters (or units, if not clustered) are treated, or untreated: dealt out to all clusters
+        (see `clusters`); "withheld": p is missing, since neither can say anything, and ci is unbounded.
     event_study: relative_period (observed periods since the start), estimate, se, ci_low, ci_high (pointwise),
         band_low, band_high (simultaneous over all periods), n_treated. pretrend: a joint test of those before.
     group_time: group, period, estimate, se, ci_low, ci_high. aggregations: kind, level, estimate, se, ci_low, ci_high.
@@ -126,42 +164,14 @@ class PolicyEffect(Result):
     warnings: tuple[str, ...] = ()
     for_sensitivity: EventEstimates | None = field(default=None, repr=False, compare=False)
 
-    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """The effect, its interval and what it rests on, then period by period; of a share in percentage points."""
-        share = measure == "share"
-        sentence = terms.text(
-            f"policy.found_{self.inference}",
-            language,
-            method=terms.text(f"policy.{self.method}", language),
-            outcome=outcome_name(self.outcome, language),
-            change=terms.text("policy.by", language, size=size_words(self.att, language, share=share)),
-            interval=bounds_words(self.ci, language, share=share),
-            p=terms.p_value(self.p_value, language) if np.isfinite(self.p_value) else "",
-            n_treated=terms.count(self.n_treated, language),
-            n_treated_clusters=terms.count(self.n_treated_clusters, language),
-            n_units=terms.count(self.n_units, language),
-            n_periods=self.n_periods,
-        )
-        since = self.event_study[self.event_study["relative_period"] >= 0] if len(self.event_study) else ()
-        return sentence + unfolding(since, "relative_period", language, share=share)
-
-    def as_result(self, provenance: Provenance) -> Figures:
-        """The effect as `study.show` takes it."""
-        return self.result("effect", persons=None, provenance=provenance, outcome=self.outcome)
-
-    def result(self, table: str = "event_study", **about: Any) -> Figures:
-        """One of its tables ("event_study", "group_time", "aggregations", "effect"), ready to show.
-
-        Args:
-            about: what `figures_of` asks for.
-        """
-        tables = {
+    @property
+    def _tables(self) -> dict[str, tuple[pd.DataFrame, tuple[str, ...]]]:
+        return {
+            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method", "outcome")),
             "event_study": (self.event_study, ("relative_period",)),
             "group_time": (self.group_time, ("group", "period")),
             "aggregations": (self.aggregations, ("kind", "level")),
-            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method", "outcome")),
         }
-        return figures_of(tables, table, **about)
 
     def verdict(self, *, relevant: float | None = None) -> Verdict:
         """Whether there was an effect: see `Verdict`. relevant: the smallest size that would matter."""
@@ -176,7 +186,7 @@ class PolicyEffect(Result):
 
 
 @dataclass(frozen=True)
-class PilotEffect(Result):
+class PilotEffect(Estimate):
     """The effect of a policy on one unit, judged by the donors' placebos.
 
     att: average gap from the start on. p_value: share of units, the treated one included, whose effect is at least as
@@ -232,22 +242,13 @@ class PilotEffect(Result):
     def n_periods(self) -> int:
         return self.n_pre + self.n_post
 
-    def as_result(self, provenance: Provenance) -> Figures:
-        """The effect as `study.show` takes it."""
-        return self.result("effect", persons=None, provenance=provenance, outcome=self.outcome)
-
-    def result(self, table: str = "event_study", **about: Any) -> Figures:
-        """One of its tables ("event_study", "conformal", "effect"), ready to show.
-
-        Args:
-            about: what `figures_of` asks for.
-        """
-        tables = {
+    @property
+    def _tables(self) -> dict[str, tuple[pd.DataFrame, tuple[str, ...]]]:
+        return {
+            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method", "treated_unit", "outcome")),
             "event_study": (self.event_study, ("relative_period",)),
             "conformal": (self.conformal, ("period",)),
-            "effect": (self.to_frame().rename(columns={"att": "estimate"}), ("method", "treated_unit", "outcome")),
         }
-        return figures_of(tables, table, **about)
 
     @property
     def fits_badly(self) -> bool:
@@ -262,27 +263,6 @@ class PilotEffect(Result):
         """
         p = float("nan") if self.smallest_p > LEVEL else self.p_value if p is None else p
         return Verdict.of(p, self.ci, relevant=relevant, sound=not self.fits_badly)
-
-    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """Effect, interval, placebo p and what the design could have found, in words; a share in percentage points."""
-        share = measure == "share"
-        fields = {
-            "unit": unit_name(self.treated_unit, language),
-            "start": period_name(self.start, language),
-            "outcome": outcome_name(self.outcome, language),
-            "change": terms.text("policy.by", language, size=size_words(self.att, language, share=share)),
-            "interval": bounds_words(self.ci, language, share=share),
-            "p": terms.p_value(self.p_value, language),
-            "donors": terms.count(self.n_donors, language),
-            "smallest": terms.number(self.smallest_p, language, 3),
-            "detectable": size_words(self.detectable, language, share=share),
-        }
-        few = self.smallest_p > LEVEL
-        sentence = terms.text("policy.finding_few" if few else "policy.finding", language, **fields)
-        if not few and abs(self.att) < self.detectable:
-            caveat = "below_detectable" if self.p_value > LEVEL else "found_below_detectable"
-            sentence += terms.text(f"policy.{caveat}", language, **fields)
-        return sentence
 
     def to_frame(self) -> pd.DataFrame:
         """One row: the headline and what it rests on."""
@@ -305,13 +285,12 @@ class DetectableEffect(Result):
     curve: pd.DataFrame
     warnings: tuple[str, ...] = ()
 
-    def summary(self, language: str = "zh", *, measure: str = "number") -> str:
-        """The smallest effect that the design would find; of a share in percentage points."""
-        key = "detectable" if np.isfinite(self.effect) else "undetectable"
+    def summary(self, language: str = "zh") -> str:
+        """The smallest effect that the design would find."""
         return terms.text(
-            f"policy.{key}",
+            "policy.detectable" if np.isfinite(self.effect) else "policy.undetectable",
             language,
-            effect=size_words(self.effect, language, share=measure == "share"),
+            effect=terms.significant(self.effect, language),
             power=terms.percent(self.power, language, 0),
             alpha=terms.percent(self.alpha, language, 0),
             donors=terms.count(self.n_donors, language),
@@ -346,19 +325,20 @@ def figures_of(
         raise ParameterError(f"table {name!r}: {nearest(name, tables)}")
     frame, keys = tables[name]
     shown = frame.rename(columns={"ci_low": "estimate_low", "ci_high": "estimate_high"})
-    digits = None if share else terms.decimals(*frame["estimate"])
-    unit = "points" if share else "number"
+    unit, digits = ("points", None) if share else ("number", terms.decimals(*frame["estimate"]))
     measures = [Measure("estimate", unit, digits, interval="given", statistic="estimate")]
     if "p_value" in frame:
         measures.append(Measure("p_value", "number", 3, statistic="estimate"))
-    if persons is not None:
-        shown = shown.assign(persons=persons)
     counted = None if persons is None else "persons"
+    if counted:
+        shown = shown.assign(persons=persons)
 
     def sentence(view: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
         row = {key: view.data[key].iloc[0] for key in keys}
         names = {"name": view.name(keys[0], row[keys[0]]), "outcome": outcome_name(outcome, language)}
-        return [("policy.estimated", {**names, **judged(view, row, share)})]
+        words = judged(view, row, share)
+        known = np.isfinite(frame["p_value"].iloc[0])
+        return [("policy.estimated" if known else "policy.estimated_few", {**names, **words})]
 
     said = sentence if outcome and len(frame) else None
     chart = "event_study" if name == "event_study" else "table"
@@ -368,85 +348,25 @@ def figures_of(
 
 def judged(shown: Any, row: dict[str, Any], share: bool) -> dict[str, Any]:
     """The effect of a row and what judges it, as the sentences name them."""
-    effect, ends = (
-        shown.figure(shown.value if "effect" not in shown.figures_of else "effect", **row),
-        [shown.figure(f"ci_{end}", **row) for end in ("low", "high")],
-    )
-    bounded = all(one.value is not None for one in ends)
+    effect = shown.figure("effect" if "effect" in shown.figures_of else shown.value, **row)
+    ends = {end: shown.figure(f"ci_{end}", **row) for end in ("low", "high")}
     interval = shown.words("policy.unbounded")
-    if bounded:
-        pair = {name: one.bare(shown.language) for name, one in zip(("low", "high"), ends, strict=True)}
+    if all(one.value is not None for one in ends.values()):
+        pair = {end: one.bare(shown.language) for end, one in ends.items()}
         interval = shown.words("policy.interval_points" if share else "policy.interval", **pair)
-    found = {
-        "change": effect if share else shown.words("policy.by", size=effect.bare(shown.language)),
-        "interval": interval,
-    }
-    for name, column in {"p": "p_value", "adjusted": "p_adjusted"}.items():
-        if column in shown.figures_of:
-            p = shown.figure(column, **row)
-            tiny = p.value is not None and p.value < 0.001
-            found[name] = shown.words("policy.p_tiny") if tiny else shown.words("policy.p", p=p)
+    change = effect if share else shown.words("policy.by", size=effect.bare(shown.language))
+    found = {"change": change, "interval": interval}
+    if "p_value" in shown.figures_of:
+        p = shown.figure("p_value", **row)
+        tiny = p.value is not None and p.value < 0.001
+        found["p"] = shown.words("policy.p_tiny") if tiny else shown.words("policy.p", p=p)
     if "detectable" in shown.figures_of:
         size = shown.figure("detectable", **row).bare(shown.language)
         found["detectable"] = shown.words("policy.points" if share else "policy.plain", size=size)
-        found["smallest_p"] = shown.figure("smallest_p", **row)
     return found
-
-
-def unfolding(table: pd.DataFrame, period: str, language: str, *, share: bool) -> str:
-    """The effect period by period in words, evenly chosen ones where there are many; nothing for a single period."""
-    if len(table) < 2:
-        return ""
-    chosen = table.iloc[np.unique(np.linspace(0, len(table) - 1, min(len(table), SHOWN)).round().astype(int))]
-    when = chosen[period].tolist()
-    names = [period_name(one, language) if isinstance(one, str) else f"{int(one):+d}" for one in when]
-    sizes = [
-        terms.number(100 * one, language, 1) if share else terms.significant(one, language)
-        for one in chosen["estimate"]
-    ]
-    parts = terms.text("policy.listed", language).join(f"{a} {b}" for a, b in zip(names, sizes, strict=True))
-    return terms.text("policy.unfolding_points" if share else "policy.unfolding", language, parts=parts)
-
-
-def figures(interval: tuple[float, float], language: str) -> str:
-    """An interval in words; one without bounds is called so."""
-    if not any(np.isfinite(interval)):
-        return terms.text("policy.unbounded", language)
-    return terms.interval(*interval, language, terms.decimals(*interval))
 
 
 def outcome_name(outcome: str, language: str) -> str:
     """An outcome in the reader's words, or its column where the catalogue does not know it."""
     known = len(outcome) > 1 and outcome in terms.catalogue("labels")  # a plain y is no latitude
     return terms.label(outcome, language) if known else outcome
-
-
-def size_words(value: float, language: str, *, share: bool) -> str:
-    """A size in words: of a share in percentage points, else to three digits."""
-    if not share:
-        return terms.significant(value, language)
-    return terms.text("policy.points", language, size=terms.number(100 * value, language, 1))
-
-
-def bounds_words(interval: tuple[float, float], language: str, *, share: bool) -> str:
-    """An interval in words: of a share in percentage points; one without bounds is called so."""
-    if not share or not all(np.isfinite(bound) for bound in interval):
-        return figures(interval, language)
-    low, high = interval
-    return terms.text("policy.points", language, size=terms.interval(100 * low, 100 * high, language))
-
-
-def unit_name(unit: Any, language: str) -> str:
-    """An area's name where the unit is a division's code, else the unit as it is written."""
-    from institute_lib import areas
-
-    if not (isinstance(unit, str) and unit.isdigit() and len(unit) == 6):
-        return str(unit)
-    try:
-        return areas.get(unit).name(language)
-    except (ParameterError, DataError):
-        return unit
-
-
-def period_name(period: str | int, language: str) -> str:
-    return terms.quarter(period, language) if isinstance(period, str) else str(period)

@@ -105,8 +105,7 @@ def test_few_treated_units_are_judged_by_placebos_not_by_clustered_errors(panel)
         assert found.p_value < 0.05
         assert found.ci[0] < truth(few) < found.ci[1]
         assert any("policy.pilot" in warning for warning in found.warnings)
-        assert "placebos that deal the start out" in found.summary("en")
-        assert "安慰剂检验" in found.summary("zh")
+        assert any("p and interval come from placebos" in warning for warning in found.warnings)
 
 
 def test_summaries_speak_both_languages(effect):
@@ -213,8 +212,8 @@ def test_where_placebos_cannot_reject_p_is_withheld_and_says_so(panel):
     assert (found.inference, found.ci) == ("withheld", (-np.inf, np.inf))
     assert np.isnan(found.p_value)
     assert "1 treated unit of 13: clustered errors are not to be trusted below 6" in found.warnings[0]
-    assert "p =" not in found.summary("en")
-    assert "p=" not in found.summary("zh")
+    assert "too few units to compare for a p value" in found.summary("en")
+    assert "不报告p值" in found.summary("zh")
     assert found.verdict().key == "unsure"
 
 
@@ -251,12 +250,4 @@ def test_three_roads_are_shown_side_by_side(panel, effect):
     contrasts = roads.comparisons
     assert contrasts["share"].sum() == pytest.approx(1)
     assert (contrasts["share"] * contrasts["att"]).sum() == pytest.approx(two_way.att)
-    assert "had already adopted" in roads.summary("en")
-    assert "百分点" in roads.summary("zh", measure="share")
-
-
-def test_the_breakdown_is_said_in_words(effect):
-    table = policy.sensitivity(effect, m=(1,))
-    assert f"{table.attrs['breakdown']:.2f}" in policy.breakdown_words(table, "en")
-    table.attrs["breakdown"] = 0.0
-    assert "holds zero" in policy.breakdown_words(table, "en")
+    assert contrasts["contrast"].tolist() == ["earlier_vs_later", "later_vs_earlier", "treated_vs_never"]

@@ -122,15 +122,24 @@ def test_a_finding_says_the_effect_each_quarter_the_verdict_and_when_the_ledger_
     assert sentence.startswith("崇川区自2025年一季度起，社区工作者持证率平均上升")
     assert f"{100 * effect.att:.1f}个百分点" in sentence
     assert len(re.findall("2025年.季度", sentence)) == 5  # the start, then four quarters
-    assert "判断时已考虑同时看2个指标。" in sentence
-    assert found.evaluation.verdicts()["certified_share"].word("zh") in sentence
+    assert "已按2个指标一起判断。" in sentence
+    assert found.evaluation.verdicts(relevant=0.01)["certified_share"].word("zh") in sentence
     assert "设定于2026年11月23日记入台账，晚于政策起始（2024年11月8日）" in sentence
 
 
 def test_the_verdict_of_each_outcome_is_that_of_the_corrected_p(panel, ledger):
     found = policy.assess(panel, ledger, policy_id="pilot")
-    for outcome, verdict in found.evaluation.verdicts().items():
+    for outcome, verdict in found.evaluation.verdicts(relevant=0.01).items():
         assert verdict.sentence("zh").strip() in said(found.finding(outcome))
+
+
+def test_an_interval_within_one_point_says_that_there_was_no_effect_that_matters(panel, ledger):
+    flat = panel.assign(stay_rate=0.9 + 1e-4 * np.random.default_rng(0).normal(size=len(panel)))
+    flat["headcount"] *= 10  # so that rounding costs little
+    found = policy.assess(with_provenance(flat, DEMO), ledger, policy_id="pilot")
+    assert "结论：没有" in said(found.finding("stay_rate"))
+    strict = policy.assess(with_provenance(flat, DEMO), ledger, policy_id="pilot", relevant=1e-6)
+    assert "结论：不能确定" in said(strict.finding("stay_rate"))
 
 
 def test_every_table_of_a_share_reads_in_points_and_every_level_in_per_cent(panel, ledger):
@@ -203,7 +212,7 @@ def test_several_treated_units_are_a_staggered_design_with_placebos_over_cluster
     expected = policy.staggered(columns, **COLUMNS, treated_from="first")
     assert found.staggered.headline.att == pytest.approx(expected.att)
     assert expected.inference == "placebos"
-    assert "受政策影响的2个单位只来自2个地方" in said(found.programme_finding)
+    assert "30个单位中2个推行，只来自2个地方" in said(found.programme_finding)
     assert (found.leading, found.effects, found.outcomes) == ("staggered_effect", None, ())
 
 

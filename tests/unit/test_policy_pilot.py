@@ -1,7 +1,6 @@
 """One treated unit: weights, estimate, and the inference that its donors can carry."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from scipy.stats import binomtest
 
-from institute_lib import policy, terms
+from institute_lib import policy
 from institute_lib.errors import EstimationError, ParameterError
 from institute_lib.policy.pilots import placebo_fits
 from institute_lib.policy.placebos import (
@@ -131,7 +130,7 @@ def test_with_six_siblings_nothing_can_be_rejected_and_the_result_says_so():
     assert effect.ci == (-np.inf, np.inf)
     assert effect.detectable == np.inf
     assert any("0.143" in warning for warning in effect.warnings)
-    assert "nothing can be concluded" in effect.summary("en")
+    assert "cannot be told (too few units to compare)" in effect.summary("en")
     assert "unbounded" in effect.summary("en")
     assert "无界" in effect.summary("zh")
 
@@ -157,8 +156,7 @@ def test_noisy_small_counties_do_not_hide_a_large_ones_effect():
 def test_an_estimate_below_what_the_design_could_find_is_called_so():
     effect = run(world(effect=0.0, seed=8))
     assert abs(effect.att) < effect.detectable
-    assert "80% power" in effect.summary("en")
-    assert "80%" in effect.summary("zh")
+    assert "不能确定（可能出于偶然，也可能真有作用）" in effect.summary("zh")
 
 
 def test_effects_of_the_detectable_size_are_found_four_times_in_five():
@@ -280,21 +278,6 @@ def test_a_pilot_among_95_counties_takes_less_than_ten_seconds():
     began = time.process_time()
     run(panel)
     assert time.process_time() - began < 10
-
-
-def test_a_significant_estimate_of_a_weak_design_is_called_likely_too_large():
-    effect = run(world(effect=1.0, units=60, seed=12), method="did")
-    found = replace(effect, p_value=0.03, att=effect.detectable / 2)
-    assert "too large" in found.summary("en")
-    assert "偏大" in found.summary("zh")
-
-
-def test_a_share_is_said_in_percentage_points():
-    effect = replace(run(world(effect=1.0), method="did"), att=0.0458, ci=(-0.012, 0.1036), detectable=0.081)
-    assert "0.0458" in effect.summary("zh")
-    for language, said in {"zh": "变化4.6个百分点", "en": "a change of 4.6 points"}.items():
-        assert said in effect.summary(language, measure="share")
-        assert terms.number(8.1, language, 1) in effect.summary(language, measure="share")
 
 
 def test_too_few_donors_for_several_treated_units_is_an_error():

@@ -29,17 +29,26 @@
   });
   each("details.appendix", function (fold) {  // drawn while open, so that every chart knows its width
     fold.open = false;
-    fold.addEventListener("toggle", function () { if (fold.open) { resize(0); } });
+    fold.addEventListener("toggle", function () { if (fold.open) { resize(); } });
   });
-  var resize = function (width) {
+  var paper = false;  // there a chart takes a column, which the style sheet shows at .72
+  var resize = function () {
     each(".plot", function (place) {
-      var wanted = width || keptWidth(place, place.layout);
-      Plotly.relayout(place, wanted ? {width: wanted} : {autosize: true, width: null});
+      if (!place.clientWidth) { return; }
+      var kept = place.kept = place.kept || place.clientHeight;
+      var wanted = paper ? 455 : keptWidth(place, place.layout);
+      var height = paper && kept > 300 && kept < 380 ? 300 : kept;
+      place.style.height = height + "px";
+      Plotly.relayout(place, {width: wanted, height: height, autosize: !wanted});
     });
   };
   window.addEventListener("beforeprint", function () {
     each("details.methods, details.appendix", function (fold) { fold.open = true; });
-    resize(650);
+    paper = true;
+    resize();
   });
-  window.addEventListener("afterprint", function () { resize(0); });
+  window.addEventListener("afterprint", function () {
+    paper = false;
+    resize();
+  });
 })();

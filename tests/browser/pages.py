@@ -17,29 +17,54 @@ from institute_lib import brief
 LANG = {"zh": "zh-CN", "en": "en"}
 ENOUGH_ROWS = 15
 DOTS_PER_POINT, DARK = 96 / 72, 200
-MARGIN, MARGIN_SIDE = 76, 56  # pixels at 96 to the inch: where only page numbers and marks stand, and nothing
-A4, A4_CONTENT = (1123, 794), 980  # pixels of a page, and between its upper and its lower margin
+MARGIN, MARGIN_SIDE = 50, 50  # pixels at 96 to the inch: where only page numbers and marks stand, and nothing
+A4, A4_CONTENT = (1123, 794), 1010  # pixels of a page, and between its upper and its lower margin
 LEAST_INK = 0.002
 OPEN_ALL = "document.querySelectorAll('details').forEach(fold => { fold.open = true; })"
 # Rows of one table are alike: the first ones stand for all, and axe takes a second instead of fifteen.
 SHORTEN = f"document.querySelectorAll('tbody tr:nth-child(n+{ENOUGH_ROWS})').forEach(row => row.remove())"
 CHARTS = """() => Array.from(document.querySelectorAll('script.figure')).map(holder => {
     const place = document.getElementById(holder.dataset.plot), edge = place.getBoundingClientRect();
-    const texts = Array.from(place.querySelectorAll('.main-svg text')).filter(text => {
-        const box = text.getBoundingClientRect();
-        const inside = box.left > edge.left - 1 && box.right < edge.right + 1
-            && box.top > edge.top - 1 && box.bottom < edge.bottom + 1;
-        return box.width && !inside;
-    });
     return {
         stated: JSON.parse(holder.textContent).data.length,
         read: place._fullData.length,
         painted: place.querySelectorAll('.cartesianlayer .trace').length,
         alt: place.getAttribute('aria-label'),
         height: edge.height,
-        cut: texts.map(text => text.textContent),
     };
 })"""
+# Texts outside their chart's box, two texts on each other, and tables or charts wider than the place they stand in.
+MISPLACED = """() => {
+    const found = [], name = place => (place.getAttribute('aria-label') || place.id).slice(0, 30);
+    const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+    if (wide > 1) { found.push(`the page is ${wide} pixels wider than its screen`); }
+    document.querySelectorAll('.plot').forEach(place => {
+        const edge = place.getBoundingClientRect();
+        if (!edge.width) { return; }
+        const texts = Array.from(place.querySelectorAll('.main-svg text')).filter(one => one.textContent.trim());
+        const boxes = texts.map(one => [one.textContent, one.getBoundingClientRect()]).filter(([, box]) => box.width);
+        boxes.forEach(([text, box]) => {
+            const inside = box.left > edge.left - 1 && box.right < edge.right + 1
+                && box.top > edge.top - 1 && box.bottom < edge.bottom + 1;
+            if (!inside) { found.push(`chart ${name(place)}: its text ${text} is cut`); }
+        });
+        boxes.forEach(([text, one], at) => boxes.slice(at + 1).forEach(([other, two]) => {
+            const across = Math.min(one.right, two.right) - Math.max(one.left, two.left);
+            const down = Math.min(one.bottom, two.bottom) - Math.max(one.top, two.top);
+            const most = Math.min(one.height, two.height);
+            if (across > 2 && down > 0.3 * most) { found.push(`chart ${name(place)}: ${text} lies on ${other}`); }
+        }));
+    });
+    return found;
+}"""
+TOO_WIDE = """() => Array.from(document.querySelectorAll('.scroll'))
+    .filter(one => one.clientWidth && one.firstElementChild.scrollWidth > one.clientWidth + 1)
+    .map(one => `table ${one.getAttribute('aria-label')} is wider than its column`)"""
+SCREENS = (1366, 390)
+NARROWED = """() => Array.from(document.querySelectorAll('.plot'))
+    .every(one => !one.clientWidth || one._fullLayout.width === 455)"""
+SETTLED = 300  # milliseconds in which charts take their new width
+PAPER = 688  # pixels between the side margins of A4
 
 
 @dataclass(frozen=True)
@@ -53,9 +78,9 @@ class Seen:
 
 
 @contextmanager
-def opened(browser: Any, path: Path, *, scripts: bool = True) -> Iterator[Seen]:
+def opened(browser: Any, path: Path, *, scripts: bool = True, width: int = 1100) -> Iterator[Seen]:
     """A page in a browser without a network."""
-    context = browser.new_context(offline=True, java_script_enabled=scripts, viewport={"width": 1100, "height": 900})
+    context = browser.new_context(offline=True, java_script_enabled=scripts, viewport={"width": width, "height": 900})
     seen = Seen(context.new_page(), path)
     seen.page.on("console", lambda message: seen.console.append(f"{message.type}: {message.text}"))
     seen.page.on("pageerror", lambda error: seen.console.append(f"error: {error}"))
@@ -68,9 +93,9 @@ def opened(browser: Any, path: Path, *, scripts: bool = True) -> Iterator[Seen]:
 
 
 @contextmanager
-def drawn(browser: Any, path: Path) -> Iterator[Seen]:
+def drawn(browser: Any, path: Path, width: int = 1100) -> Iterator[Seen]:
     """A brief, all of its charts drawn."""
-    with opened(browser, path) as seen:
+    with opened(browser, path, width=width) as seen:
         charts = seen.page.locator("script.figure").count()
         seen.page.wait_for_function(f"document.querySelectorAll('.plot .main-svg .xy').length >= {charts}")
         yield seen
@@ -85,11 +110,12 @@ def faults(browser: Any, path: Path, language: str, folder: Path) -> list[str]:
             *badly_titled(seen, language),
             *inaccessible(seen),
         ]
+    found += misplaced(browser, path)
     return [*found, *lost_without_scripts(browser, path), *badly_printed(browser, path, folder / "brief.pdf")]
 
 
 def badly_drawn(seen: Seen) -> list[str]:
-    """Charts that do not paint every trace of their figure, that have no height, or whose texts are cut.
+    """Charts that do not paint every trace of their figure, or that have no height.
 
     The one page has tiles in their place.
     """
@@ -101,7 +127,22 @@ def badly_drawn(seen: Seen) -> list[str]:
             found.append(
                 f"chart {chart['alt']!r}: {chart['painted']} of {chart['stated']} traces, {chart['height']} high"
             )
-        found += [f"chart {chart['alt']!r}: its text {text!r} is cut" for text in chart["cut"]]
+    return found
+
+
+def misplaced(browser: Any, path: Path) -> list[str]:
+    """Texts that are cut or lie on each other, on an office screen, on a telephone and on paper."""
+    found = []
+    for width in SCREENS:
+        with drawn(browser, path, width) as seen:
+            seen.page.evaluate(OPEN_ALL)
+            seen.page.wait_for_timeout(SETTLED)
+            found += [f"at {width}: {one}" for one in seen.page.evaluate(MISPLACED)]
+    with drawn(browser, path, PAPER) as seen:
+        seen.page.emulate_media(media="print")
+        seen.page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+        seen.page.wait_for_function(NARROWED)
+        found += [f"on paper: {one}" for one in seen.page.evaluate(MISPLACED) + seen.page.evaluate(TOO_WIDE)]
     return found
 
 

@@ -150,9 +150,9 @@ def test_it_prints_to_pages_of_a4_with_charts_uncut(opened):
     page = opened.page
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
     page.emulate_media(media="print")
-    page.set_viewport_size({"width": 658, "height": 980})  # what A4 leaves between the margins
+    page.set_viewport_size({"width": 688, "height": 1010})  # what A4 leaves between the margins
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
-    page.wait_for_function("Array.from(document.querySelectorAll('.plot')).every(one => one._fullLayout.width === 650)")
+    page.wait_for_function("Array.from(document.querySelectorAll('.plot')).every(one => one._fullLayout.width === 455)")
     edges = page.evaluate(
         """() => {
             const edge = document.querySelector('main').getBoundingClientRect().right;

@@ -56,7 +56,7 @@ def index(request, browser):
 # --- the briefs -------------------------------------------------------------------------------------------------------
 
 
-def test_every_chart_paints_every_trace_of_its_figure_and_no_text_of_it_is_cut(drawn):
+def test_every_chart_paints_every_trace_of_its_figure(drawn):
     assert pages.badly_drawn(drawn) == []
 
 

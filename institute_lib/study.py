@@ -350,7 +350,7 @@ class Study:
                 interval = [shown.figure(end, **record).value if end in shown.figures_of else None for end in ends]
                 claim = {"words": figure.cell(self.language), "where": shown.title, "interval": interval}
                 claim["absent"] = list(self.city_reports.late) if area == self.own_city else []
-                place_of = (known[0], area, record.get("quarter", known[1]))
+                place_of = (known[0], area, indicators.parse(measure.name, record.get("quarter", self.quarter))[1])
                 self._hold(place_of, claim | figure.to_json())
 
     def _whole_of(self, shown: Protected) -> str:

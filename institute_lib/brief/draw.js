@@ -11,21 +11,23 @@
     var least = layout.meta ? layout.meta.least_width : 0;
     return place.clientWidth < least ? least : null;
   };
-  var narrowed = function (place, layout) {  // on a telephone a map's legend stands under it
+  var narrowed = function (place, layout) {  // on a telephone a map's legend stands under it, names take two lines
     var narrow = layout.meta ? layout.meta.narrow : null;
-    if (!narrow || place.clientWidth >= narrow.below) { return; }
+    if (!narrow || place.clientWidth >= narrow.below) { return null; }
     layout.height = narrow.height;
     layout.margin.b = narrow.bottom;
     place.style.height = narrow.height + "px";
     Object.keys(narrow.legend).forEach(function (key) { layout.legend[key] = narrow.legend[key]; });
+    return narrow.update;
   };
   each("script.figure", function (holder) {
     var place = document.getElementById(holder.getAttribute("data-plot"));
     var figure = JSON.parse(holder.textContent, whole);
     var kept = keptWidth(place, figure.layout);
     if (kept) { figure.layout.width = kept; }
-    narrowed(place, figure.layout);
+    var update = narrowed(place, figure.layout);
     Plotly.newPlot(place, figure.data, figure.layout, config);
+    if (update) { Plotly.relayout(place, update); }
   });
   each("details.appendix", function (fold) {  // drawn while open, so that every chart knows its width
     fold.open = false;

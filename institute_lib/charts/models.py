@@ -1,6 +1,7 @@
 """Models: forest plots of ratios or estimates, survival curves."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 
@@ -29,6 +30,8 @@ from institute_lib.disclosure import Protected
 ROW = 27  # pixels a row of a forest takes
 INTERCEPT = "intercept"
 ALL = "all"  # the key of a curve of everyone
+BELOW, NARROW_ROW = 560, 34  # pixels: the width of a page under which names take two lines, and such a row's height
+FEW_TICKS = [0.25, 0.5, 1, 2, 4]
 TICKS = (0.1, 0.2, 0.33, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10)
 
 
@@ -54,6 +57,7 @@ def draw_forest(safe: Protected, *, language: str = "zh", unit: str = "", title:
         for place, word in zip(places, words, strict=True)
     ]
     canvas = _forest(figures, names, side, neutral=1.0 if ratio else 0.0)
+    canvas.layout["meta"] = {"narrow": _narrow(names, words, ratio=ratio)}
     label = "ratio" if ratio else "people_per_hundred" if unit == "people" else "estimate"
     _forest_axis(canvas, figures, ratio=ratio, title=terms.text(f"charts.{label}", language))
     title = title or safe.title
@@ -114,6 +118,16 @@ def _forest(figures: pd.DataFrame, names: Sequence[str], side: Sequence[str], *,
         showgrid=False,
     )
     return canvas
+
+
+def _narrow(names: Sequence[str], words: Sequence[str], *, ratio: bool) -> dict:
+    """A forest on a telephone, for the page's script: driver over level, the estimate alone beside, few ticks."""
+    update: dict = {f"annotations[{place}].text": plain(text) for place, text in enumerate(words)}
+    update |= {"yaxis.ticktext": [re.sub("([：，]|[:,] )", r"\1<br>", plain(name), count=1) for name in names]}
+    update |= {"yaxis.tickfont.size": 11.5, "margin.r": max(map(width, words), default=0) * 12 / 13 + 8}
+    if ratio:
+        update |= {"xaxis.tickvals": FEW_TICKS, "xaxis.ticktext": [f"{tick:g}" for tick in FEW_TICKS]}
+    return {"below": BELOW, "height": 130 + NARROW_ROW * len(names), "bottom": 60, "legend": {}, "update": update}
 
 
 def _crossed(name: str, value: object, own: Mapping[str, str], language: str) -> str:

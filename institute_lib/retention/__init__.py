@@ -20,12 +20,14 @@ from institute_lib.retention.quarters import band, exit_columns, person_quarters
 from institute_lib.retention.rates import rates, vacancies
 from institute_lib.retention.results import (
     Drivers,
+    compared,
     staying,
     turnover,
     turnover_history,
     turnover_sentence,
     ways_out,
     what_goes_with_leaving,
+    workforce,
 )
 from institute_lib.retention.survival import IncidenceCurves, SurvivalCurves, cumulative_incidence, survival
 
@@ -46,6 +48,7 @@ __all__ = [
     "band",
     "cells",
     "change",
+    "compared",
     "cox",
     "cumulative_incidence",
     "dependence",
@@ -69,4 +72,5 @@ __all__ = [
     "vacancies",
     "ways_out",
     "what_goes_with_leaving",
+    "workforce",
 ]

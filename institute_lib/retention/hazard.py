@@ -312,6 +312,18 @@ def clearest_in_words(coefficients: pd.DataFrame, language: str, link: str) -> s
     )
 
 
+def with_picked(coefficients: pd.DataFrame) -> pd.DataFrame:
+    """Coefficients with picked_low and picked_high: each ratio's interval as if it were the one picked among all.
+
+    Among as many as there are coefficients beside the intercept and the clock.
+    """
+    clock = coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith(BASELINE)
+    number = max(int((~clock).sum()), 1)
+    with np.errstate(over="ignore"):
+        ends = np.exp([picked_interval(row, number) for _, row in coefficients.iterrows()])
+    return coefficients.assign(picked_low=ends[:, 0], picked_high=ends[:, 1])
+
+
 def picked_interval(row: pd.Series, number: int) -> tuple[float, float]:
     """The interval of one coefficient picked among `number`: as wide as its own, to the level 1 − 0.05/number."""
     from scipy.special import stdtrit

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from institute_lib.errors import DataError
@@ -30,6 +31,8 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
             the day after the last (CIPD's stability index: staff with a year's service / staff a year ago).
         A worker whose next spell in the same group begins on the very day the former ends has not left the group; one
         who works in two districts counts in each, and once in what holds both.
+        moved: of the leavers, those whose reason is a move to another district, or who are in post in another district
+            of the same city on the day after the last.
 
     Parameters:
         workers: one row a spell: worker_id, entered, left (first day not employed) and the columns of `by`.
@@ -39,7 +42,7 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
     Returns:
         the columns of `by`, quarter, headcount_start, headcount_end, entrants, leavers, average_headcount, stayers,
         turnover with turnover_low and turnover_high (exact Poisson, since a rate may exceed 1), stability with
-        stability_low and stability_high (Wilson). Shares are fractions; a group nobody worked in has missing rates.
+        stability_low and stability_high (Wilson), moved. Shares are fractions; a group of nobody has missing rates.
         Of own registers, districts in which who left cannot be known (`tables.withheld`) have none either, and count in
         no larger group; `attrs["withheld"]` names them.
 
@@ -57,12 +60,13 @@ def rates(workers: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district
         workers = workers[~workers["district"].isin(hidden)]
     spells = _continuous(workers, by)
     marks = [(last - back).start_time for back in (3, 2, 1, 0)] + [first_day_after(last)]
-    flags = pd.DataFrame({f"at_{i}": _employed(spells, day) for i, day in enumerate(marks)}, index=spells.index)
+    flags = pd.DataFrame({f"at_{i}": employed(spells, day) for i, day in enumerate(marks)}, index=spells.index)
     flags["entrants"] = (spells["entered"] > marks[0]) & (spells["entered"] <= marks[-1])
     flags["leavers"] = (spells["left"] > marks[0]) & (spells["left"] <= marks[-1])
     here = spells.loc[flags["at_4"], [*by, "worker_id"]].drop_duplicates().assign(here=True)
     still = spells[[*by, "worker_id"]].merge(here, how="left", on=[*by, "worker_id"])["here"].notna().to_numpy()
     flags["stayers"] = flags["at_0"] & still
+    flags["moved"] = flags["leavers"] & (spells["moved"] | _elsewhere(workers, spells, marks[-1]))
     counted = pd.concat([spells[by], flags.astype(int)], axis=1)
     sums = counted.groupby(by, observed=True, sort=True).sum().reset_index() if by else counted.sum().to_frame().T
     found = _with_rates(sums, by, str(last))
@@ -84,6 +88,7 @@ OF_LEAVERS = (
     "stability",
     "stability_low",
     "stability_high",
+    "moved",
 )
 
 
@@ -115,19 +120,34 @@ def _with_rates(sums: pd.DataFrame, by: list[str], quarter: str) -> pd.DataFrame
         stability=sums["stayers"] / sums["at_0"].where(sums["at_0"] > 0),
         stability_low=stability_low,
         stability_high=stability_high,
+        moved=sums["moved"],
     )
 
 
-def _employed(spells: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
+def _elsewhere(workers: pd.DataFrame, spells: pd.DataFrame, day: pd.Timestamp) -> np.ndarray:
+    """Whether the worker of each spell is in post in another district of the same city on a day."""
+    if "district" not in spells:
+        return np.zeros(len(spells), dtype=bool)
+    there = workers.loc[employed(workers, day), ["worker_id", "district"]].drop_duplicates()
+    pairs = spells[["worker_id", "district"]].reset_index().merge(there, on="worker_id", suffixes=("", "_there"))
+    pairs = pairs[pairs["district"] != pairs["district_there"]]
+    same_city = pairs["district"].astype(str).str[:4] == pairs["district_there"].astype(str).str[:4]
+    return spells.index.isin(pairs.loc[same_city, "index"])
+
+
+def employed(spells: pd.DataFrame, day: pd.Timestamp) -> pd.Series:
+    """Whether each spell holds a day."""
     return (spells["entered"] <= day) & (spells["left"].isna() | (spells["left"] > day))
 
 
 def _continuous(workers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Spells of a worker in one group that overlap, or follow on each other without a day between, are one."""
     keys = [*by, "worker_id"]
-    ordered = workers[list(dict.fromkeys([*keys, "entered", "left"]))].sort_values(
+    last = [name for name in ("district",) if name in workers and name not in keys]
+    ordered = workers[list(dict.fromkeys([*keys, *last, "entered", "left"]))].sort_values(
         ["worker_id", "entered"], kind="stable"
     )
+    ordered["moved"] = workers["leave_reason"].eq("moved_district") if "leave_reason" in workers else False
     # An open spell is given a day beyond all others, so that it wins the maximum.
     open_end = pd.Timestamp.max.floor("D")
     ended = ordered.assign(left=ordered["left"].fillna(open_end))
@@ -137,7 +157,8 @@ def _continuous(workers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     number = (~(ordered["entered"] <= previous)).groupby(of_one, observed=True).cumsum()
     ended = ended.assign(number=number)
     grouped = ended.groupby([*keys, "number"], observed=True, sort=False, dropna=False)
-    merged = grouped.agg(entered=("entered", "min"), left=("left", "max")).reset_index()
+    of_last = {name: (name, "last") for name in ("moved", *last)}
+    merged = grouped.agg(entered=("entered", "min"), left=("left", "max"), **of_last).reset_index()
     return merged.assign(left=merged["left"].where(merged["left"] < open_end)).drop(columns="number")
 
 

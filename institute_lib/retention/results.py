@@ -7,6 +7,7 @@ error (Rothman 1978, Journal of Chronic Diseases 31, 557–560), n = S(1 − S) 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,23 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.result import Measure, Provenance, Result, described_quarter, provenance_of
 from institute_lib.retention.dependence import dependence
-from institute_lib.retention.drivers import driver_word, merge_thin, usable_drivers
+from institute_lib.retention.drivers import driver_word, level_name, merge_thin, usable_drivers
 from institute_lib.retention.effects import change
+from institute_lib.retention.hazard import BASELINE, HazardModel, with_picked
+from institute_lib.retention.intervals import normal_quantile
 from institute_lib.retention.judgement import out_of_time
 from institute_lib.retention.pooling import local
-from institute_lib.retention.quarters import band, person_quarters
-from institute_lib.retention.rates import rates
-from institute_lib.retention.survival import ALL, SurvivalCurves, cumulative_incidence, survival
+from institute_lib.retention.quarters import band, exit_columns, person_quarters
+from institute_lib.retention.rates import employed, rates
+from institute_lib.retention.spells import first_day_after
+from institute_lib.retention.survival import ALL, SurvivalCurves, cumulative_incidence, restricted_mean, survival
 
 TOTAL = "total"
 STEP, LONGEST = 0.25, 10.0  # years between the points of a curve, and its last one
 STATES = ("certificate", "monthly_pay", "subsidy", "caseload", "supervised", "training_hours")
-COUNTS = ("leavers", "average_headcount", "stayers", "headcount_start")
+COUNTS = ("leavers", "leavers_gone", "average_headcount", "stayers", "headcount_start")
+CALENDAR = ("year", "season")  # of the baseline, beside tenure: what changed for everybody, and when posts are filled
+FIELD = "left_field"
 REASONS = ("left_field", "moved_district", "promoted_away", "retired", "unknown")
 
 
@@ -43,7 +49,9 @@ def turnover(
 
     Returns:
         Result by `by` (the whole as "total"): turnover with its exact Poisson interval, turnover_last_quarter,
-        turnover_last_year, turnover_change (on the year, in points), stability, average_headcount.
+        turnover_last_year, turnover_change (on the year, in points), turnover_without_moves (those who moved to another
+        district, or are in post in one of the same city at the quarter's end, not counted), stability,
+        average_headcount.
 
     Raises:
         As `retention.rates`.
@@ -68,6 +76,7 @@ def turnover(
             Measure("turnover", "share", of=("leavers", "average_headcount"), interval="poisson"),
             *past,
             Measure("turnover_change", "points", of=("turnover", "turnover_last_year")),
+            Measure("turnover_without_moves", "share", of=("leavers_gone", "average_headcount"), interval="poisson"),
             Measure("stability", "share", of=("stayers", "headcount_start"), interval="wilson"),
             Measure("average_headcount", "count"),
         ),
@@ -92,10 +101,11 @@ def _counted(workers: pd.DataFrame, quarter: str, by: str | None, since: str | N
         parts.insert(0, rates(workers, quarter=quarter, by=by).rename(columns={by: "group"}))
     frame = pd.concat(parts, ignore_index=True)
     figures = [*COUNTS, "turnover", "stability"]
+    frame = frame.assign(leavers_gone=frame["leavers"] - frame["moved"])
     frame[figures] = frame[figures].astype(float)
     if since and str(pd.Period(quarter, freq="Q") - 3) < since:
         frame[[name for name in figures if name != "average_headcount"]] = np.nan
-    return frame
+    return frame.assign(turnover_without_moves=frame["leavers_gone"] / frame["average_headcount"])
 
 
 def turnover_history(
@@ -158,6 +168,81 @@ def curve_result(curves: SurvivalCurves, *, key: str = "group", provenance: Prov
         chart="survival",
         notes=("retention.curve_begins",),
         sentence=lambda shown, language: _staying_sentence(shown, key, language),
+    )
+
+
+def compared(workers: pd.DataFrame, *, by: str, quarter: str | None = None, since: str | None = None) -> Result | None:
+    """Whether the curves of `staying` differ: the log-rank test, and the mean years that each group stays.
+
+    Returns:
+        Result by `by`: mean_years in post of the first ten, or of as many as all groups reach, with its interval;
+        logrank_p of all groups together, as "total". None for one group.
+    """
+    curves = survival(workers, by=by, until=described_quarter(workers, quarter), since=since)
+    if curves.logrank is None:
+        return None
+    horizon = min(LONGEST, curves.restricted["horizon"].iloc[0])
+    means = {name: restricted_mean(table, horizon) for name, table in curves.table.groupby("group")}
+    frame = curves.groups[["group", "people", "events"]].assign(
+        mean_years=[means[name][0] for name in curves.groups["group"]],
+        se=[means[name][1] for name in curves.groups["group"]],
+    )
+    half = normal_quantile() * frame["se"]
+    frame = frame.assign(mean_years_low=frame["mean_years"] - half, mean_years_high=frame["mean_years"] + half)
+    whole = frame[["people", "events"]].sum().to_dict() | {"group": TOTAL, "logrank_p": curves.logrank["p_value"]}
+    frame = pd.concat([frame, pd.DataFrame([whole])], ignore_index=True).rename(columns={"group": by})
+    years = {"digits": 2, "statistic": "estimate"}
+    clear = "differ" if whole["logrank_p"] < 0.05 else "alike"
+    return Result(
+        frame,
+        (by,),
+        (
+            Measure("mean_years", "number", **years, interval="given"),
+            Measure("logrank_p", "number", 3, statistic="estimate"),
+        ),
+        "people",
+        provenance_of(workers),
+        title="notebooks.compared",
+        events="events",
+        notes=("retention.mean_years",),
+        sentence=lambda _, language: [(f"retention.kinds_{clear}", {})],
+    )
+
+
+def workforce(workers: pd.DataFrame, *, by: str = "district", quarter: str | None = None) -> Result:
+    """How many are in post on the quarter's last day, and who they are, by group and in all.
+
+    Returns:
+        Result by `by` (the whole, of several groups, as "total"): workforce, workforce_last_year, and of those whose
+        answer is on record the shares of women, of those under 35, with a degree, and on a permanent contract.
+    """
+    last = pd.Period(described_quarter(workers, quarter), freq="Q")
+    here, before = (workers[employed(workers, first_day_after(one))] for one in (last, last - 4))
+    answers = {
+        "women_share": here["gender"].map({"female": 1.0, "male": 0.0}),
+        "under_35_share": (last.year - here["birth_year"] < 35).astype(float).where(here["birth_year"].notna()),
+        "degree_share": here["education"].map({"secondary": 0.0, "college": 0.0, "bachelor": 1.0, "master": 1.0}),
+        "permanent_share": here["contract"].map({"permanent": 1.0, "fixed_term": 0.0, "project": 0.0}),
+    }
+    groups = sorted(workers[by].unique())
+    parts = {one: here[by] == one for one in groups} | ({TOTAL: here[by].notna()} if len(groups) > 1 else {})
+    rows = []
+    for name, own in parts.items():
+        row = {by: name, "workforce": here.loc[own, "worker_id"].nunique()}
+        row["workforce_last_year"] = before.loc[(name == TOTAL) | (before[by] == name), "worker_id"].nunique()
+        for share, answer in answers.items():
+            known = answer[own].dropna()
+            row |= {share: known.mean(), f"{share}_yes": known.sum(), f"{share}_known": len(known)}
+        rows.append(row)
+    shares = [Measure(name, "share", of=(f"{name}_yes", f"{name}_known")) for name in answers]
+    return Result(
+        pd.DataFrame(rows),
+        (by,),
+        (Measure("workforce", "count"), Measure("workforce_last_year", "count"), *shares),
+        "workforce",
+        provenance_of(workers),
+        title="notebooks.workforce",
+        sentence=lambda shown, _: [("retention.workforce", shown.figures(**{by: rows[-1][by]}))],
     )
 
 
@@ -225,14 +310,18 @@ class Drivers:
     """What goes with leaving in an area: the ratios, the same in people, levers, and how the model does.
 
     Attributes:
-        ratios: by driver and level the odds ratio of leaving in a quarter, with the person-quarters behind it.
-        effects: the same as leavers per hundred people and quarter.
+        ratios: by driver and level the odds ratio of leaving the field in a quarter, who leaves otherwise being
+            censored then, with the interval adjusted for how many are compared and the person-quarters behind it; of
+            leaving in any way where nobody is known to have left the field.
+        everyone: the same of leaving in any way; None where that is what `ratios` holds.
+        effects: leavers in any way per hundred people and quarter.
         levers: what a change of level goes with, in leavers per hundred over a year; None where no lever varies.
         calibration: expected and observed leaving in the last four quarters; None where the register is too young.
         notes: what must be said of the model, in words without figures of persons.
     """
 
     ratios: Result
+    everyone: Result | None
     effects: Result
     levers: Result | None
     calibration: Result | None
@@ -251,7 +340,10 @@ def what_goes_with_leaving(
     since: str | None = None,
     language: str = "zh",
 ) -> Drivers:
-    """A discrete-time hazard of leaving for an area, leaning on its city where it has too few leavers.
+    """Discrete-time hazards of leaving for an area, leaning on its city where it has too few leavers.
+
+    Leaving the field is told apart from retirement, promotion and a move to another district: its hazard is
+    cause-specific. Calendar year and season stand in the baseline beside the drivers asked for.
 
     Parameters:
         workers, changes: of the whole city, one row a spell and one a change.
@@ -270,30 +362,73 @@ def what_goes_with_leaving(
     recorded = rows[states].notna().any(axis=1) if states else pd.Series(True, index=rows.index)
     if recorded.any():  # before somebody's first state pay and certificate are unknown together: nothing to compare
         rows = rows[recorded].reset_index(drop=True)
-    everyone, merged = merge_thin(band(rows, **bands), event="left", drivers=among, language=language)
-    here = everyone[everyone["district"].isin(area)].reset_index(drop=True)
-    used, left_out = usable_drivers(here, event="left", drivers=among, within=everyone, language=language)
-    found = local(everyone, area=area, event="left", drivers=used, cluster="assignment")
-    basis = everyone if found.basis == "city" else here
+    rows = exit_columns(band(rows, **bands))
+    asked = {"area": area, "among": [*CALENDAR, *among], "language": language}
+    whole = _fitted(rows, "left", **asked)
+    apart = _fitted(rows, FIELD, **asked) if FIELD in rows.attrs["exits"] else None
+    shown = apart or whole
     provenance = provenance_of(workers) | provenance_of(changes)
-    sizes = _level_sizes(basis, found.model)
-    residual = basis["worker_id"].nunique() - len(found.model.coefficients)
-    tied = dependence(here, drivers=used, others=["district", "quarter"])
+    tied = dependence(
+        shown.here, drivers=[name for name in shown.used if name not in CALENDAR], others=["district", "quarter"]
+    )
     return Drivers(
-        _ratios(found.model, sizes, residual, provenance),
-        _effects(found.model, sizes, residual, provenance),
-        _levers(found.model, basis, levers, used, provenance),
-        _calibration(here if found.basis == "own" else everyone, used, since, until, provenance),
+        _ratios(shown, provenance),
+        _ratios(whole, provenance) if apart else None,
+        _effects(whole, provenance),
+        _levers(whole, levers, provenance),
+        _calibration(whole, since, until, provenance),
         (
-            terms.text(f"retention.model_{found.basis}", language),
-            *_set_at(found.model, language),
-            *merged.values(),
-            *left_out.values(),
+            terms.text("retention.baseline", language),
+            *dict.fromkeys(note for one in (shown, whole) for note in one.notes),
             *([] if recorded.all() else [terms.text("retention.unrecorded_left_out", language)]),
             *(_hardly_apart(one, language) for one in tied.table[tied.table["nearly"]].itertuples()),
             terms.text("retention.many_levels", language),
         ),
     )
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """A hazard of one way of leaving, the rows of the area and of all, its drivers, and what must be said of it."""
+
+    event: str
+    model: HazardModel
+    here: pd.DataFrame
+    everyone: pd.DataFrame
+    kind: str  # "own", "pooled" or "city", as `local` says
+    used: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def basis(self) -> pd.DataFrame:
+        return self.everyone if self.kind == "city" else self.here
+
+    @cached_property
+    def sizes(self) -> pd.DataFrame:
+        """The distinct persons and leavers at each level, the reference included: term, level, persons, events."""
+        levels, persons = self.model.levels, {}
+        sizes = levels.loc[~levels["term"].isin(CALENDAR), ["term", "level", "rows", "events"]].copy()
+        for term in sizes["term"].unique():
+            if term in self.basis:
+                counted = self.basis.groupby(self.basis[term].map(level_name), observed=True)["worker_id"].nunique()
+                persons |= {(term, level): n for level, n in counted.items()}
+        sizes["persons"] = [persons.get((row.term, row.level), row.events) for row in sizes.itertuples()]
+        return sizes
+
+    @property
+    def residual(self) -> int:
+        return self.basis["worker_id"].nunique() - len(self.model.coefficients)
+
+
+def _fitted(rows: pd.DataFrame, event: str, *, area: Sequence[str], among: Sequence[str], language: str) -> _Fitted:
+    everyone, merged = merge_thin(rows, event=event, drivers=among, language=language)
+    here = everyone[everyone["district"].isin(area)].reset_index(drop=True)
+    used, left_out = usable_drivers(here, event=event, drivers=among, within=everyone, language=language)
+    found = local(everyone, area=area, event=event, drivers=used, cluster="assignment")
+    lead = terms.text(f"retention.of_{event}", language)
+    said = [terms.text(f"retention.model_{found.basis}", language), *_set_at(found.model, language)]
+    notes = tuple(lead + note for note in (*said, *merged.values(), *left_out.values()))
+    return _Fitted(event, found.model, here, everyone, found.basis, used, notes)
 
 
 def _set_at(model: Any, language: str) -> list[str]:
@@ -320,73 +455,57 @@ def _hardly_apart(row: Any, language: str) -> str:
     return terms.text("retention.hardly_apart", language, driver=driver_word(row.driver, language), others=others)
 
 
-def _level_sizes(rows: pd.DataFrame, model: Any) -> pd.DataFrame:
-    """The distinct persons and leavers at each level, the reference included: term, level, persons, events."""
-    sizes = model.levels[["term", "level", "rows", "events", "reference"]].copy()
-    persons = {}
-    for term in sizes["term"].unique():
-        if term in rows:
-            counted = rows.groupby(rows[term].map(_level_text), observed=True)["worker_id"].nunique()
-            persons |= {(term, str(level)): n for level, n in counted.items()}
-    sizes["persons"] = [persons.get((row.term, row.level), row.events) for row in sizes.itertuples()]
-    return sizes
-
-
-def _level_text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool | np.bool_) else str(value)
-
-
-def _by_level(estimates: pd.DataFrame, sizes: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def _by_level(fitted: _Fitted, estimates: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Each level with its estimate; a reference has none, but is there to be judged."""
-    return sizes.merge(estimates[["term", "level", *columns]], on=["term", "level"], how="left")
+    return fitted.sizes.merge(estimates[["term", "level", *columns]], on=["term", "level"], how="left")
 
 
-def _ratios(model: Any, sizes: pd.DataFrame, residual: int, provenance: Provenance) -> Result:
-    columns = {"ratio": "ratio", "ratio_low": "ratio_low", "ratio_high": "ratio_high", "p_value": "p_value"}
-    frame = _by_level(model.coefficients, sizes, list(columns))
+def _ratios(fitted: _Fitted, provenance: Provenance) -> Result:
+    frame = _by_level(fitted, with_picked(fitted.model.coefficients), [*RATIO, "p_value"])
+    measures = [Measure(name, "ratio", digits=2) for name in ("picked_low", "picked_high")]
     return Result(
         frame,
         ("term", "level"),
-        (Measure("ratio", "ratio", digits=2, interval="given"), Measure("rows", "count")),
+        (Measure("ratio", "ratio", digits=2, interval="given"), Measure("rows", "count"), *measures),
         "persons",
         provenance,
-        title="notebooks.drivers",
+        title=f"notebooks.drivers_{fitted.event}" if fitted.event == FIELD else "notebooks.drivers",
         chart="forest",
         events="events",
-        residual=residual,
-        sentence=_ratio_sentence(frame),
+        residual=fitted.residual,
+        sentence=_ratio_sentence(frame, fitted.event),
     )
 
 
-def _ratio_sentence(frame: pd.DataFrame) -> Any:
-    """The level with the clearest association, of those that are shown."""
+RATIO = ("ratio", "ratio_low", "ratio_high", "picked_low", "picked_high")
+
+
+def _ratio_sentence(frame: pd.DataFrame, event: str) -> Any:
+    """The level with the clearest association of those that are shown, its interval adjusted for having been picked."""
 
     def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
-        drivers = ~frame["term"].str.startswith("tenure")  # the baseline of the hazard is no driver
+        drivers = ~frame["term"].str.startswith(BASELINE)  # the clock is no driver
         there = frame[shown.data["ratio"].notna().to_numpy() & drivers.to_numpy()]
         if there.empty:
             return []
         best = there.loc[there["p_value"].idxmin()]
         of_row = {"term": best["term"], "level": best["level"]}
         names = {key: shown.name(key, value) for key, value in of_row.items()}
-        interval = (shown.figure("ci_low", **of_row), shown.figure("ci_high", **of_row))
-        return [("retention.clearest", {**names, "ratio": shown.figure("ratio", **of_row), "interval": interval})]
+        interval = (shown.figure("picked_low", **of_row), shown.figure("picked_high", **of_row))
+        clear = not best["picked_low"] <= 1 <= best["picked_high"]
+        way = shown.words(f"retention.way_{event}")
+        key = "retention.clearest" if clear else "retention.none_clear"
+        return [(key, {**names, "ratio": shown.figure("ratio", **of_row), "interval": interval, "way": way})]
 
     return said
 
 
-def _effects(model: Any, sizes: pd.DataFrame, residual: int, provenance: Provenance) -> Result:
-    columns = ["estimate", "ci_low", "ci_high"]
-    frame = _by_level(model.marginal_effects, sizes, columns)
-    frame[columns] *= 100
+def _effects(fitted: _Fitted, provenance: Provenance) -> Result:
+    columns = {name: f"leavers_per_hundred{name.removeprefix('ci').removeprefix('estimate')}" for name in ESTIMATE}
+    frame = _by_level(fitted, fitted.model.marginal_effects, list(columns)).rename(columns=columns)
+    frame[list(columns.values())] *= 100
     return Result(
-        frame.rename(
-            columns={
-                "estimate": "leavers_per_hundred",
-                "ci_low": "leavers_per_hundred_low",
-                "ci_high": "leavers_per_hundred_high",
-            }
-        ),
+        frame,
         ("term", "level"),
         (Measure("leavers_per_hundred", "number", digits=2, interval="given"),),
         "persons",
@@ -395,17 +514,19 @@ def _effects(model: Any, sizes: pd.DataFrame, residual: int, provenance: Provena
         chart="forest",
         look={"unit": "people"},
         events="events",
-        residual=residual,
+        residual=fitted.residual,
     )
 
 
-def _levers(
-    model: Any, rows: pd.DataFrame, offered: Mapping[str, tuple[str, str]], used: Sequence[str], provenance: Provenance
-) -> Result | None:
-    pairs = {name: pair for name, pair in offered.items() if name in used and set(pair) <= set(rows[name].astype(str))}
+ESTIMATE = ("estimate", "ci_low", "ci_high")
+
+
+def _levers(fitted: _Fitted, offered: Mapping[str, tuple[str, str]], provenance: Provenance) -> Result | None:
+    rows, there = fitted.basis, {name for name in offered if name in fitted.used}
+    pairs = {name: offered[name] for name in there if set(offered[name]) <= set(rows[name].astype(str))}
     if not pairs:
         return None
-    table = change(model, pairs).table
+    table = change(fitted.model, pairs).table
     persons = [
         min(rows.loc[rows[one.term].astype(str) == level, "worker_id"].nunique() for level in (one.before, one.after))
         for one in table.itertuples()
@@ -438,13 +559,11 @@ def _levers(
     )
 
 
-def _calibration(
-    rows: pd.DataFrame, used: Sequence[str], since: str | None, until: str, provenance: Provenance
-) -> Result | None:
+def _calibration(fitted: _Fitted, since: str | None, until: str, provenance: Provenance) -> Result | None:
     """None where the register has not been open for more than eight quarters: nothing earlier to train on."""
     if since and str(pd.Period(until, freq="Q") - 7) < since:
         return None
-    judged = out_of_time(rows, event="left", drivers=used)
+    judged = out_of_time(fitted.here if fitted.kind == "own" else fitted.everyone, event="left", drivers=fitted.used)
     table = judged.calibration
     frame = table.assign(
         tenth=(table["bin"] + 1).astype(str),

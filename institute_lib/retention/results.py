@@ -16,7 +16,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.result import Measure, Provenance, Result, described_quarter, provenance_of
 from institute_lib.retention.dependence import dependence
-from institute_lib.retention.drivers import driver_word, level_name, merge_thin, usable_drivers
+from institute_lib.retention.drivers import FEW_EVENTS, driver_word, level_name, merge_thin, usable_drivers
 from institute_lib.retention.effects import change
 from institute_lib.retention.hazard import BASELINE, HazardModel, with_picked
 from institute_lib.retention.intervals import normal_quantile
@@ -312,7 +312,7 @@ class Drivers:
     Attributes:
         ratios: by driver and level the odds ratio of leaving the field in a quarter, who leaves otherwise being
             censored then, with the interval adjusted for how many are compared and the person-quarters behind it; of
-            leaving in any way where nobody is known to have left the field.
+            leaving in any way where hardly anybody is known to have left the field.
         everyone: the same of leaving in any way; None where that is what `ratios` holds.
         effects: leavers in any way per hundred people and quarter.
         levers: what a change of level goes with, in leavers per hundred over a year; None where no lever varies.
@@ -365,7 +365,8 @@ def what_goes_with_leaving(
     rows = exit_columns(band(rows, **bands))
     asked = {"area": area, "among": [*CALENDAR, *among], "language": language}
     whole = _fitted(rows, "left", **asked)
-    apart = _fitted(rows, FIELD, **asked) if FIELD in rows.attrs["exits"] else None
+    enough = FIELD in rows.attrs["exits"] and rows[FIELD].sum() >= FEW_EVENTS
+    apart = _fitted(rows, FIELD, **asked) if enough else None
     shown = apart or whole
     provenance = provenance_of(workers) | provenance_of(changes)
     tied = dependence(

@@ -11,7 +11,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,8 @@ class Digests:
     key: Key | None = None
     names: frozenset[str] = frozenset()
     hashes: frozenset[str] = frozenset()
-    lengths: frozenset[int] = field(default_factory=frozenset)
+    lengths: frozenset[int] = frozenset()
+    files: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.names or self.hashes)
@@ -56,6 +57,10 @@ class Digests:
     def is_hash(self, text: str) -> bool:
         return self.key is not None and _keyed(self.key, text) in self.hashes
 
+    def has_file(self, sha256: str) -> bool:
+        """Whether the people of an imported file are among them."""
+        return self.key is not None and _keyed(self.key, sha256) in self.files
+
 
 def plain_name(name: str) -> str:
     """A name as it is compared: NFKC, without spaces and dots, in lower case."""
@@ -66,9 +71,9 @@ def _keyed(key: Key, text: str) -> str:
     return key.authenticate(f"register {text}")[:32]
 
 
-def lines(key: Key, names: Iterable[str], numbers: Iterable[str]) -> set[str]:
-    """The lines for these names and identity numbers."""
-    found = {f"key {len(key.id)} {key.id}"}
+def lines(key: Key, names: Iterable[str], numbers: Iterable[str], files: Iterable[str] = ()) -> set[str]:
+    """The lines for these names and identity numbers, which stood in files of these SHA-256."""
+    found = {f"key {len(key.id)} {key.id}", *(f"file {len(one)} {_keyed(key, one)}" for one in files)}
     for name in {plain_name(str(name)) for name in names}:
         if len(name) > 1:
             found.add(_of_name(key, name))
@@ -87,8 +92,8 @@ def _of_number(key: Key, number: str, kind: Any = HASHES[0]) -> str:
     return f"hash {len(text)} {_keyed(key, text)}"
 
 
-def add(key: Key, names: Iterable[str], numbers: Iterable[str]) -> None:
-    """Keep the lines for these names and numbers beside those that are there.
+def add(key: Key, names: Iterable[str], numbers: Iterable[str], files: Iterable[str] = ()) -> None:
+    """Keep the lines for these names and numbers, from files of these SHA-256, beside those that are there.
 
     The next quarter names mostly the same people: who is there by one line is there by all, and the file is read line
     by line, for a city's holds a million.
@@ -98,16 +103,18 @@ def add(key: Key, names: Iterable[str], numbers: Iterable[str]) -> None:
     """
     path = _place()
     if not path.is_file():
-        _write(sorted(lines(key, names, numbers)))
+        _write(sorted(lines(key, names, numbers, files)))
         return
     of_names = {_of_name(key, name): name for name in {plain_name(str(name)) for name in names} if len(name) > 1}
     of_numbers = {_of_number(key, number): number for number in set(numbers)}
+    of_files = {f"file {len(one)} {_keyed(key, one)}": one for one in files}
     with path.open(encoding="ascii") as file:
         for line in file:
             of_names.pop(line[:-1], None)
             of_numbers.pop(line[:-1], None)
-    if of_names or of_numbers:
-        new = sorted(lines(key, of_names.values(), of_numbers.values()))
+            of_files.pop(line[:-1], None)
+    if of_names or of_numbers or of_files:
+        new = sorted(lines(key, of_names.values(), of_numbers.values(), of_files.values()))
         with path.open(encoding="ascii") as file:
             both = heapq.merge((line[:-1] for line in file), new)
             _write(line for line, _ in itertools.groupby(both))
@@ -170,7 +177,7 @@ def load() -> Digests:
     path = _place()
     if not path.is_file():
         return Digests()
-    kept: dict[str, set[str]] = {"name": set(), "pinyin": set(), "hash": set(), "key": set()}
+    kept: dict[str, set[str]] = {"name": set(), "pinyin": set(), "hash": set(), "key": set(), "file": set()}
     lengths = set()
     for number, line in enumerate(path.read_text(encoding="ascii", errors="replace").splitlines(), start=1):
         kind, _, rest = line.partition(" ")
@@ -183,7 +190,7 @@ def load() -> Digests:
     if kept["key"] != {key.id}:
         raise terms.error(DataError, "registers.error_digests_key", path=path, ours=key.id)
     names = frozenset(kept["name"] | kept["pinyin"])
-    return Digests(key, names, frozenset(kept["hash"]), frozenset(lengths))
+    return Digests(key, names, frozenset(kept["hash"]), frozenset(lengths), frozenset(kept["file"]))
 
 
 def _place() -> Path:

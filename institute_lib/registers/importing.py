@@ -224,7 +224,7 @@ def import_files(
         store.check_key(folder, imported.report.key_id)
         plan = keeping.plan(table, rows, folder, replace_states, missing, compares=compare)
         if key:
-            digests.add(key, *_persons(frame))
+            digests.add(key, *_persons(frame), {source.sha256 for source in imported.report.sources})
         if plan.parts:
             told = (day.isoformat() if day else None, quarter)
             paths = keeping.write(plan, folder, imported.report, day=now, given=told, accepted=accept_warnings)
@@ -275,7 +275,8 @@ def reread(entry: journal.Entry, files: list[Path]) -> tuple[pd.DataFrame, set[s
             days = described.decide(imported.described, day, quarter, today=date.fromisoformat(entry.known))
     rows = keeping.kept_rows(entry.table, imported.frame, imported.changes, frame, days)
     own = rows[rows[CELL].isin({part.cell for part in entry.parts})]
-    return own, digests.lines(key, *_persons(frame)) if key else set()
+    hashes = {file["sha256"] for file in entry.body["files"]}
+    return own, digests.lines(key, *_persons(frame), hashes) if key else set()
 
 
 def _receipt(plan: "keeping.Plan", imported: Imported, now: date, accepted: bool) -> Receipt:

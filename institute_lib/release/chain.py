@@ -102,7 +102,7 @@ def held() -> Iterator[None]:
     try:
         for place in (paths.runs(), folder(), requests(), folder() / places.LOCK):
             if place.is_symlink():
-                raise terms.error(ReleaseError, "release.error_link", path=place)
+                raise terms.error(ReleaseError, "runs.error_link", path=place)
         places.make_folder(requests())
         with filelock.FileLock(folder() / places.LOCK, timeout=WAIT_SECONDS, mode=0o666):
             resume()

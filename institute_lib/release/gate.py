@@ -18,7 +18,7 @@ from institute_lib.release import names
 from institute_lib.release.chain import RELEASED
 from institute_lib.release.findings import Finding
 from institute_lib.release.publishing import public_page
-from institute_lib.release.scanning import scan_text
+from institute_lib.release.scanning import scan_page
 from institute_lib.result import Provenance
 from institute_lib.runs import places
 from institute_lib.sharing import Read
@@ -91,20 +91,14 @@ def judge(folder: Path, *, quarter: str, language: str, number: str, accept: Col
 
 
 def briefs(folder: Path) -> list[Path]:
-    """The places of a run that hold a brief or a failure.
-
-    Raises:
-        ReleaseError: one of them is a link: what it points at is not what the run wrote.
-    """
-    found = []
-    for place in sorted(folder.glob("*/*")):
-        if place.parent.name == RELEASED or place.parent.name.startswith(HIDDEN) or not place.is_dir():
-            continue
-        if any(path.is_symlink() for path in (folder, place.parent, place, *place.iterdir())):
-            raise terms.error(ReleaseError, "release.error_link", path=place)
-        if any((place / name).is_file() for name in (places.BRIEF, places.FAILURE)):
-            found.append(place)
-    return found
+    """The places of a run that hold a brief or a failure."""
+    return [
+        place
+        for place in sorted(folder.glob("*/*"))
+        if place.parent.name not in (RELEASED, places.LOGS)
+        and not place.parent.name.startswith(HIDDEN)
+        and any((place / name).is_file() for name in (places.BRIEF, places.FAILURE))
+    ]
 
 
 def _accepting(one: Judged, accept: Collection[str]) -> Judged:
@@ -126,7 +120,7 @@ def _examine(place: Path, *, language: str, number: str) -> Judged:
     findings, declarations = _provenance(manifest, language)
     try:
         page = public_page(notebook, manifest, number=number, language=language)
-        findings += scan_text(page, places.BRIEF)
+        findings += scan_page(page)
     except InstituteError as error:
         page = ""
         findings.append(Finding("refuse", places.BRIEF, error.say(language), "unreadable"))
@@ -161,8 +155,11 @@ def _provenance(manifest: Mapping[str, Any], language: str) -> tuple[list[Findin
     if read.unknown:
         unknown = [one.title or one.name for one in read.reads if one.source == "unknown"]
         found.append(_held("unknown_source", _listed(Path(one).name for one in unknown)))
-    if read.personal and not read.demo and not names.known():
-        found.append(_held("names_unknown"))
+    if not read.demo and (read.personal or any(one.source == "result" for one in read.reads)):
+        if not names.known():
+            found.append(_held("names_unknown"))
+        elif older := names.unknown_files():
+            found.append(_held("names_stale", _listed(older)))
     if (manifest.get("inputs") or {}).get("audience") == "internal":
         found.append(_held("internal"))
     declared = [one.get("title") or one["name"] for one in plain if one.get("kind") == "declared"]

@@ -8,6 +8,7 @@ from institute_lib import paths, terms
 from institute_lib.registers.digests import Digests, load
 from institute_lib.registers.vocabulary import simplified
 from institute_lib.release.disguises import BREAK
+from institute_lib.tables import journal
 
 HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
 # The commoner surnames of the Hundred Family Surnames and of Nantong, and those of two characters.
@@ -50,6 +51,13 @@ CONFIRMED = "common_words.txt"
 def known() -> Digests:
     """The digests of this computer; read once."""
     return load()
+
+
+def unknown_files() -> list[str]:
+    """Names of register files that were imported when these digests were not at hand: they are older, or elsewhere."""
+    people = (one for one in journal.entries() if one.kind == "import" and one.key_id is not None)
+    files = (file for one in people for file in one.body["files"])
+    return sorted({file["name"] for file in files if not known().has_file(file["sha256"])})
 
 
 def looks_like_a_name(text: str, *, longest: int = 4) -> bool:

@@ -2,14 +2,11 @@
 
 import base64
 import binascii
-import hashlib
 import html
 import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -25,11 +22,12 @@ INLINE = frozenset(
 CELLS = frozenset({"td", "th", "tr", "table", "option", "li", "text", "c", "v", "row", "cell", "svg", "rect", "path"})
 CELLS |= {"w:tc", "w:tr", "w:tbl", "si", "dt", "dd"}
 TABLE, ROW, CELL = frozenset({"table", "w:tbl"}), frozenset({"tr", "w:tr"}), frozenset({"td", "th", "w:tc"})
+RAW = {"script": "script", "style": "css"}
 READING = frozenset({"rt", "rp"})  # how a character is read, above it
-GEOMETRY = frozenset({"d", "points", "transform", "viewbox"})
+GEOMETRY = frozenset({"d", "points", "transform", "viewbox"})  # coordinates of a drawing
 LONGEST_SCRIPT = 2_000_000  # beyond this a script is a library, not data written by hand
 _DATA_URI = re.compile(r"data:([\w.+/\-]*)((?:;[\w=.\-]+)*?)(;base64)?,([^\"'\s<>)\0]*)", re.IGNORECASE)
-_SIDE_BY_SIDE = re.compile(r"(?<=\d)[\s,.\-]+(?=[\d.\-])|\s+")
+_LONG = re.compile(r"\d{11}")
 _JSON_START = re.compile(r"[\[{](?=\s*(?:[\[{]|\"[^\"\\\n]{0,200}\"\s*[:,\]]))")
 _PARSED = re.compile(r"JSON\.parse\(\s*(?:'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"|`((?:[^`\\]|\\.)*)`)", re.DOTALL)
 _BARE_KEY = re.compile(r"([{,]\s*)([A-Za-z_$][\w$]*)\s*:")
@@ -38,10 +36,8 @@ _TRAILING = re.compile(r",\s*([\]}])")
 
 # What is no part of it is text. A script or a style ends at its own end tag alone.
 _MARKUP = re.compile(
-    r"<!--(?P<comment>.*?)-->|<!\[CDATA\[(?P<cdata>.*?)\]\]>"
-    r"|<(?P<raw>script|style)\b(?P<raw_rest>[^>]*)>(?P<code>.*?)(?:</(?P=raw)\s*>|\Z)"
-    r"|<(?P<tag>/?[A-Za-z][^\s/>]*)(?P<rest>(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|<(?P<other>[!?][^>]*)>",
-    re.DOTALL | re.IGNORECASE,
+    r"<(?:(/?[A-Za-z][^\s/>]*)((?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+)>|!--(.*?)-->|!\[CDATA\[(.*?)\]\]>|([!?][^>]*)>)",
+    re.DOTALL,
 )
 _ATTRIBUTE = re.compile(r"([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
 
@@ -56,28 +52,25 @@ class _Page:
         self._reading = False
         self._tables: list[list[list[str]]] = []
         self._known: dict[str, None] = {}
-        last = 0
-        for match in _MARKUP.finditer(page):
+        last, scan = 0, _MARKUP.scanner(page)
+        while match := scan.search():
             self._see(html.unescape(page[last : match.start()]))
-            self._take(match)
             last = match.end()
+            tag, rest, comment, cdata, other = match.groups()
+            if tag and tag.lower() in RAW:
+                self._take_attributes(tag.lower(), rest)
+                end = _end_of(page, tag, last)
+                self.parts.append((tag.lower(), RAW[tag.lower()], page[last:end]))
+                last, scan = end, _MARKUP.scanner(page, end)
+            elif tag:
+                self._take_tag(tag.lower(), rest)
+            elif cdata:
+                self._see(cdata)
+            elif comment:
+                self.parts.append(("comment", "page" if "<" in comment else "text", comment))
+            elif other:
+                self.parts.append(("declaration", "text", other))
         self._see(html.unescape(page[last:]))
-
-    def _take(self, match: re.Match[str]) -> None:
-        kind = match.lastgroup
-        if match["tag"]:
-            self._take_tag(match["tag"].lower(), match["rest"])
-        elif kind == "code":
-            self._take_attributes(match["raw"].lower(), match["raw_rest"])
-            self.parts.append(
-                (match["raw"].lower(), "css" if match["raw"].lower() == "style" else "script", match["code"])
-            )
-        elif kind == "cdata":
-            self._see(match["cdata"])
-        elif kind == "comment":
-            self.parts.append(("comment", "page" if "<" in match["comment"] else "text", match["comment"]))
-        else:
-            self.parts.append(("declaration", "text", match["other"]))
 
     def _take_tag(self, tag: str, rest: str) -> None:
         name = tag.lstrip("/")
@@ -100,12 +93,12 @@ class _Page:
         if not rest.strip("/ ") or rest in self._known:  # most tags of a page are alike
             return
         self._known[rest] = None
-        for name, *values in _ATTRIBUTE.findall(rest):
-            value = html.unescape("".join(values))
-            if any(letter.isdigit() for letter in name):
+        for name, double, single, bare in _ATTRIBUTE.findall(rest):
+            value = double or single or bare
+            if len(name) > 10 and not name.isalpha():
                 self.parts.append((f"{tag}@{name}", "text", name))
-            if value:
-                self.parts.append((f"{tag}@{name.lower()}", *_attribute(name.lower(), value)))
+            if len(value) > 1 and (name not in GEOMETRY or _LONG.search(value)):
+                self.parts.append((f"{tag}@{name.lower()}", *_attribute(name.lower(), html.unescape(value))))
 
     def _see(self, text: str, *, is_text: bool = True) -> None:
         if not text:
@@ -117,9 +110,15 @@ class _Page:
             self._tables[-1][-1][-1] += text
 
 
+def _end_of(page: str, tag: str, start: int) -> int:
+    """Where a script or a style ends: before its own end tag, or with the page."""
+    at = page.find("</", start)
+    while at >= 0 and page[at + 2 : at + 2 + len(tag)].lower() != tag.lower():
+        at = page.find("</", at + 2)
+    return at if at >= 0 else len(page)
+
+
 def _attribute(name: str, value: str) -> tuple[str, str]:
-    if name in GEOMETRY:  # coordinates stand side by side; they are not read as one number
-        return "text", _SIDE_BY_SIDE.sub(BREAK, value)
     if name == "srcdoc" or ("<" in value and ">" in value):
         return "page", value
     if name == "style":
@@ -163,9 +162,9 @@ def data_addresses(text: str, where: str) -> Iterator[Part]:
 
 
 def take_script(part: Part) -> Found:
-    """A script as text and every piece of JSON in it; the plotly library itself is known by its hash."""
+    """A script as text and every piece of JSON in it; the plotly library itself is known."""
     script = part.content
-    if is_plotly_itself(script):
+    if len(script) > LONGEST_SCRIPT and script.strip() == _plotly():
         return
     values, rest = _values(script)
     yield Part(part.where, "text", rest)
@@ -194,14 +193,8 @@ def _values(script: str) -> tuple[list[Any], str]:
     return values, BREAK.join([*rest, script[last:]])
 
 
-def is_plotly_itself(script: str) -> bool:
-    return len(script) > 1_000_000 and hashlib.sha256(script.strip().encode()).hexdigest() in _plotly_hashes()
-
-
 @cache
-def _plotly_hashes() -> frozenset[str]:
-    spec = find_spec("plotly")
-    bundle = Path(spec.origin).parent / "package_data" / "plotly.min.js" if spec and spec.origin else None
-    if bundle is None or not bundle.is_file():
-        return frozenset()
-    return frozenset({hashlib.sha256(bundle.read_text(encoding="utf-8").strip().encode()).hexdigest()})
+def _plotly() -> str:
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs().strip()

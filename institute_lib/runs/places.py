@@ -17,6 +17,7 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from institute_lib import terms
 from institute_lib.errors import RunError
 
 RESULT, BRIEF, EXECUTED, MANIFEST = "result.json", "brief.html", "executed.ipynb", "manifest.json"
@@ -56,7 +57,7 @@ def share(path: Path) -> None:
     folder, own = path.parent.stat().st_mode, path.stat().st_mode
     wanted = own | stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH
     wanted |= folder & stat.S_IWGRP
-    if path.name in (EXECUTED, FAILED) or path.suffix == ".log":
+    if path.name in (EXECUTED, FAILED) or path.parent.name == LOGS:
         wanted &= ~stat.S_IRWXO if folder & stat.S_IWGRP else ~(stat.S_IRWXG | stat.S_IRWXO)
     if path.is_dir():
         wanted |= stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
@@ -251,8 +252,11 @@ def locked(folder: Path, run_id: str = "") -> Iterator[None]:
     """Hold a run folder alone. The operating system lets go of the lock when this process ends, however it ends.
 
     Raises:
-        RunError: another run holds it; the message says which process on which computer, since when.
+        RunError: another run holds it (which process on which computer, since when), or something in it is a link.
     """
+    for place in (folder, folder / LOCK, *folder.glob("*"), *folder.glob("*/*"), *folder.glob("*/*/*")):
+        if place.is_symlink():
+            raise terms.error(RunError, "runs.error_link", path=place)
     make_folder(folder)
     try:
         lock = FileLock(folder / LOCK, timeout=0, mode=0o664 if folder.stat().st_mode & stat.S_IWGRP else 0o644)

@@ -7,6 +7,7 @@ import pytest
 from institute_lib import paths, registers
 from institute_lib.errors import DataError
 from institute_lib.registers import digests, identity
+from institute_lib.release import names
 
 NAMES = ("甄无名", "买买提·吐尔逊")
 
@@ -27,7 +28,7 @@ def test_an_import_leaves_digests_outside_the_project_and_no_name_anywhere(proje
     imported(tmp_path)
     kept = paths.digests().read_text(encoding="ascii")
     assert not paths.digests().is_relative_to(project)
-    assert kept.startswith("hash ")
+    assert {line.split()[0] for line in kept.splitlines()} == {"file", "hash", "key", "name", "pinyin"}
     for text in (*NAMES, number(0), hashlib.sha256(number(0).encode()).hexdigest()):
         assert text not in kept
     assert paths.digests().stat().st_mode & 0o077 == 0
@@ -51,6 +52,20 @@ def test_a_later_import_keeps_the_earlier_digests(project):
     known = digests.load()
     assert known.is_name("甲某人")
     assert known.is_name("乙某人")
+
+
+def test_digests_that_are_older_than_the_register_are_noticed_until_its_file_is_imported_again(project, tmp_path):
+    digests.add(registers.load_key(), ["甲某人"], [])
+    older = paths.digests().read_text(encoding="ascii")
+    imported(tmp_path)
+    names.known.cache_clear()
+    assert names.unknown_files() == []
+    paths.digests().write_text(older, encoding="ascii")  # a back-up from before the import
+    names.known.cache_clear()
+    assert names.unknown_files() == ["register.csv"]
+    imported(tmp_path)
+    names.known.cache_clear()
+    assert names.unknown_files() == []
 
 
 def test_without_an_import_there_is_nothing_to_know(project):

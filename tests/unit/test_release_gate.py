@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from institute_lib import areas, brief, charts, cli, disclosure, maps, paths, registers, release, terms
-from institute_lib.errors import ReleaseError
+from institute_lib.errors import InstituteError, ReleaseError
 from institute_lib.registers import digests
 from institute_lib.release import chain, names, people
 from tests.shown import opening, shown
@@ -382,7 +382,7 @@ def test_a_link_in_the_run_folder_is_not_followed(home, tmp_path):
     outside = tmp_path / "outside.html"
     shutil.move(place / "brief.html", outside)
     (place / "brief.html").symlink_to(outside)
-    with pytest.raises(ReleaseError, match="link"):
+    with pytest.raises(InstituteError, match="link"):
         release.request("2025Q4")
 
 
@@ -503,6 +503,13 @@ def test_names_that_cannot_be_checked_hold_everything_back(home):
     paths.digests().unlink()
     names.known.cache_clear()
     assert held_by(release.request("2025Q4")) == {"names_unknown"}
+
+
+def test_digests_older_than_the_register_hold_everything_back(home, monkeypatch):
+    job(home)
+    monkeypatch.setattr(names, "unknown_files", lambda: ["名册2025Q4.xlsx"])
+    assert held_by(asked := release.request("2025Q4")) == {"names_stale"}
+    assert "名册2025Q4.xlsx" in asked.describe()
 
 
 class Foreign:

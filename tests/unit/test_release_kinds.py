@@ -52,7 +52,7 @@ def register(tmp_path_factory):
 
 
 def found(content: str) -> list:
-    return scanning.scan_text(f"<html><meta charset=utf-8><body>{content}", "page.html")
+    return scanning.scan_page(f"<html><meta charset=utf-8><body>{content}")
 
 
 RECORDS = json.dumps([{"gender": "f", "birth_year": 1970 + at, "pay": one} for at, one in enumerate(pay(20))])

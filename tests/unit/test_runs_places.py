@@ -162,11 +162,23 @@ def test_executed_notebooks_and_logs_are_read_by_their_owner_or_the_folders_grou
     for name, mode in {
         "executed.ipynb": internal,
         "failed.ipynb": internal,
-        "r.log": internal,
+        "logs/r.log": internal,
+        "logs/r.json": internal,
         "brief.html": brief,
     }.items():
         path = tmp_path / name
+        places.make_folder(path.parent)
         path.touch(mode=0o644)
         path.chmod(0o664 if folder & 0o020 else 0o644)
         places.share(path)
         assert oct(path.stat().st_mode & 0o777) == oct(mode), name
+
+
+@pytest.mark.parametrize("link", [".lock", "", "03_x", "03_x/320613", "03_x/320613/brief.html"])
+def test_a_run_follows_no_links(tmp_path, link):
+    folder, elsewhere = tmp_path / "2025Q4", tmp_path / "elsewhere"
+    (folder / link).parent.mkdir(parents=True, exist_ok=True)
+    (folder / link).symlink_to(elsewhere)
+    with pytest.raises(RunError, match="is a link"), places.locked(folder):
+        pass
+    assert not elsewhere.exists()

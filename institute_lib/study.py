@@ -143,7 +143,7 @@ class Study:
 
     # data
 
-    def load(self, name: str | Path, scope: str = "area") -> pd.DataFrame:
+    def load(self, name: str | Path, scope: str = "area", *, past: Sequence[str] = ()) -> pd.DataFrame:
         """A table of the contract as it was known, of the districts that reported; or a file of one's own.
 
         Examinations, titles and purchases come from offices' own registers, which hold every district.
@@ -152,6 +152,8 @@ class Study:
             name: a table of `tables.CONTRACTS`, or a .csv, .parquet or .xlsx file beside the notebook or from the
                 project's root, described by a .toml of the same name.
             scope: "area" (its districts), "city" (all districts of its city) or "province".
+            past: quarters of a history: districts that are late for this quarter keep what they had reported before,
+                and `.attrs["reported"]` says who has reported each.
 
         Raises:
             ParameterError: another scope. DataError: as `tables.load` and `tables.load_own`.
@@ -175,19 +177,23 @@ class Study:
         if name in WHOLE and reported:
             reported = replace(reported, districts=(*reported.districts, *reported.late), late=())
             self.note("tables.whole")
+        asked = {"as_of": self.as_of, "known": self.known, "table": str(name)}
+        codes = (*reported.districts, *reported.late) if reported else ()
+        told = {one: set(codes) - set(tables.unreported(one, codes, **asked)) for one in past}
         if name == "workers" and reported:
             self._note_withheld(reported.districts)
         attrs = frame.attrs
         if reported:
             self._note_described(str(name), attrs.get("described", {}), reported.districts)
         if reported and "district" in frame:
-            frame = frame[frame["district"].isin(reported.districts)].reset_index(drop=True)
+            there = {*reported.districts, *(code for one in told.values() for code in one)}
+            frame = frame[frame["district"].isin(there)].reset_index(drop=True)
         if scope == "city" and not self.is_city and name not in WHOLE:
             self.note(*self.city_reports.notes(self.language))
         reads = [replace(one, absent=reported.late if reported else ()) for one in attrs["provenance"].reads]
         for one in reads:
             sharing.note_read(one)
-        frame.attrs = {**attrs, "quarter": self.quarter}
+        frame.attrs = {**attrs, "quarter": self.quarter} | ({"reported": told} if told else {})
         return with_provenance(frame, Provenance(reads))
 
     def _note_described(self, name: str, days: Mapping[str, str], districts: Sequence[str]) -> None:

@@ -7,10 +7,6 @@
   var whole = function (key, value) {
     return value && typeof value.common === "number" ? JSON.parse(JSON.stringify(common[value.common])) : value;
   };
-  var keptWidth = function (place, layout) {
-    var least = layout.meta ? layout.meta.least_width : 0;
-    return place.clientWidth < least ? least : null;
-  };
   var narrowed = function (place, layout) {  // on a telephone a map's legend stands under it, names take two lines
     var narrow = layout.meta ? layout.meta.narrow : null;
     if (!narrow || place.clientWidth >= narrow.below) { return null; }
@@ -18,16 +14,42 @@
     layout.margin.b = narrow.bottom;
     place.style.height = narrow.height + "px";
     Object.keys(narrow.legend).forEach(function (key) { layout.legend[key] = narrow.legend[key]; });
+    (narrow.bare ? layout.annotations : []).forEach(function (one) { one.visible = Boolean(one.name); });  // no labels
     return narrow.update;
+  };
+  var sliding = function (place, layout) {  // title, sentence and label go with the slider; arrow keys move it
+    var slider = layout.sliders[0], title = place.parentNode.querySelector("figcaption").lastChild;
+    var say = function (at) {
+      var told = layout.meta.steps[at];
+      title.textContent = told.title;
+      place.parentNode.querySelector(".finding").textContent = told.alt;
+      place.setAttribute("aria-label", told.title);
+      place.setAttribute("aria-valuenow", at);
+      place.setAttribute("aria-valuetext", told.alt);
+    };
+    place.setAttribute("role", "slider");
+    place.setAttribute("aria-valuemin", 0);
+    place.setAttribute("aria-valuemax", slider.steps.length - 1);
+    place.tabIndex = 0;
+    say(slider.active);
+    place.on("plotly_sliderchange", function (event) { say(event.step._index); });
+    place.addEventListener("keydown", function (event) {
+      var move = {ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1}[event.key];
+      var at = (place._fullLayout.sliders[0].active || 0) + (move || 0);
+      if (!move || !slider.steps[at]) { return; }
+      event.preventDefault();
+      var args = slider.steps[at].args;
+      Plotly.update(place, args[0], Object.assign({"sliders[0].active": at}, args[1]), args[2]);
+      say(at);
+    });
   };
   each("script.figure", function (holder) {
     var place = document.getElementById(holder.getAttribute("data-plot"));
     var figure = JSON.parse(holder.textContent, whole);
-    var kept = keptWidth(place, figure.layout);
-    if (kept) { figure.layout.width = kept; }
     var update = narrowed(place, figure.layout);
     Plotly.newPlot(place, figure.data, figure.layout, config);
     if (update) { Plotly.relayout(place, update); }
+    if (figure.layout.sliders) { sliding(place, figure.layout); }
   });
   each("details.appendix", function (fold) {  // drawn while open, so that every chart knows its width
     fold.open = false;
@@ -38,7 +60,7 @@
     each(".plot", function (place) {
       if (!place.clientWidth) { return; }
       var kept = place.kept = place.kept || place.clientHeight;
-      var wanted = paper ? 455 : keptWidth(place, place.layout);
+      var wanted = paper ? 455 : null;
       var height = paper && kept > 300 && kept < 380 ? 300 : kept;
       place.style.height = height + "px";
       Plotly.relayout(place, {width: wanted, height: height, autosize: !wanted});

@@ -1,6 +1,6 @@
 """An area's network on a day: its stations fit to be counted, the list they are a share of, and where they stand."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -32,6 +32,7 @@ class Network:
         villages: places and residents; None where only coverage is wanted.
         uncounted: why stations cannot be counted.
         layout: "boundaries" or "tiles".
+        reported: by quarter the districts that have reported it, where the stations are those of a history.
     """
 
     area: areas.Area
@@ -45,6 +46,7 @@ class Network:
     uncounted: tuple[Fault, ...]
     layout: str
     provenance: Provenance
+    reported: Mapping[str, Collection[str]]
 
     @cached_property
     def boundaries(self) -> "gpd.GeoDataFrame":
@@ -78,8 +80,11 @@ class Network:
 
     @cached_property
     def shapes(self) -> "gpd.GeoDataFrame":
-        """The shapes of the units, as the layout has them."""
-        return areas.regions(self.boundaries, self.people.points if self.by == "town" else None, layout=self.layout)
+        """The shapes of the units, as the layout has them; towns are tiles where places are invented."""
+        if self.by == "district":
+            return areas.regions(self.boundaries, layout=self.layout)
+        invented = (self.given["point_kind"] == "illustrative").any()
+        return areas.regions(self.boundaries, self.people.points, layout="tiles" if invented else self.layout)
 
     @cached_property
     def by_level(self) -> pd.DataFrame:
@@ -130,7 +135,8 @@ def network(
     A station that cannot be counted (see `faults`) is left out, and named by `left_out`.
 
     Args:
-        stations: the `stations` table of the districts that reported, or of more.
+        stations: the `stations` table of the districts that reported; with `.attrs["reported"]` (see `Study.load`) of
+            those that reported any of its quarters, for `history`.
         villages: the `village_population` table, for maps, access and siting.
         area: a city or a district, by code or name.
         at: a day. include: what counts beside the legal units, as for `denominators`.
@@ -142,7 +148,8 @@ def network(
     place = areas.get(area)
     absent = set(provenance_of(stations).absent)
     members = {one.code for one in areas.districts(place.code)}
-    reported = members - absent or members
+    past = stations.attrs.get("reported", {})
+    reported = members & {code for codes in past.values() for code in codes} if past else members - absent or members
     listed = denominators(place.code, include=include)
     attrs = listed.attrs
     listed = listed[listed["district"].isin(reported) | listed["district"].isna()]
@@ -163,4 +170,5 @@ def network(
         uncounted=found,
         layout=layout,
         provenance=provenance_of(stations),
+        reported=past,
     )

@@ -154,7 +154,7 @@ def units(network: Network, *, level: str) -> Result:
         None,
         network.provenance,
         title=f"coverage.title_{level}_map",
-        chart="map",
+        chart="map" if frame["coverage"].nunique() > 1 else "table",  # a map of one colour says what a line says
         look={"boundaries": network.shapes, "stations": network.located(*LEVEL_MARKS[level])},
     )
 
@@ -162,11 +162,17 @@ def units(network: Network, *, level: str) -> Result:
 def history(network: Network, *, quarters: Sequence[str]) -> Result:
     """Coverage by village rooms at the end of each quarter, by unit. The list stays the same.
 
+    A district is missing in the quarters that it has not reported, and in no other.
+
     Returns:
         Result by area and quarter: village_coverage.
     """
     frame = over_time(network.stations, quarters=quarters, by=network.by, denominators=network.listed)
     frame = frame[frame["level"] == "village"].rename(columns={network.by: "area", "coverage": "village_coverage"})
+    if network.reported:
+        whose = frame["area"] if network.by == "district" else pd.Series(network.area.code, frame.index)
+        there = [code in network.reported[quarter] for code, quarter in zip(whose, frame["quarter"], strict=True)]
+        frame = frame[there].reset_index(drop=True)
     return Result(
         frame,
         ("area", "quarter"),

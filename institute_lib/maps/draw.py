@@ -41,8 +41,6 @@ def draw_coverage_map(
 ) -> Chart:
     """A choropleth of a protected view, with station points, class legend, direct labels and hover.
 
-    Where every region has the same figure there are no classes, and the map shows the points alone.
-
     Args:
         safe: its first row key names the regions (district or town codes); hidden and missing cells are hatched.
         boundaries: code, name_zh, name_en, geometry, from `areas.boundaries` or `areas.regions`. While
@@ -78,7 +76,7 @@ def draw_slider(
 ) -> Chart:
     """A map with a slider over the quarters of a protected view; classes are those of all quarters together.
 
-    The static picture and the words are those of the last quarter.
+    The static picture is that of the last quarter; a page moves title and sentence with the slider.
 
     Raises:
         ParameterError: the table has no `quarter`, and as `draw_coverage_map`.
@@ -131,8 +129,8 @@ def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
     regions = [index for index, trace in enumerate(picture.data) if trace.type == "scatter"]
     for index, region in zip(regions, drawings[-1].regions, strict=True):
         picture.data[index].fillpattern = hatch(region.state)  # a step changes the shape alone
-    steps = []
-    for drawing, quarter in zip(drawings, quarters, strict=True):
+    steps, shown = [], list(zip(drawings, quarters, strict=True))
+    for drawing, quarter in shown:
         style = {
             "fillcolor": [fill(region, drawing) for region in drawing.regions],
             "fillpattern.shape": [HATCH.get(region.state, "") for region in drawing.regions],
@@ -148,6 +146,9 @@ def _add_slider(picture, drawings: list[Drawing], quarters: list[str]) -> None:
     picture.update_layout(sliders=[slider | {"currentvalue": {"visible": False}}])
     picture.update_layout(height=picture.layout.height + SLIDER, margin={"b": picture.layout.margin.b + SLIDER})
     picture.update_annotations({"yshift": -48 - SLIDER}, selector={"name": look.SOURCE})
-    narrow = (picture.layout.meta or {}).get("narrow")
-    if narrow:
-        picture.layout.meta = {"narrow": narrow | {one: narrow[one] + SLIDER for one in ("height", "bottom")}}
+    narrow = picture.layout.meta["narrow"]
+    told = [
+        {"title": f"{one.title} · {terms.quarter(quarter, one.language)}", "alt": one.alt} for one, quarter in shown
+    ]
+    narrow |= {one: narrow[one] + SLIDER for one in ("height", "bottom")}
+    picture.layout.meta = {"narrow": narrow, "steps": told}

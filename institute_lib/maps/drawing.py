@@ -227,9 +227,7 @@ def _rest(order: Order, regions: tuple[Region, ...]) -> str:
 
 
 def _method(order: Order, classes: Classes) -> str:
-    """How the classes are made; of one class, that all regions have the figure."""
-    if len(classes.colours) == 1:
-        return terms.text("maps.all_same", order.language, value=order.figure_text(classes.ranges[0][0]))
+    """How the classes are made."""
     scheme = terms.text(f"maps.scheme_{classes.scheme}", order.language)
     return terms.text("maps.method", order.language, scheme=scheme, k=len(classes.colours))
 
@@ -247,7 +245,7 @@ def _entries(order: Order, classes: Classes, regions: Sequence[Region]) -> list[
     entries = []
     for colour, (low, high), size in zip(classes.colours, classes.ranges, classes.sizes, strict=True):
         words = " – ".join(dict.fromkeys((order.figure_text(low), order.figure_text(high))))
-        entries += [(colour, words, size)] if len(classes.colours) > 1 else []
+        entries.append((colour, words, size))
     return [*entries, *_states(order, regions)]
 
 

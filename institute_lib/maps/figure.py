@@ -16,7 +16,6 @@ HATCH = {"hidden": "x", "missing": "/", "outside": "\\", "highlight": "-"}
 EDGE = "#4d4d4d"
 STAMP_COLOUR = "#b3261e"
 HEAD, FOOT, CORNER = 52, 64, 24  # above and below a map; the line under it
-LEAST_WIDTH = 720  # pixels: on a narrower screen a map of many regions keeps it and scrolls: labels do not shrink
 LINE, BELOW = 19, 560  # pixels: a line of the legend, and the width under which it stands under the map
 PLACE = np.float32  # whole metres up to 16,000 km, in half the bytes
 
@@ -45,7 +44,7 @@ def canvas(drawing: Drawing) -> look.Canvas:
     picture.x_axis(**axis, range=[left, right], constraintoward="left")
     picture.y_axis(**axis, range=[bottom, top], constraintoward="top", scaleanchor="x", scaleratio=1)
     picture.layout |= {
-        "meta": {"narrow": _narrow(drawing)} if len(drawing.regions) <= CROWDED else {"least_width": LEAST_WIDTH},
+        "meta": {"narrow": _narrow(drawing)},
         "hoverlabel": {"font": {"color": look.INK}},
         "legend": _legend_box(drawing),
         "showlegend": True,
@@ -55,14 +54,16 @@ def canvas(drawing: Drawing) -> look.Canvas:
 
 
 def _narrow(drawing: Drawing) -> dict:
-    """The layout of a telephone, for the page's script: the legend's lines under the map, in place of beside it."""
+    """The layout of a telephone, for the page's script: the legend's lines under the map, in place of beside it, and
+    the map of many regions without labels, which do not shrink (`bare`)."""
     left, bottom, right, top = drawing.bounds
     lines = drawing.legend_title.count("\n") + 1 + len(drawing.legend) + len(drawing.marks)
     height = int(NARROW * (top - bottom) / (right - left))
     tall = LINE * lines + 24
     place = {"x": 0, "xanchor": "left", "y": 0, "yanchor": "bottom", "yref": "container", "maxheight": tall}
     below = CORNER + tall
-    return {"below": BELOW, "height": HEAD + height + below, "bottom": below, "legend": place}
+    bare = len(drawing.regions) > CROWDED
+    return {"below": BELOW, "height": HEAD + height + below, "bottom": below, "legend": place, "bare": bare}
 
 
 def _share(template: dict, drawing: Drawing) -> None:
@@ -170,4 +171,4 @@ def _corner(drawing: Drawing) -> list[dict]:
         return []
     place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -2}
     font = {"size": 12, "color": STAMP_COLOUR if drawing.internal else look.INK}
-    return [place | {"text": markup(drawing.corner), "showarrow": False, "font": font}]
+    return [place | {"text": markup(drawing.corner), "showarrow": False, "font": font, "name": "corner"}]

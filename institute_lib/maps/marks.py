@@ -32,7 +32,6 @@ class Mark:
     Attributes:
         x, y: places in metres.
         names: of each point, what its hover says.
-        kind: "illustrative" or "surveyed"; empty where it is not said.
         label: the legend's line.
     """
 
@@ -40,15 +39,15 @@ class Mark:
     x: np.ndarray
     y: np.ndarray
     names: tuple[str, ...]
-    kind: str
     label: str
 
 
 def marks_of(stations: Located | None, sites: "gpd.GeoDataFrame | None", language: str) -> tuple[Mark, ...]:
-    """The marks of stations and of new sites."""
+    """The marks of stations, of those whose places are real, and of new sites."""
     found = []
-    if stations is not None and len(stations.points):
-        points = in_map_metres(stations.points.assign(code=stations.points["station_id"]))
+    known = None if stations is None else stations.points[stations.points["point_kind"] != "illustrative"]
+    if known is not None and len(known):
+        points = in_map_metres(known.assign(code=known["station_id"]))
         for level in STYLES:
             own = (points["level"] == level).to_numpy()
             if own.any():
@@ -60,11 +59,8 @@ def marks_of(stations: Located | None, sites: "gpd.GeoDataFrame | None", languag
 
 
 def _station_mark(points: "gpd.GeoDataFrame", level: str, language: str) -> Mark:
-    kind = "illustrative" if (points["point_kind"] == "illustrative").any() else "surveyed"
-    size = terms.number(len(points), language)
-    label = terms.text(f"maps.station_{level}", language, size=size) + terms.text(f"maps.point_{kind}", language)
-    x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
-    return Mark(level, x, y, tuple(points["name"]), kind, label)
+    label = terms.text(f"maps.station_{level}", language, size=terms.number(len(points), language))
+    return Mark(level, points.geometry.x.to_numpy(), points.geometry.y.to_numpy(), tuple(points["name"]), label)
 
 
 def _sites(places: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", language: str) -> Mark:
@@ -73,5 +69,4 @@ def _sites(places: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", language: str)
         terms.text("maps.site_rank", language, rank=rank, name=name).strip() for rank, name in enumerate(names, 1)
     )
     label = terms.text("maps.site", language, size=terms.number(len(places), language))
-    x, y = places.geometry.x.to_numpy(), places.geometry.y.to_numpy()
-    return Mark(SITE, x, y, ranked, "", label)
+    return Mark(SITE, places.geometry.x.to_numpy(), places.geometry.y.to_numpy(), ranked, label)

@@ -14,7 +14,7 @@ from institute_lib.maps.drawing import Drawing, Region
 from institute_lib.maps.figure import EDGE, HATCH, STAMP_COLOUR, fill, ground, stroke
 from institute_lib.maps.marks import MANY, ROUND, SITE, STYLES
 
-WIDTH, LEGEND, HEAD, LINE, FOOT = 900, 280, 44, 20, 44
+WIDTH, HEAD, LINE, FOOT = 520, 16, 19, 22
 HATCH_STEP = 8.0
 IN_TENTHS = 'transform="scale(.1)"'  # of shapes drawn by `trail`
 HALO = 'stroke="#ffffff" stroke-width="3" paint-order="stroke"'  # white, under the letters
@@ -26,20 +26,21 @@ def svg(drawing: Drawing) -> str:
     """The drawing as one SVG element: no script, no style sheet, no reference outside itself."""
     mark = sha256(drawing.title.encode("utf-8", "replace") + drawing.alt.encode("utf-8", "replace")).hexdigest()[:8]
     scale = _Scale(drawing)
-    height = max(scale.height + HEAD, HEAD + LINE * (len(drawing.legend) + len(drawing.marks) + 4)) + FOOT
+    rows = drawing.legend_title.count("\n") + 1 + -(-(len(drawing.legend) + len(drawing.marks)) // 2)
+    legend = HEAD + scale.height + FOOT
+    height = legend + LINE * rows
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img" '
         f'aria-labelledby="t{mark} d{mark}" font-family="{escape(terms.FONT_STACK)}" font-size="13">',
         f'<title id="t{mark}">{escape(drawing.title)}</title><desc id="d{mark}">{escape(drawing.alt)}</desc>',
         f'<rect width="{WIDTH}" height="{height:.0f}" fill="#ffffff"/>',
-        _text(8, 26, drawing.title, size=17, weight="bold"),
         f'<g {IN_TENTHS} fill-rule="evenodd" stroke="{EDGE}" stroke-width="9">',
         *(_region(region, drawing, scale) for region in drawing.regions),
         "</g>",
         *_marks(drawing, scale),
         *_labels(drawing, scale),
-        *_legend(drawing),
-        *_foot(drawing, height),
+        *_legend(drawing, legend),
+        *_words_beside(drawing, legend),
         "</svg>",
     ]
     return "".join(part for part in parts if part)
@@ -55,8 +56,8 @@ class _Scale:
 
     def __init__(self, drawing: Drawing):
         self.left, bottom, right, self.top = drawing.bounds
-        self.factor = min((WIDTH - LEGEND) / (right - self.left), drawing.height / (self.top - bottom))
-        self.width, self.height = self.factor * (right - self.left), self.factor * (self.top - bottom)
+        self.factor = min(WIDTH / (right - self.left), drawing.height / (self.top - bottom))
+        self.height = self.factor * (self.top - bottom)
 
     def __call__(self, x: float | np.ndarray, y: float | np.ndarray) -> tuple:
         return self.factor * (x - self.left), HEAD + self.factor * (self.top - y)
@@ -163,42 +164,39 @@ def _labels(drawing: Drawing, scale: _Scale) -> list[str]:
     ]
 
 
-def _legend(drawing: Drawing) -> list[str]:
-    left, top = WIDTH - LEGEND + 14, HEAD + 6
+def _legend(drawing: Drawing, top: float) -> list[str]:
+    """Under the map: what is shown and how it is classed, then its colours, states and marks in two columns."""
     lines = drawing.legend_title.split("\n")
     drawn = [
-        _text(left, top + LINE * index, line, size=12, weight="normal" if index else "bold")
-        for index, line in enumerate(lines)
+        _text(2, top + LINE * index, line, weight="normal" if index else "bold") for index, line in enumerate(lines)
     ]
-    top += LINE * len(lines) - 6
-    for key, words in drawing.legend:
-        paint = key if key.startswith("#") else ground(key)
-        drawn.append(f'<rect x="{left}" y="{top}" width="18" height="13" fill="{paint}" stroke="{EDGE}"/>')
-        if not key.startswith("#"):
-            box = [(left, top), (left + 18, top), (left + 18, top + 13), (left, top + 13), (left, top)]
-            drawn.append(f"<g {IN_TENTHS}>{hatch([np.array(box, float)], key)}</g>")
-        drawn.append(_text(left + 26, top + 11, words, size=12))
-        top += LINE
-    for station in drawing.marks:
-        drawn += [_mark(left + 9, top + 7, station.level), _text(left + 26, top + 11, station.label, size=12)]
-        top += LINE
+    top += LINE * len(lines) - 12
+    entries = [*drawing.legend, *((mark, mark.label) for mark in drawing.marks)]
+    for index, (key, words) in enumerate(entries):
+        left, y = 2 + WIDTH / 2 * (index % 2), top + LINE * (index // 2)
+        if isinstance(key, str):
+            paint = key if key.startswith("#") else ground(key)
+            drawn.append(f'<rect x="{left}" y="{y:.1f}" width="18" height="13" fill="{paint}" stroke="{EDGE}"/>')
+            if not key.startswith("#"):
+                box = [(left, y), (left + 18, y), (left + 18, y + 13), (left, y + 13), (left, y)]
+                drawn.append(f"<g {IN_TENTHS}>{hatch([np.array(box, float)], key)}</g>")
+        else:
+            drawn.append(_mark(left + 9, y + 7, key.level))
+        drawn.append(_text(left + 26, y + 11, words))
     return drawn
 
 
-def _foot(drawing: Drawing, height: float) -> list[str]:
-    """Under the map: the approval number, the source, and that data are invented where they are."""
-    source = terms.text("charts.source", drawing.language, source=drawing.source) if drawing.source else ""
+def _words_beside(drawing: Drawing, top: float) -> list[str]:
+    """The approval number under the map, and over it that data are invented where they are."""
     colour = STAMP_COLOUR if drawing.internal else "#111111"
-    lines = [_text(8, height - 26, drawing.corner, size=12, colour=colour), _text(8, height - 8, source, size=12)]
     demo = terms.text("charts.demo", drawing.language) if drawing.demo else ""
-    return [*lines, _text(WIDTH - 8, 26, demo, size=12, anchor="end")]
+    return [_text(2, top - LINE, drawing.corner, colour=colour), _text(WIDTH - 2, 11, demo, anchor="end")]
 
 
-def _text(x: float, y: float, words: str, *, size: float, **style: str) -> str:
+def _text(x: float, y: float, words: str, **style: str) -> str:
     """A line of text."""
     if not words:
         return ""
     style = {"weight": "normal", "anchor": "start", "colour": "#111111"} | style
-    font = f'font-size="{size:g}" font-weight="{style["weight"]}" text-anchor="{style["anchor"]}"'
-    place = f'x="{x:.1f}" y="{y:.1f}" {font}'
-    return f'<text {place} fill="{style["colour"]}">{escape(words)}</text>'
+    font = f'font-size="12" font-weight="{style["weight"]}" text-anchor="{style["anchor"]}"'
+    return f'<text x="{x:.1f}" y="{y:.1f}" {font} fill="{style["colour"]}">{escape(words)}</text>'

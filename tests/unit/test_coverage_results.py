@@ -97,6 +97,15 @@ def test_the_history_of_a_city_is_by_district_and_changes_with_its_rooms():
     assert shown.figure(area=TONGZHOU, quarter="2025Q4").value == 0
 
 
+def test_a_district_that_is_late_for_one_quarter_keeps_its_past():
+    stations = rooms([1, 1])
+    stations.attrs["reported"] = {"2024Q4": {CHONGCHUAN, TONGZHOU}, "2025Q4": {TONGZHOU}}
+    shown = disclosure.protected(coverage.history(network(stations, CITY), quarters=["2024Q4", "2025Q4"]))
+    told = shown.data.groupby("quarter")["area"].agg(set)
+    assert told["2024Q4"] == {CHONGCHUAN, TONGZHOU}
+    assert told["2025Q4"] == {TONGZHOU}
+
+
 def staff() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Forty certified workers in each of two districts; of sixty titles twenty are of people who left."""
     serving = [(f"{code}-{n}", code, None) for code in (CHONGCHUAN, TONGZHOU) for n in range(40)]

@@ -158,7 +158,7 @@ def test_regions_without_a_row_are_called_what_they_are():
     assert [trace.fillpattern.shape for trace in regions_of(chart)] == [None, "/", "-", "\\"]
     assert [trace.text.split("<br>")[-1] for trace in regions_of(chart)[2:]] == ["试点单位", "不在对照池"]
     legend = [words for words in texts_of(chart.svg) if words.endswith("（1个）")]
-    assert legend == ["试点单位（1个）", "未报送或无数据（1个）", "不在对照池（1个）"]
+    assert legend == ["10.0%（1个）", "试点单位（1个）", "未报送或无数据（1个）", "不在对照池（1个）"]
     fills = [path.get("fill") for path in ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='region']")]
     assert chart.alt.endswith("试点单位（1个）、未报送或无数据（1个）、不在对照池（1个）。")
     assert len(set(fills)) == 3  # a class, the highlighted region, and white under the hatch of the others
@@ -188,21 +188,21 @@ def test_boundaries_without_a_declared_system_are_refused():
         maps.draw_coverage_map(safe(), boundaries=bare)
 
 
-def test_stations_are_marked_as_illustrative_and_those_left_out_are_counted():
+def test_only_points_that_are_real_are_drawn_and_those_left_out_are_counted():
     faulty = stations().points.drop(columns="geometry").assign(x=[120.5, None])
     found = coverage.locate(pd.DataFrame(faulty), on_fault="leave_out")
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=found)
-    assert [trace.name for trace in chart.figure.data if trace.type == "scatter" and trace.mode == "markers"] == [
-        "乡镇社工站（1个） · 示意点位"
-    ]
+    assert marks_of(chart) == []
     assert any("1个未上图" in note for note in chart.notes)
-    assert any(note.startswith("示意点位") for note in chart.notes)
+    assert any("不画点" in note for note in chart.notes)
     both = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=stations())
-    assert len(ElementTree.fromstring(both.svg).findall(f".//{SVG}*[@class='station']")) == 2 + 2  # and the legend's
+    assert [trace.name for trace in marks_of(both)] == ["市区指导站点（1个）"]
+    assert len(ElementTree.fromstring(both.svg).findall(f".//{SVG}*[@class='station']")) == 1 + 1  # and the legend's
 
 
 def test_text_from_data_stays_text():
-    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=stations())
+    found = coverage.locate(pd.DataFrame(stations().points.drop(columns="geometry")).assign(point_kind="surveyed"))
+    chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=found)
     assert "<b>" not in chart.svg
     root = ElementTree.fromstring(chart.svg)
     assert root.find(f"{SVG}title").text == "Coverage <b>&"
@@ -362,13 +362,14 @@ def test_proposed_sites_are_crosses_with_their_rank():
     sites = stations().points.assign(name=["甲", "乙"])
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), sites=sites)
     (mark,) = marks_of(chart)
-    assert (mark.marker.symbol, mark.name, len(mark.x)) == ("x", "拟新增站点（2个）", 2)
+    assert (mark.marker.symbol, mark.name, len(mark.x)) == ("x", "拟新增站点（2个，示意位置）", 2)
     assert list(mark.text) == ["拟新增第1处 甲", "拟新增第2处 乙"]
     assert len(ElementTree.fromstring(chart.svg).findall(f".//{SVG}path[@class='site']")) == 2 + 1  # and the legend's
 
 
 def test_a_station_says_its_name_and_not_how_many_work_there():
     posts = stations().points.drop(columns="geometry").assign(posts=[7.0, 30.0], posts_filled=[5.0, 27.0])
+    posts["point_kind"] = "surveyed"
     chart = maps.draw_coverage_map(safe(), boundaries=boundaries(), stations=coverage.locate(pd.DataFrame(posts)))
     assert sorted(text for trace in marks_of(chart) for text in trace.text) == ["站&lt;1&gt;", "站2"]
     assert all(trace.customdata is None for trace in marks_of(chart))
@@ -379,7 +380,12 @@ def village_rooms() -> pd.DataFrame:
     """One more than are drawn one by one, in a row."""
     one = stations().points.iloc[[0] * (MANY + 1)].drop(columns="geometry").reset_index(drop=True)
     return pd.DataFrame(
-        one.assign(station_id=[f"s{n}" for n in one.index], x=one["x"] + 0.001 * one.index, level="village")
+        one.assign(
+            station_id=[f"s{n}" for n in one.index],
+            x=one["x"] + 0.001 * one.index,
+            level="village",
+            point_kind="surveyed",
+        )
     )
 
 
@@ -484,7 +490,7 @@ def test_a_map_of_equal_figures_says_so():
     chart = maps.draw_coverage_map(safe(shares=(1.0, 1.0, 1.0)), boundaries=boundaries())
     assert "均为100.0%" in chart.alt
     legend = [trace.name for trace in chart.figure.data if trace.type == "bar"]
-    assert (legend, chart.figure.layout.legend.title.text) == ([], "覆盖率<br>各单元均为100.0%")
+    assert legend == ["100.0%（3个）"]
     empty = maps.draw_coverage_map(safe(shares=pd.array([None] * 3, "Float64")), boundaries=boundaries())
     assert "均无可显示的数值" in empty.alt
 

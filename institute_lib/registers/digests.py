@@ -10,9 +10,10 @@ import heapq
 import itertools
 import os
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,10 @@ def _keyed(key: Key, text: str) -> str:
 
 def lines(key: Key, names: Iterable[str], numbers: Iterable[str], files: Iterable[str] = ()) -> set[str]:
     """The lines for these names and identity numbers, which stood in files of these SHA-256."""
-    found = {f"key {len(key.id)} {key.id}", *(f"file {len(one)} {_keyed(key, one)}" for one in files)}
-    for name in {plain_name(str(name)) for name in names}:
-        if len(name) > 1:
-            found.add(_of_name(key, name))
-            found.update(f"pinyin {len(one)} {_keyed(key, one)}" for one in romanised(name))
+    plain = {one for one in map(plain_name, map(str, set(names))) if len(one) > 1}
+    found = {f"key {len(key.id)} {key.id}", *(_of_file(key, one) for one in files)}
+    found.update(_of_name(key, name) for name in plain)
+    found.update(f"pinyin {len(one)} {_keyed(key, one)}" for one in romanised(plain))
     for number in set(numbers):
         found.update(_of_number(key, number, kind) for kind in HASHES)
     return found
@@ -92,27 +92,28 @@ def _of_number(key: Key, number: str, kind: Any = HASHES[0]) -> str:
     return f"hash {len(text)} {_keyed(key, text)}"
 
 
+def _of_file(key: Key, sha256: str) -> str:
+    return f"file {len(sha256)} {_keyed(key, sha256)}"
+
+
 def add(key: Key, names: Iterable[str], numbers: Iterable[str], files: Iterable[str] = ()) -> None:
     """Keep the lines for these names and numbers, from files of these SHA-256, beside those that are there.
 
-    The next quarter names mostly the same people: who is there by one line is there by all, and the file is read line
-    by line, for a city's holds a million.
+    The next quarter names mostly the same people, and who is there by one line is there by all.
 
     Raises:
         DataError: the file of digests would lie inside the project.
     """
     path = _place()
-    if not path.is_file():
+    if not path.is_file() or not path.stat().st_size:
         _write(sorted(lines(key, names, numbers, files)))
         return
-    of_names = {_of_name(key, name): name for name in {plain_name(str(name)) for name in names} if len(name) > 1}
+    of_names = {_of_name(key, name): name for name in {plain_name(str(name)) for name in set(names)} if len(name) > 1}
     of_numbers = {_of_number(key, number): number for number in set(numbers)}
-    of_files = {f"file {len(one)} {_keyed(key, one)}": one for one in files}
-    with path.open(encoding="ascii") as file:
-        for line in file:
-            of_names.pop(line[:-1], None)
-            of_numbers.pop(line[:-1], None)
-            of_files.pop(line[:-1], None)
+    of_files = {_of_file(key, one): one for one in files}
+    for line in _found(path, (*of_names, *of_numbers, *of_files)):
+        for of_kind in (of_names, of_numbers, of_files):
+            of_kind.pop(line, None)
     if of_names or of_numbers or of_files:
         new = sorted(lines(key, of_names.values(), of_numbers.values(), of_files.values()))
         with path.open(encoding="ascii") as file:
@@ -120,26 +121,50 @@ def add(key: Key, names: Iterable[str], numbers: Iterable[str], files: Iterable[
             _write(line for line, _ in itertools.groupby(both))
 
 
-def romanised(name: str) -> set[str]:
-    """A Chinese name in Latin letters without tones, joined; the surname in each of its readings.
+def _found(path: Path, wanted: Sequence[str]) -> list[str]:
+    """Which lines stand in the file; a city's holds a million, so that Arrow looks through it."""
+    import pyarrow as pa
+    from pyarrow import compute, csv
 
-    >>> sorted(romanised("单雪"))
+    kept = csv.read_csv(
+        path,
+        read_options=csv.ReadOptions(column_names=["line"]),
+        parse_options=csv.ParseOptions(delimiter="\t", quote_char=False, invalid_row_handler=lambda row: "skip"),
+        convert_options=csv.ConvertOptions(column_types={"line": pa.string()}),
+    )["line"]
+    return kept.filter(compute.is_in(kept, value_set=pa.array(wanted, pa.string()))).to_pylist()
+
+
+def romanised(names: Iterable[str]) -> set[str]:
+    """Chinese names in Latin letters without tones, joined; the surname in each of its readings.
+
+    >>> sorted(romanised(["单雪"]))
     ['chanxue', 'danxue', 'shanxue']
     """
-    if name.isascii() or len(name) > 4:
-        return set()
-    readings = [_read(letter)[: 3 if at == 0 else 2] for at, letter in enumerate(name)]
-    return {"".join(one) for one in itertools.islice(itertools.product(*readings), MOST_READINGS)}
+    written = (name for name in names if len(name) <= 4 and not name.isascii())
+    read = {tuple(map(_read, name)) for name in written}  # most readings are several persons'
+    spelled = (itertools.product(first[:3], *(one[:2] for one in others)) for first, *others in read)
+    return {"".join(one) for of_name in spelled for one in itertools.islice(of_name, MOST_READINGS)}
 
 
-@lru_cache(maxsize=1 << 14)
+@cache
 def _read(letter: str) -> tuple[str, ...]:
-    import pypinyin
+    """The readings of a character, without tones; ü as v and as u."""
+    forms = (_without_tones(one) for one in _readings().get(ord(letter), letter).split(","))
+    return tuple(dict.fromkeys(form for one in forms for form in (one, one.replace("v", "u"))))
 
-    (found,) = pypinyin.pinyin(letter, style=pypinyin.Style.NORMAL, heteronym=True)
-    return tuple(
-        dict.fromkeys(form for one in found for form in (one, *({one.replace("v", "u")} if "v" in one else ())))
-    )
+
+@cache
+def _readings() -> dict[int, str]:
+    os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")  # a second to load, and no name is a phrase
+    from pypinyin.constants import PINYIN_DICT
+
+    return PINYIN_DICT
+
+
+def _without_tones(reading: str) -> str:
+    letters = unicodedata.normalize("NFD", reading).replace("u\u0308", "v")
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def drop(gone: Iterable[str]) -> Path:

@@ -122,6 +122,18 @@ class Receipt(Result):
         return tuple(said)
 
 
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Hold the garbage collector: a million cells hold no cycles, and looking for some takes a fifth of the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def check(
     path: Path | str | Iterable[Path | str], *, table: str = "workers", today: str | date | None = None
 ) -> Report:
@@ -145,22 +157,23 @@ def read(
         DataError: there is no pseudonym key.
         ParameterError: no register is imported as that table.
     """
-    return _read(listed(path), table, _day(today))[0]
+    with _collecting_later():
+        return _read(listed(path), table, _day(today))[0]
 
 
 def _read(files: dict[str, Path], table: str, day: date) -> tuple[Imported, pd.DataFrame, Key | None]:
     """A register, its rows with their persons still in them, and the key that took their place."""
     vocabulary.columns(table)
-    with _collecting_later():
-        loading = threading.Thread(target=tables.columns, args=(table,))
-        loading.start()  # the contracts take half a second to load, and reading a workbook mostly waits
-        frame, report = gather(files, table, day)
-        loading.join()
-        report.refuse_faults()
-        key = load_key() if "identity" in frame else None
-        return _in_contract(frame, replace(report, key_id=key.id if key else None), key), frame, key
+    loading = threading.Thread(target=tables.columns, args=(table,))
+    loading.start()  # the contracts take half a second to load, and reading a workbook mostly waits
+    frame, report = gather(files, table, day)
+    loading.join()
+    report.refuse_faults()
+    key = load_key() if "identity" in frame else None
+    return _in_contract(frame, replace(report, key_id=key.id if key else None), key), frame, key
 
 
+@_collecting_later()
 def import_files(
     files: Path | str | Iterable[Path | str],
     *,
@@ -331,18 +344,6 @@ def _persons(frame: pd.DataFrame) -> tuple[Iterable[str], Iterable[str]]:
     """Names and identity numbers, for the digests by which the release scan knows these persons."""
     names = frame["name"].dropna() if "name" in frame else ()
     return names, (found.number for found in frame["identity"].dropna())
-
-
-@contextmanager
-def _collecting_later() -> Iterator[None]:
-    """Hold the garbage collector: a million cells hold no cycles, and looking for some takes a fifth of the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _refuse_warnings(report: Report) -> None:

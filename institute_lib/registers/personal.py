@@ -46,6 +46,7 @@ _ACCOUNT = re.compile(
 _CARD = re.compile(r"(?:62|4\d|5[1-5]|35|37)\d{13,17}")
 _HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
 _HAN_ONLY = re.compile(f"[{_HAN}]+")
+_ORDINARY = re.compile("[\u4e00-\u9fff]+")  # nothing in such a name is written in two ways
 _NAME_MARKS = re.compile(r"[\s·•∙●⋅・･ㆍ‧᛫⸱․.．'’‘`\-*＊#△▲☆★\u200b-\u200f\u2060\ufeff]")
 _REMARK = re.compile(r"[(\[【〔<《].*?[)\]】〕>》]")
 _TITLES = re.compile(
@@ -213,6 +214,8 @@ def bare_name(name: str) -> str:
     >>> bare_name("陈 雨桐（女）"), bare_name("阿依古丽∙买买提"), bare_name("赵立新*")
     ('陈雨桐', '阿依古丽买买提', '赵立新')
     """
+    if _ORDINARY.fullmatch(name):
+        return _TITLES.sub("", name) if len(name) > 2 else name
     plain = unicodedata.normalize("NFKC", name)
     bare = _NAME_MARKS.sub("", _REMARK.sub("", plain))
     return _TITLES.sub("", bare or _NAME_MARKS.sub("", plain)).casefold()

@@ -6,7 +6,7 @@ Nothing derived is ever stored, so that an import which is undone leaves no trac
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -90,7 +90,14 @@ def derive(rows: pd.DataFrame, as_of: str, answers: Iterable[Entry] = ()) -> His
 
 def gaps(rows: pd.DataFrame, answers: Iterable[Entry] = ()) -> tuple[Gap, ...]:
     """The gaps of `derive` alone, of rows that need hold no more than `SPELL` and the cell."""
-    rows, answered = _filed(rows), _answers(answers)
+    rows = _filed(rows)
+    numbers, persons = pd.factorize(rows["worker_id"])  # a pseudonym has 64 characters, and is merged by often
+    number_of = dict(zip(persons, range(len(persons)), strict=True))
+    answered = {
+        gap: {number_of[one]: answer for one, answer in of_gap.items() if one in number_of}
+        for gap, of_gap in _answers(answers).items()
+    }
+    rows = rows.assign(worker_id=numbers).drop(columns=CELL)
     spells, found = [], []
     for district, of_district in rows.groupby("lineage", sort=True):
         own, between = _spells(str(district), dict(list(of_district.groupby("described", sort=True))), answered)
@@ -99,14 +106,20 @@ def gaps(rows: pd.DataFrame, answers: Iterable[Entry] = ()) -> tuple[Gap, ...]:
     if not found:
         return ()
     joined = _name_transfers(pd.concat(spells, ignore_index=True))
-    return tuple(_close(gap, joined, answered) for gap in found)
+    closed = (_close(gap, joined, answered) for gap in found)
+    return tuple(
+        replace(gap, **{name: tuple(sorted(persons[list(getattr(gap, name))])) for name in ("missing", "open")})
+        for gap in closed
+    )
 
 
 def _filed(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with the day they describe and the district that stands for the filed code today."""
-    cells = rows[CELL].str.partition(" ")
+    days = {cell: cell.partition(" ")[2] for cell in rows[CELL].unique()}
     successor = {code: current(code) for code in rows["district"].unique()}
-    return rows.assign(described=cells[2].astype("str"), lineage=rows["district"].map(successor).astype("str"))
+    return rows.assign(
+        described=rows[CELL].map(days).astype("str"), lineage=rows["district"].map(successor).astype("str")
+    )
 
 
 def current(code: str) -> str:

@@ -249,6 +249,10 @@ def _declarations(source: str, notebook: str) -> list[Parameter]:
                 f"{notebook}: line {node.lineno}: parameter {target.id!r} needs a plain default "
                 "(text, number, true/false, list)"
             ) from error
+        if target.id in {parameter.name for parameter in parameters}:
+            raise ParameterError(
+                f"{notebook}: line {node.lineno}: parameter {target.id!r} is declared twice; keep one of the two"
+            )
         parameters.append(_parameter(target.id, default, comments.get(node.end_lineno, "")))
     return parameters
 

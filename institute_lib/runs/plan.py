@@ -1,6 +1,5 @@
 """The plan of a quarterly run, and the graph of jobs it stands for."""
 
-import json
 import os
 import re
 import tomllib
@@ -13,6 +12,7 @@ from typing import Any
 from institute_lib import areas as divisions
 from institute_lib import paths, terms
 from institute_lib.errors import ParameterError, nearest
+from institute_lib.parameters import read_cells
 
 PLAN_KEYS = ("areas", "language", "single", "word", "audience", "tables", "limits", "notify", "notebooks")
 AUDIENCES = ("office", "internal")
@@ -258,9 +258,10 @@ def with_language(plan: Plan, language: str | None) -> Plan:
 
 def notebook_title(path: Path, language: str) -> str:
     """The notebook's own first heading in a language, with its number, else its name."""
-    if not path.is_file():
-        return path.stem
-    cells = json.loads(path.read_text(encoding="utf-8-sig")).get("cells", [])
+    try:
+        cells = read_cells(path) if path.is_file() else []
+    except ParameterError:  # its job fails and says so; the others still have an index
+        cells = []
     prose = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
     headings = [part.strip() for line in re.findall(r"^# +(.+)$", prose, re.MULTILINE) for part in line.split(" / ")]
     fitting = [heading for heading in headings if bool(CHINESE.search(heading)) == (language == "zh")]

@@ -195,7 +195,9 @@ def test_a_notebook_in_another_language_is_named(project):
     assert [(one.failure.kind, one.failure.sentence) for one in summary.failed] == [("NotPython", "R")]
 
 
-@pytest.mark.parametrize("line", ["area = “320600”", "area ＝ '320600'", "x =", "%matplotlib inline", "x = (1,"])
+@pytest.mark.parametrize(
+    "line", ["area = “320600”", "area ＝ '320600'", "x =", "%matplotlib inline", "x = (1,", "area = '320613'"]
+)
 def test_a_wrong_parameters_cell_names_notebook_cell_and_line_and_stops_its_notebook_alone(project, line):
     path = project.root / "notebooks" / "01_first.ipynb"
     given = nbformat.read(path, as_version=4)
@@ -209,3 +211,14 @@ def test_a_wrong_parameters_cell_names_notebook_cell_and_line_and_stops_its_note
     assert "01_first.ipynb, cell [1]: line 5" in outcomes["01_first"].failure.sentence
     with pytest.raises(ParameterError, match=r"01_first.ipynb, cell \[1\]: line 5"):
         runs.run(**{**asked, "notebooks": ["01_first"]})
+
+
+@pytest.mark.parametrize("text", ["<html>", '{"nbformat": 3, "worksheets": []}'])
+def test_a_file_that_is_no_notebook_stops_itself_alone_and_the_index_is_written(project, text):
+    (project.root / "notebooks" / "01_first.ipynb").write_text(text, encoding="utf-8")
+    write_plain(project, "02_second")
+    asked = {"quarter": "2025Q4", "areas": [AREA], "notebooks": ["01_first", "02_second"], "progress": "none"}
+    outcomes = {one.job.notebook: one for one in runs.run(**asked).outcomes}
+    assert outcomes["02_second"].state == "done"
+    assert "01_first.ipynb: not a notebook of format 4" in outcomes["01_first"].failure.sentence
+    assert (project.root / "papermill_runs" / "2025Q4" / "index.html").is_file()

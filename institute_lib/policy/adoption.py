@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib.errors import EstimationError, ParameterError, nearest
-from institute_lib.policy.aggregation import Cells, cell_table, event_estimates, pre_trend, summaries
+from institute_lib.policy.aggregation import Cells, event_estimates, pre_trend, summaries
 from institute_lib.policy.clusters import headline_of
 from institute_lib.policy.intervals import Noise, with_interval
 from institute_lib.policy.panel import (
@@ -40,12 +40,14 @@ ALONE = (
     "where a group shows but one unit in a period, nothing shows how much it moves by itself: errors that rest on it "
     "are too small; use policy.pilot for a group of one"
 )
-NO_THRESHOLD = 1e-9  # small groups are warned of here, not refused there
-GAPS = "Unbalanced panel detected"  # said here in this library's words
-UNDEFINED = "leave_one_out=True"
 LOST = re.compile(r"(\d+) \(group, time\) cell\(s\) could not be estimated")
-OVERLAP = ("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")
-EFFECT_COLUMNS = ("estimate", "se", "ci_low", "ci_high")
+NO_EFFECTS = pd.DataFrame(columns=["estimate", "se", "ci_low", "ci_high"], dtype=float)
+REFUSED = {  # diff-diff's words, and what they mean
+    "rank-deficient": "in some group and period one is decided by the others, or is the same for all, or marks the "
+    "treated units; leave it out",
+    "Fewer observations": "in some group and period fewer units are compared than it takes to adjust for them; leave "
+    "some out",
+}
 
 
 @once_a_run
@@ -102,15 +104,16 @@ def staggered(
     cells, heard = _group_time(data, start, base="varying", **fields)
     universal, _ = _group_time(data, start, base="universal", **fields)
     aggregations, events = summaries(cells, seed, balance)
-    in_kinds = aggregations["kind"].isin(["group", "calendar"]) & aggregations["level"].notna()
-    levels = [
-        data.label(one) if named else None if pd.isna(one) else int(one)
-        for one, named in zip(aggregations["level"], in_kinds, strict=True)
-    ]
-    aggregations["level"] = pd.Series(levels, index=aggregations.index, dtype=object)
-    att, influence = cells.overall()
-    table = cell_table(cells)
-    labels = {name: [data.label(one) for one in table[name]] for name in ("group", "period")}
+    aggregations["level"] = pd.Series(
+        [
+            data.label(level) if kind in ("group", "calendar") and level is not None else level
+            for kind, level in zip(aggregations["kind"], aggregations["level"], strict=True)
+        ],
+        index=aggregations.index,
+        dtype=object,
+    )
+    labels = {name: [data.label(one) for one in getattr(cells, f"{name}s")] for name in ("group", "period")}
+    att, influence = cells.average(cells.since >= 0)
     headline = headline_of(
         data,
         np.where(treated, start, np.inf),
@@ -127,7 +130,7 @@ def staggered(
         method="callaway_santanna",
         outcome=outcome,
         event_study=events,
-        group_time=table.assign(**labels),
+        group_time=cells.with_errors(pd.DataFrame(labels | {"estimate": cells.estimates}), cells.influence),
         aggregations=aggregations,
         control=control,
         for_sensitivity=event_estimates(universal),
@@ -165,14 +168,14 @@ def imputation(
     mean of its group that its residual is taken from: with groups of six or fifteen the plain ones are too small.
     Intervals have one degree of freedom less than there are treated clusters.
     """
+    from diff_diff import ImputationDiD
+
     _refuse_no_count(anticipation=anticipation)
     covariates = names_of(covariates)
     columns = {"outcome": outcome, "unit": unit, "period": period, "treated_from": treated_from}
     data, start = read_adoption(panel, **columns, further=[*covariates, cluster])
     refuse_no_control(data, start, "not_yet_treated")
     data, start = _imputable(data, start, anticipation)
-    from diff_diff import ImputationDiD
-
     frame = _frame(data, start, covariates, None, cluster)
     codes = frame.drop_duplicates("unit")["cluster"].to_numpy() if cluster else None
     options = {"cluster": "cluster" if cluster else None, "leave_one_out": True, "anticipation": anticipation}
@@ -195,8 +198,8 @@ def imputation(
         method="imputation",
         outcome=outcome,
         event_study=with_interval(events, Noise.student(events["se"].to_numpy(float), df)),
-        group_time=pd.DataFrame(columns=["group", "period", *EFFECT_COLUMNS], dtype=float),
-        aggregations=pd.DataFrame(columns=["kind", "level", *EFFECT_COLUMNS], dtype=float),
+        group_time=NO_EFFECTS.reindex(columns=["group", "period", *NO_EFFECTS]),
+        aggregations=NO_EFFECTS.reindex(columns=["kind", "level", *NO_EFFECTS]),
         **headline_of(data, start, att=att, se=se, noise=noise, cluster=codes, seed=seed, said=_said(heard)),
     )
 
@@ -211,37 +214,38 @@ def _informative(
     """
     seen, periods = data.present, len(data.ordinals)
     treated, compared = np.zeros(len(start), bool), np.zeros(len(start), bool)
-    for group in np.unique(start[np.isfinite(start)]):
-        base = int(group) - 1 - anticipation
+    for group in np.unique(start[np.isfinite(start)]).astype(int):
+        base = group - 1 - anticipation
         free = np.isinf(start) if control == "never_treated" else start != group
-        for when in range(int(group), periods) if base >= 0 else ():
+        for when in range(group, periods) if base >= 0 else ():
             both = seen[:, base] & seen[:, when]
-            own = both & (start == group)
-            others = both & free & (start > when + anticipation)
+            own, others = both & (start == group), both & free & (start > when + anticipation)
             if own.any() and others.any():
                 treated |= own
                 compared |= others
-    used = treated | compared
+    used, silent = treated | compared, np.isfinite(start) & compared & ~treated
+    reasons = "" if used.all() else _reasons(data, start, ~used, anticipation)
     if not treated.any():
         raise EstimationError(
             "no group can be compared with anybody after its start: nobody is observed both in the period before a "
-            f"start and after it beside somebody untreated; {_reasons(data, start, ~used, anticipation)}"
+            f"start and after it beside somebody untreated; {reasons}"
         )
-    silent = np.isfinite(start) & compared & ~treated
     notes = []
-    if not used.all():
-        notes.append(
-            f"{(~used).sum()} of {len(used)} units carry no information and are left out: "
-            f"{_reasons(data, start, ~used, anticipation)}"
-        )
+    if reasons:
+        notes.append(f"{(~used).sum()} of {len(used)} units carry no information and are left out: {reasons}")
     if silent.any():
         notes.append(f"only compared with, not counted as treated, as they enter no effect: {data.named(silent)}")
-    if used.all():
-        return Panel(data.rows, data.units, data.ordinals, data.calendar, (*data.warnings, *notes)), start, treated
-    kept, units = data.only(used[data.unit], *notes)
-    if len(kept.ordinals) < periods:  # a period in which only those were seen
-        start = np.where(np.isfinite(start), np.searchsorted(kept.ordinals, data.ordinals[_finite(start)]), np.inf)
-    return kept, start[units], treated[units]
+    kept, start, units = _only(data, start, used[data.unit], notes)
+    return kept, start, treated[units]
+
+
+def _only(
+    data: Panel, start: np.ndarray, kept: np.ndarray, notes: Sequence[str]
+) -> tuple[Panel, np.ndarray, np.ndarray]:
+    """The panel of some of its rows, these units' starts in the periods that are left, and the units' old places."""
+    found, units = data.only(kept, *notes)
+    begun = np.searchsorted(found.ordinals, data.ordinals[_finite(start)])
+    return found, np.where(np.isfinite(start), begun, np.inf)[units], units
 
 
 def _finite(start: np.ndarray) -> np.ndarray:
@@ -250,12 +254,10 @@ def _finite(start: np.ndarray) -> np.ndarray:
 
 def _reasons(data: Panel, start: np.ndarray, out: np.ndarray, anticipation: int) -> str:
     """Why units carry no information, each under the first reason that holds."""
-    seen = data.present
-    first = seen.argmax(axis=1)
-    base = _finite(start) - 1 - anticipation
+    seen, base = data.present, _finite(start) - 1 - anticipation
     at_base = seen[np.arange(len(start)), np.maximum(base, 0)] & (base >= 0)
     reasons = {
-        "first observed after their start": np.isfinite(start) & (first > base),
+        "first observed after their start": np.isfinite(start) & (seen.argmax(axis=1) > base),
         "observed once": seen.sum(axis=1) == 1,
         "not observed in the period before their start": np.isfinite(start) & ~at_base,
         "nobody is untreated beside them, or they are not observed beside anybody treated": np.ones(len(start), bool),
@@ -278,16 +280,16 @@ def _imputable(data: Panel, start: np.ndarray, anticipation: int) -> tuple[Panel
     Raises:
         EstimationError: no treated row is left.
     """
-    unit, period = data.unit, data.period
-    treated = period >= start[unit]
-    free = period < start[unit] - anticipation
-    component = _components(unit[free], period[free], len(data.units), len(data.ordinals))
-    lost = ~free & (component[unit] != component[len(data.units) + period])
-    kept = ~lost & (np.bincount(unit[~lost], minlength=len(data.units)) > 1)[unit]
-    if kept.all():
-        return data, start
-    alone = lost & ~np.isin(unit, unit[free])
-    empty = lost & ~np.isin(period, period[free])
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    unit, period, units = data.unit, data.period, len(data.units)
+    treated, free = period >= start[unit], period < start[unit] - anticipation
+    edges, size = (unit[free], units + period[free]), units + len(data.ordinals)
+    component = connected_components(coo_array((np.ones(free.sum()), edges), shape=(size, size)), directed=False)[1]
+    lost = ~free & (component[unit] != component[units + period])
+    kept = ~lost & (np.bincount(unit[~lost], minlength=units) > 1)[unit]
+    alone, empty = lost & ~np.isin(unit, unit[free]), lost & ~np.isin(period, period[free])
     parts = {
         "never observed before their start:": [data.units[one] for one in np.unique(unit[alone])],
         "nobody is untreated in": [data.label(one) for one in np.unique(period[empty])],
@@ -304,19 +306,8 @@ def _imputable(data: Panel, start: np.ndarray, anticipation: int) -> tuple[Panel
         )
     if len(single):
         notes.append(f"{len(single)} units carry no information and are left out: observed once: {data.named(single)}")
-    found, units = data.only(kept, *notes)
-    begun = np.where(np.isfinite(start), np.searchsorted(found.ordinals, data.ordinals[_finite(start)]), np.inf)
-    return found, np.where(np.isin(units, unit[treated & kept]), begun[units], np.inf)
-
-
-def _components(unit: np.ndarray, period: np.ndarray, n_units: int, n_periods: int) -> np.ndarray:
-    """The component of each unit, then of each period, in the graph that these rows draw between them."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    size = n_units + n_periods
-    edges = coo_array((np.ones(len(unit)), (unit, n_units + period)), shape=(size, size))
-    return connected_components(edges, directed=False)[1]
+    found, begun, left = _only(data, start, kept, notes)
+    return found, np.where(np.isin(left, unit[treated & kept]), begun, np.inf)
 
 
 def _group_time(
@@ -341,7 +332,7 @@ def _group_time(
         base_period=base,
         anticipation=anticipation,
         rank_deficient_action="error",
-        epv_threshold=NO_THRESHOLD,
+        epv_threshold=1e-9,  # small groups are warned of here, not refused there
     )
     with python_warnings.catch_warnings(record=True) as heard:
         python_warnings.simplefilter("always")
@@ -358,19 +349,17 @@ def _group_time(
         for side in ("treated", "control"):
             matrix[influence[cell][f"{side}_idx"], place] += influence[cell][f"{side}_inf"]
     first = frame.drop_duplicates("unit").sort_values("unit")
-    return (
-        Cells(
-            groups=np.array([group for group, _ in found], float) - 1,
-            periods=np.array([when for _, when in found], float) - 1,
-            estimates=np.array([effects[cell]["effect"] for cell in found], float),
-            influence=matrix,
-            unit_group=np.where(treated, start, np.inf),
-            mass=first["weight"].to_numpy() if weights else np.ones(len(data.units)),
-            cluster=first["cluster"].to_numpy() if cluster else None,
-            anticipation=anticipation,
-        ),
-        _said(heard),
+    cells = Cells(
+        groups=np.array([group for group, _ in found], float) - 1,
+        periods=np.array([when for _, when in found], float) - 1,
+        estimates=np.array([effects[cell]["effect"] for cell in found], float),
+        influence=matrix,
+        unit_group=np.where(treated, start, np.inf),
+        mass=first["weight"].to_numpy() if weights else np.ones(len(data.units)),
+        cluster=first["cluster"].to_numpy() if cluster else None,
+        anticipation=anticipation,
     )
+    return cells, _said(heard)
 
 
 def _frame(
@@ -390,8 +379,7 @@ def _frame(
         mass = positive_weights(by_unit, weights)[data.unit]
         frame["weight"] = mass / mass.mean()
     if cluster:
-        by_unit = constant_by_unit(data, cluster, meaning="a unit must lie in one cluster")
-        codes = pd.factorize(by_unit)[0]
+        codes = pd.factorize(constant_by_unit(data, cluster, meaning="a unit must lie in one cluster"))[0]
         if codes.max() < 1:
             raise EstimationError(f"{cluster}: clustered errors need at least two clusters, there is one")
         frame["cluster"] = codes[data.unit]
@@ -409,38 +397,29 @@ def _fitted(estimator: Any, frame: pd.DataFrame, given: Sequence[str], **options
     try:
         return estimator.fit(frame, **columns, covariates=names, **options)
     except (ValueError, np.linalg.LinAlgError) as refused:
-        if "rank-deficient" in str(refused):
-            raise EstimationError(
-                f"covariates {listed(given)}: in some group and period one is decided by the others, or is the same "
-                "for all, or marks the treated units; leave it out"
-            ) from refused
-        if str(refused).startswith("Fewer observations"):
-            raise EstimationError(
-                f"covariates {listed(given)}: in some group and period fewer units are compared than it takes to "
-                "adjust for them; leave some out"
-            ) from refused
+        for theirs, ours in REFUSED.items():
+            if theirs in str(refused):
+                raise EstimationError(f"covariates {listed(given)}: {ours}") from refused
         raise EstimationError(f"the effects cannot be estimated: {refused}") from refused
 
 
 def _said(heard: list) -> tuple[str, ...]:
-    """What a library warned of, each sentence once; the many ways of saying that overlap is poor as one."""
-    sentences = [str(one.message).split("\n")[0] for one in heard]
-    overlap = any(one.startswith(OVERLAP) for one in sentences)
-    others = dict.fromkeys(_own(one) for one in sentences if not one.startswith((GAPS, *OVERLAP)))
-    return (POOR_OVERLAP, *others) if overlap else tuple(others)
-
-
-def _own(sentence: str) -> str:
-    """The sentence as it is, unless this library has words for it."""
-    if sentence.startswith(UNDEFINED):
-        return ALONE
-    lost = LOST.match(sentence)
-    if lost is None:
-        return sentence
-    return (
-        f"{lost[1]} group-time effects are left out: in one of their two periods nobody of the group, or nobody to "
-        "compare it with, is observed"
-    )
+    """What diff-diff warned of, each once, in this library's words where it has some; gaps are said elsewhere."""
+    found = []
+    for one in heard:
+        sentence = str(one.message).split("\n")[0]
+        if sentence.startswith(("Propensity", "Logistic", "Large coefficients", "Near-separation", "Low Events")):
+            sentence = POOR_OVERLAP
+        elif sentence.startswith("leave_one_out=True"):
+            sentence = ALONE
+        elif lost := LOST.match(sentence):
+            sentence = (
+                f"{lost[1]} group-time effects are left out: in one of their two periods nobody of the group, or "
+                "nobody to compare it with, is observed"
+            )
+        if not sentence.startswith("Unbalanced panel detected"):
+            found.append(sentence)
+    return tuple(dict.fromkeys(found))
 
 
 def _group_warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, ...]:
@@ -463,8 +442,7 @@ def _group_warnings(data: Panel, start: np.ndarray, cells: Cells) -> tuple[str, 
             f"groups of one unit: {single}; nothing shows how much such a unit moves by itself, so that intervals that "
             "rest on it are too short; use policy.pilot for it"
         )
-    reached = np.unique(cells.groups[cells.periods >= cells.groups])
-    alone = np.setdiff1d(np.unique(start[np.isfinite(start)]), reached)
+    alone = np.setdiff1d(np.unique(start[np.isfinite(start)]), np.unique(cells.groups[cells.since >= 0]))
     if len(alone):
         notes.append(f"groups that nobody can be compared with: {listed(data.label(one) for one in alone)}")
     return tuple(notes)

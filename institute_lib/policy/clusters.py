@@ -10,7 +10,7 @@ effect that is tested taken out of everybody first, so that under it the cluster
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from math import perm
+from math import factorial, perm, prod
 from typing import Any
 
 import numpy as np
@@ -56,16 +56,20 @@ def headline_of(
     """
     treated, codes = np.isfinite(start), np.arange(len(start)) if cluster is None else cluster
     n_clusters, n_treated = counts or (int(codes.max()) + 1, len(np.unique(codes[treated])))
+    later = start > start[treated].min()  # those the first to start are compared with
+    n_others = len(np.unique(codes[later]))
     p, half = float(noise.p_values(np.array([att]))[0]), float(noise.half_widths()[0])
     found, inference, notes = Dealt(p, (att - half, att + half), n_clusters), "clusters", []
-    if n_treated < FEW_TREATED:
+    if min(n_treated, n_others) < FEW_TREATED:
         what = "unit" if cluster is None and counts is None else "cluster"
         mass = np.ones(len(start)) if mass is None else mass
         placebos = deal(data, start, codes, mass, att=att, last=last, seed=seed) if dealt else None
+        few, kind = (n_treated, "treated") if n_treated < FEW_TREATED else (n_others, "comparison")
+        counted = f"{few} {kind} {what}{'s' if few > 1 else ''}"
         found, inference = placebos or Dealt(float("nan"), (-np.inf, np.inf), 0), "placebos" if placebos else "withheld"
         notes.append(
-            f"{n_treated} treated {what}{'s' if n_treated > 1 else ''} of {n_clusters}: clustered errors are not to be "
-            f"trusted below {FEW_TREATED}; {INSTEAD[inference].format(what=what, n=found.n_clusters)}"
+            f"{counted} of {n_clusters}: clustered errors are not to be trusted below {FEW_TREATED}; "
+            f"{INSTEAD[inference].format(what=what, n=found.n_clusters)}"
         )
     if n_clusters < FEW_CLUSTERS:
         notes.append(few_clusters(n_clusters))
@@ -125,11 +129,14 @@ def deal(
     noise = _noise(grid, int(starts.min()), cluster, mass)
     sizes = np.bincount(cluster, mass)
     usable = np.isfinite(changes[0]).all(axis=1) & np.isfinite(noise).all(axis=0)
-    if not usable[own].all() or perm(int(usable.sum()), len(own)) * LEVEL < 1:
+    if not usable[own].all() or len(own) == usable.sum():
         return None
     pattern = np.zeros((len(own), len(starts)))
     np.add.at(pattern, (np.searchsorted(own, cluster[treated]), group), mass[treated])
     pattern *= (len(data.ordinals) - starts) / sizes[own][:, None]
+    alike = np.unique(pattern, axis=0, return_counts=True)[1]  # clusters that change places without a difference
+    if perm(int(usable.sum()), len(own)) // prod(factorial(int(one)) for one in alike) * LEVEL < 1:
+        return None
     kept = np.flatnonzero(usable)
     changes, sizes, noise = [one[kept] for one in changes], sizes[kept], noise[:, kept]
     deals = _deals(np.searchsorted(kept, own), len(kept), seed)
@@ -190,7 +197,10 @@ def _deals(own: np.ndarray, size: int, seed: int) -> np.ndarray:
     if perm(size, len(own)) <= ENUMERATED:
         others = np.array(list(permutations(range(size), len(own))))
         return np.vstack([own, others[(others != own).any(axis=1)]])
-    drawn = np.random.default_rng(seed).integers(size, size=(TRIED, len(own)))
+    rng = np.random.default_rng(seed)
+    if 2 * len(own) > size:  # most are treated
+        return np.vstack([own, rng.permuted(np.tile(np.arange(size), (DEALS, 1)), axis=1)[:, : len(own)]])
+    drawn = rng.integers(size, size=(TRIED, len(own)))
     different = (np.diff(np.sort(drawn, axis=1), axis=1) > 0).all(axis=1)
     return np.vstack([own, drawn[different][:DEALS]])
 

@@ -73,11 +73,12 @@ def least_squares(
         EstimationError: collinear columns (named), fewer rows than parameters, or a single cluster.
     """
     w = np.ones(len(outcome)) if weights is None else weights
+    clusters = [pd.factorize(one)[0] for one in clusters]
     centre = np.average(columns, axis=0, weights=w)
     spread = np.sqrt(np.average((columns - centre) ** 2, axis=0, weights=w))
     spread = np.where(spread > COLLINEAR * np.abs(centre), spread, np.abs(centre)).clip(np.finfo(float).tiny)
-    left = without_effects(np.column_stack([outcome, columns / spread]), effects, w)
-    y, x = left[:, 0] * np.sqrt(w), left[:, 1:] * np.sqrt(w)[:, None]
+    left = without_effects(np.column_stack([outcome, columns / spread]), effects, w) * np.sqrt(w)[:, None]
+    y, x = left[:, 0], left[:, 1:]
     triangle = np.linalg.qr(x)[1]
     alone = np.flatnonzero(np.abs(np.diag(triangle)) < COLLINEAR * np.sqrt(w.sum()))
     if len(triangle) < x.shape[1] or len(alone):
@@ -86,16 +87,19 @@ def least_squares(
     bread = inverse @ inverse.T
     slopes = bread @ (x.T @ y)
     residuals = y - x @ slopes
-    n, k = len(y), x.shape[1] + _parameters(effects, clusters if errors == "cluster" else ())
+    inside = clusters if errors == "cluster" else ()
+    levels = [1 if any(_within(one, cluster) for cluster in inside) else int(one.max()) + 1 for one in effects]
+    n, k = len(y), x.shape[1] + sum(levels) - max(len(levels) - 1, 0)  # effects within a cluster count as one
     if n <= k:
         raise EstimationError(f"{n} rows cannot carry {k} parameters")
-    influence = (x * residuals[:, None]) @ bread
+    influence, df, groups = (x * residuals[:, None]) @ bread, n - k, n
     if errors == "cluster":
-        covariance, df, groups = _clustered(influence, clusters, (n - 1) / (n - k), factor)
+        covariance, groups = _clustered(influence, clusters, factor)
+        covariance, df = covariance * (n - 1) / (n - k), groups - 1
+    elif errors == "robust":
+        covariance = influence.T @ influence * n / (n - k)
     else:
-        df, groups = n - k, n
-        robust = influence.T @ influence * n / (n - k)
-        covariance = robust if errors == "robust" else bread * (residuals @ residuals) / (n - k)
+        covariance = bread * (residuals @ residuals) / (n - k)
     own = (x @ bread) ** 2 / np.diag(bread)
     return LeastSquares(
         slopes / spread, covariance / np.outer(spread, spread), df, groups, influence / spread, own / own.sum(axis=0)
@@ -112,40 +116,26 @@ def _collinear(x: np.ndarray, column: int, names: Sequence[str], effects: bool) 
     return f"{names[column]} is collinear: it is decided by {decided}; leave it out, or the effects that decide it"
 
 
-def _parameters(effects: Sequence[np.ndarray], clusters: Sequence[np.ndarray]) -> int:
-    """How many parameters the effects are; those that lie within a cluster count as one."""
-    levels = [int(one.max()) + 1 for one in effects]
-    nested = [any(_within(one, cluster) for cluster in clusters) for one in effects]
-    count = sum(levels) - max(len(levels) - 1, 0)
-    return count - sum(level - 1 for level, inside in zip(levels, nested, strict=True) if inside)
-
-
 def _within(effect: np.ndarray, cluster: np.ndarray) -> bool:
     """Whether each level of an effect lies in one cluster."""
-    codes = pd.factorize(cluster)[0]
-    lowest, highest = np.full(effect.max() + 1, len(codes)), np.full(effect.max() + 1, -1)
-    np.minimum.at(lowest, effect, codes)
-    np.maximum.at(highest, effect, codes)
-    return bool((lowest == highest).all())
+    pairs = np.unique(np.column_stack([effect, cluster]), axis=0)
+    return len(pairs) == effect.max() + 1
 
 
-def _clustered(
-    influence: np.ndarray, clusters: Sequence[np.ndarray], scale: float, factor: Factor
-) -> tuple[np.ndarray, float, int]:
-    """The covariance, its degrees of freedom, and the number of clusters (the smaller one of two)."""
-    codes = [pd.factorize(one)[0] for one in clusters]
-    fewest = min(int(one.max()) + 1 for one in codes)
+def _clustered(influence: np.ndarray, clusters: Sequence[np.ndarray], factor: Factor) -> tuple[np.ndarray, int]:
+    """The covariance but for the factor of parameters, and the number of clusters (the smaller one of two)."""
+    fewest = min(int(one.max()) + 1 for one in clusters)
     if fewest < 2:
         raise EstimationError("clustered errors need at least two clusters")
-    parts = [(one, 1) for one in codes]
-    if len(codes) == 2:
-        parts.append((codes[0] * (codes[1].max() + 1) + codes[1], -1))
+    parts = [(one, 1) for one in clusters]
+    if len(clusters) == 2:
+        parts.append((pd.factorize(clusters[0] * (clusters[1].max() + 1) + clusters[1])[0], -1))
     meat = np.zeros((influence.shape[1],) * 2)
     for one, sign in parts:
-        sums = summed(influence, pd.factorize(one)[0])
+        sums = summed(influence, one)
         groups = fewest if factor == "smallest" else len(sums)
-        meat += sign * scale * groups / (groups - 1) * sums.T @ sums
-    return meat, fewest - 1, fewest
+        meat += sign * groups / (groups - 1) * sums.T @ sums
+    return meat, fewest
 
 
 def summed(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
@@ -177,6 +167,12 @@ def without_effects(columns: np.ndarray, effects: Sequence[np.ndarray], weights:
     for _ in range(PASSES):  # once is exact but for rounding
         left = left - centred(dummies @ (inverse @ (weighted.T @ left)))
     return left
+
+
+def refuse_errors(errors: str) -> None:
+    """Raise if these are no errors that `least_squares` knows."""
+    if errors not in ("cluster", "robust", "classical"):
+        raise ParameterError(f"errors {errors!r}: {nearest(errors, ('cluster', 'robust', 'classical'))}")
 
 
 @dataclass(frozen=True)
@@ -265,8 +261,7 @@ def regression(
         raise ParameterError(f"panel: a DataFrame is needed, not {type(panel).__name__}")
     clusters = names_of(cluster) if cluster is not None else [unit] if unit else []
     errors = errors or ("cluster" if clusters else "robust")
-    if errors not in ("cluster", "robust", "classical"):
-        raise ParameterError(f"errors {errors!r}: {nearest(errors, ('cluster', 'robust', 'classical'))}")
+    refuse_errors(errors)
     if errors == "cluster" and not 1 <= len(clusters) <= 2:
         raise ParameterError(f"cluster: errors can be clustered by one or two columns, not {len(clusters)}")
     further = [tuple(names_of(one)) for one in names_of(effects)]
@@ -288,17 +283,18 @@ def regression(
         named = " or ".join("×".join(one) for one in taken)
         notes.append(f"{alone} rows carry no information and are left out: each is the only one of its {named}")
     outcome, design, names = _matrices(left, right, used, rows, absorbed=bool(taken))
+    codes = [_codes(rows, (one,)) for one in clusters]
     fit = least_squares(
         outcome,
         design,
         effects=[_codes(rows, one) for one in taken],
         weights=positive_weights(rows[weights], weights) if weights else None,
-        clusters=[_codes(rows, (one,)) for one in clusters],
+        clusters=codes,
         errors=errors,
         factor=factor,
         names=names,
     )
-    table, few = _table(fit, names, [_codes(rows, (one,)) for one in clusters] if errors == "cluster" else [])
+    table, few = _table(fit, names, codes if errors == "cluster" else [])
     if few:
         counted = ", ".join(f"{name} ({count:.1f})" for name, count in few.items())
         notes.append(

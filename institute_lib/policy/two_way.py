@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
-from institute_lib.policy.adoption import EFFECT_COLUMNS
+from institute_lib.errors import DataError, EstimationError
+from institute_lib.policy.adoption import NO_EFFECTS
 from institute_lib.policy.clusters import headline_of
 from institute_lib.policy.intervals import Noise, errors_of, joint_test, with_bands, with_interval
 from institute_lib.policy.panel import (
@@ -18,14 +18,14 @@ from institute_lib.policy.panel import (
     names_of,
     positive_weights,
     read_panel,
+    refuse_no_control,
     refuse_nobody_treated,
 )
 from institute_lib.policy.periods import plain
-from institute_lib.policy.regression import Errors, LeastSquares, least_squares, summed, without_effects
+from institute_lib.policy.regression import Errors, least_squares, refuse_errors, summed
 from institute_lib.policy.results import EventEstimates, PolicyEffect, PreTrend
 
-EVENT_COLUMNS = ("relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated")
-COLLINEAR = 1e-9
+EVENT_COLUMNS = ["relative_period", "estimate", "se", "ci_low", "ci_high", "band_low", "band_high", "n_treated"]
 
 
 def two_way(
@@ -64,41 +64,63 @@ def two_way(
     Source: Goodman-Bacon (2021) on what it estimates; errors as in `regression`, interval and p with Welch's degrees of
     freedom over groups of clusters (`intervals`).
     """
-    if errors not in ("cluster", "robust", "classical"):
-        raise ParameterError(f"errors {errors!r}: {nearest(errors, ('cluster', 'robust', 'classical'))}")
+    refuse_errors(errors)
     covariates = names_of(covariates)
     required = [treated, *covariates, *([weights] if weights else []), *([cluster] if cluster else [])]
     data = read_panel(panel, outcome=outcome, unit=unit, period=period, required=required, repeated=repeated)
     data = _without_single(data)
     start = _switched_on(data, treated)
-    further = {"covariates": covariates, "weights": weights, "cluster": cluster, "errors": errors}
-    fit, codes = _fit(data, data.rows[[f"x:{treated}"]].to_numpy(float), treated, **further)
-    att, always = float(fit.coefficients[0]), start == 0
-    begun = np.where(always, np.inf, start)
+    rows, begun = data.rows, np.where(start == 0, np.inf, start)
+    refuse_no_control(data, begun, "not_yet_treated")
+    codes = pd.factorize(rows[f"x:{cluster}"])[0] if cluster else data.unit
+    others = [covariate(rows[f"x:{name}"], name) for name in covariates]
+    mass = positive_weights(rows[f"x:{weights}"], weights) if weights else None
+
+    def fitted(columns: np.ndarray):
+        return least_squares(
+            rows["outcome"].to_numpy(),
+            np.column_stack([columns, *others]),
+            effects=(data.unit, data.period),
+            weights=mass,
+            clusters=(codes,),
+            errors=errors,
+            names=[*([treated] * columns.shape[1]), *covariates],
+        )
+
+    fit = fitted(rows[[f"x:{treated}"]].to_numpy(float))
     switching = np.isfinite(begun)[data.unit]
     cells = pd.DataFrame({"unit": data.unit, "code": codes}).drop_duplicates()
     by_unit = cells.sort_values("unit")["code"].to_numpy() if len(cells) == len(data.units) else None
     noise = Noise.student(fit.se[:1], fit.df)
     if errors == "cluster" and by_unit is not None:
-        own, mass = summed(fit.influence[:, :1], data.unit), np.bincount(data.unit).astype(float)
-        noise = noise.at_least(Noise.grouped(own, start, mass, by_unit))
-    study, df = _common_start_study(data, begun, treated, further)
-    if always.any():
-        said = f"treated in all their periods, so they serve as comparison alone: {data.named(always)}"
+        own = summed(fit.influence[:, :1], data.unit)
+        noise = noise.at_least(Noise.grouped(own, start, np.bincount(data.unit).astype(float), by_unit))
+    study, df = None, np.inf
+    if len(np.unique(begun[np.isfinite(begun)])) == 1 and np.isinf(begun).any():
+        # with several starts such coefficients would mix groups (Sun and Abraham 2021)
+        at, periods = int(begun.min()), len(data.ordinals)
+        relative = np.delete(np.arange(periods), at - 1) - at
+        by_period = fitted((switching[:, None] & (data.period[:, None] - at == relative)).astype(float))
+        covariance = by_period.covariance[: len(relative), : len(relative)]
+        shares = (relative >= 0) / (relative >= 0).sum()
+        study, df = EventEstimates(relative, by_period.coefficients[: len(relative)], covariance, shares), by_period.df
+    if (start == 0).any():
+        said = f"treated in all their periods, so they serve as comparison alone: {data.named(start == 0)}"
         data = replace(data, warnings=(*data.warnings, said))
+    plainly = data.present.all() and not (repeated or weights or covariates)
     return PolicyEffect(
         method="two_way",
         outcome=outcome,
         event_study=_event_table(study, df, int(np.isfinite(begun).sum())),
-        group_time=pd.DataFrame(columns=["group", "period", *EFFECT_COLUMNS], dtype=float),
-        aggregations=pd.DataFrame(columns=["kind", "level", *EFFECT_COLUMNS], dtype=float),
-        decomposition=None if repeated or weights or covariates else _decomposition(data, start),
+        group_time=NO_EFFECTS.reindex(columns=["group", "period", *NO_EFFECTS]),
+        aggregations=NO_EFFECTS.reindex(columns=["kind", "level", *NO_EFFECTS]),
+        decomposition=_decomposition(data, start) if plainly else None,
         for_sensitivity=study,
         pretrend=_pre_trend(study, df, seed),
         **headline_of(
             data,
             begun,
-            att=att,
+            att=float(fit.coefficients[0]),
             se=float(fit.se[0]),
             noise=noise,
             cluster=by_unit if cluster else None,
@@ -111,11 +133,10 @@ def two_way(
 
 def _without_single(data: Panel) -> Panel:
     """The panel without units and periods of a single row, which their own effects fit exactly."""
-    single = np.bincount(data.unit) == 1
+    single, alone = np.bincount(data.unit) == 1, np.bincount(data.period) == 1
     if single.any():
         said = f"{single.sum()} units carry no information and are left out: observed once: {data.named(single)}"
         return _without_single(data.only(~single[data.unit], said)[0])
-    alone = np.bincount(data.period) == 1
     if alone.any():
         said = f"one row alone in {listed(data.label(one) for one in np.flatnonzero(alone))}: left out"
         return _without_single(data.only(~alone[data.period], said)[0])
@@ -159,68 +180,13 @@ def _switched_on(data: Panel, treated: str) -> np.ndarray:
     return start
 
 
-def _fit(
-    data: Panel,
-    treatment: np.ndarray,
-    treated: str,
-    *,
-    covariates: Sequence[str],
-    weights: str | None,
-    cluster: str | None,
-    errors: Errors,
-) -> tuple[LeastSquares, np.ndarray]:
-    """The regression on the treatment's columns and the covariates with unit and period effects; the rows' clusters."""
-    rows = data.rows
-    others = [covariate(rows[f"x:{name}"], name) for name in covariates]
-    codes = pd.factorize(rows[f"x:{cluster}"])[0] if cluster else data.unit
-    mass = positive_weights(rows[f"x:{weights}"], weights) if weights else None
-    effects = (data.unit, data.period)
-    left = without_effects(treatment[:, :1], effects, np.ones(len(rows)) if mass is None else mass)
-    if np.abs(left).max() < COLLINEAR:
-        raise EstimationError(
-            f"{treated} is collinear with the unit and period effects: everybody starts at once, or nobody is left to "
-            "compare with"
-        )
-    names = [*([treated] * treatment.shape[1]), *covariates]
-    fit = least_squares(
-        rows["outcome"].to_numpy(),
-        np.column_stack([treatment, *others]),
-        effects=effects,
-        weights=mass,
-        clusters=(codes,),
-        errors=errors,
-        names=names,
-    )
-    return fit, codes
-
-
-def _common_start_study(
-    data: Panel, start: np.ndarray, treated: str, further: dict
-) -> tuple[EventEstimates | None, float]:
-    """Effects by period against the last one before the start, where all treated units start together.
-
-    None with several starts, where such coefficients mix groups (Sun and Abraham 2021), or with nobody untreated.
-    """
-    starts = np.unique(start[np.isfinite(start)])
-    if len(starts) > 1 or np.isfinite(start).all():
-        return None, np.inf
-    at = int(starts[0])
-    relative = np.delete(np.arange(len(data.ordinals)), at - 1) - at
-    columns = (np.isfinite(start)[data.unit][:, None] & (data.period[:, None] - at == relative)).astype(float)
-    fit, _ = _fit(data, columns, treated, **further)
-    size = len(relative)
-    weights = (relative >= 0) / (relative >= 0).sum()
-    return EventEstimates(relative, fit.coefficients[:size], fit.covariance[:size, :size], weights), fit.df
-
-
 def _event_table(study: EventEstimates | None, df: float, n_treated: int) -> pd.DataFrame:
     if study is None:
-        return pd.DataFrame(columns=list(EVENT_COLUMNS), dtype=float)
-    errors = errors_of(study.covariance)
-    noise = Noise.student(errors, df)
-    table = pd.DataFrame({"relative_period": study.relative, "estimate": study.estimates, "se": errors})
+        return pd.DataFrame(columns=EVENT_COLUMNS, dtype=float)
+    noise = Noise.student(errors_of(study.covariance), df)
+    table = pd.DataFrame({"relative_period": study.relative, "estimate": study.estimates, "se": noise.errors})
     table = with_interval(table.assign(n_treated=n_treated), noise)
-    return with_bands(table, study.covariance, noise)[list(EVENT_COLUMNS)]
+    return with_bands(table, study.covariance, noise)[EVENT_COLUMNS]
 
 
 def _pre_trend(study: EventEstimates | None, df: float, seed: int) -> PreTrend | None:
@@ -233,10 +199,8 @@ def _pre_trend(study: EventEstimates | None, df: float, seed: int) -> PreTrend |
     return PreTrend(int(before.sum()), *joint_test(study.estimates[before], covariance, noise, seed))
 
 
-def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame | None:
-    """The two-by-two comparisons, groups as the panel writes periods (None: never, or always); None with gaps."""
-    if not data.present.all():
-        return None
+def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame:
+    """The two-by-two comparisons, groups as the panel writes periods (None: never, or always)."""
     from diff_diff import BaconDecomposition
 
     first = np.where(np.isfinite(start), start + 1, 0)[data.unit].astype(int)
@@ -249,13 +213,9 @@ def _decomposition(data: Panel, start: np.ndarray) -> pd.DataFrame | None:
     def written(group: object) -> object:
         return data.label(group - 1) if isinstance(group, int | float | np.number) and 0 < group < np.inf else None
 
-    table = pd.DataFrame(
-        {
-            "kind": [one.comparison_type for one in found],
-            "treated_group": pd.Series([written(one.treated_group) for one in found], dtype=object),
-            "control_group": pd.Series([written(one.control_group) for one in found], dtype=object),
-            "weight": [one.weight for one in found],
-            "estimate": [one.estimate for one in found],
-        }
-    )
+    table = pd.DataFrame({"kind": [one.comparison_type for one in found]})
+    for name in ("treated_group", "control_group"):
+        table[name] = pd.Series([written(getattr(one, name)) for one in found], dtype=object)
+    for name in ("weight", "estimate"):
+        table[name] = [getattr(one, name) for one in found]
     return table

@@ -1,6 +1,6 @@
 """Who leaves, when, and what goes with staying (留得住 is the measure): rates, curves and hazard models.
 
-Describe: `person_quarters`, `rates`, `vacancies`, `survival`, `life_table`, `cumulative_incidence`.
+Describe: `person_quarters`, `rates`, `survival`, `life_table`, `cumulative_incidence`.
 Explain: `hazard` (discrete time, exact on counted cells; one way out alone by `exit_columns`) and `cox` (continuous
 time, drivers that change). Prepare: `band`, `tenure_spells`, `merge_thin`, `usable_drivers`, `dependence` and
 `assignment`. Use: `change` (what a change in a lever goes with). Small districts: `pooled`, `local`.
@@ -9,15 +9,15 @@ Judge: `judge` and `out_of_time`, on quarters that the model has not seen.
 
 from institute_lib.retention.counting import CellCounts, cells
 from institute_lib.retention.cox import CoxModel, cox
-from institute_lib.retention.dependence import Dependence, assignment, dependence
+from institute_lib.retention.dependence import assignment, dependence
 from institute_lib.retention.drivers import merge_thin, usable_drivers
-from institute_lib.retention.effects import LeverChanges, change
+from institute_lib.retention.effects import change
 from institute_lib.retention.hazard import HazardModel, hazard
 from institute_lib.retention.judgement import Judgement, judge, out_of_time
 from institute_lib.retention.life_table import LifeTable, life_table
 from institute_lib.retention.pooling import LocalModel, PooledModels, local, pooled
 from institute_lib.retention.quarters import band, exit_columns, person_quarters, tenure_spells
-from institute_lib.retention.rates import rates, vacancies
+from institute_lib.retention.rates import rates
 from institute_lib.retention.results import (
     Drivers,
     compared,
@@ -34,12 +34,10 @@ from institute_lib.retention.survival import IncidenceCurves, SurvivalCurves, cu
 __all__ = [
     "CellCounts",
     "CoxModel",
-    "Dependence",
     "Drivers",
     "HazardModel",
     "IncidenceCurves",
     "Judgement",
-    "LeverChanges",
     "LifeTable",
     "LocalModel",
     "PooledModels",
@@ -69,7 +67,6 @@ __all__ = [
     "turnover_history",
     "turnover_sentence",
     "usable_drivers",
-    "vacancies",
     "ways_out",
     "what_goes_with_leaving",
     "workforce",

@@ -1,29 +1,28 @@
 """Exits and exposures by cell: all that the likelihood of a discrete-time hazard needs.
 
 Rows that agree in every driver (and cluster) become one cell with its number of rows and of events, counted by DuckDB
-on one whole-number key. A DataFrame is read as one Arrow table; Parquet files, larger than memory or spread over
-machines, a stretch at a time, each counted as it is read. Counts are sums, so that parts counted apart and put together
-by the names of their levels, in the order of the files, give the very same cells.
+on one whole-number key. Parquet files, larger than memory or spread over machines, are read a stretch at a time, each
+counted as it is read. Counts are sums, so that parts counted apart and put together by the names of their levels, in
+the order of the files, give the very same cells.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import DataError, Fault, ParameterError, nearest
-from institute_lib.results import Result
-from institute_lib.retention.drivers import Drivers, Formula, level_name, ordered_levels, parse
-from institute_lib.retention.spells import plain, require_columns
+from institute_lib.retention.drivers import Drivers, Formula, is_number, level_name, ordered_levels, parse
+from institute_lib.retention.spells import faults_where, plain, require_columns
 
 if TYPE_CHECKING:
     import distributed
-    import pyarrow as pa
 
 STRETCH = 1 << 21  # rows read from a file before they are counted
 NAMED = 20  # faults of a kind named by row in each stretch
@@ -31,7 +30,7 @@ SAMPLE = 1 << 16
 SMALL = 1 << 16  # below it, starting DuckDB takes longer than counting
 WHOLE = 2**62
 CLUSTER = "\0cluster"  # the cluster's place beside the drivers
-Place = tuple[str, Sequence[Any]]
+MISSING = "a driver is missing"
 Source = pd.DataFrame | str | Path | Sequence[str | Path]
 
 
@@ -45,7 +44,7 @@ class Variable:
 
 
 @dataclass(frozen=True)
-class CellCounts(Result):
+class CellCounts:
     """Cells: for each, a code per driver, the cluster, rows and events. `to_frame` shows them in words.
 
     Codes and numbers are held in the smallest types that they fit; convert before multiplying them. With fractional
@@ -83,12 +82,6 @@ class CellCounts(Result):
     @property
     def n_clusters(self) -> int | None:
         return len(self.cluster_names) if self.cluster else None
-
-    def summary(self, language: str = "zh") -> str:
-        """How many rows and events became how many cells."""
-        shown = {"rows": self.n_rows, "events": self.n_events, "cells": self.n_cells}
-        counted = {name: terms.count(n, language) for name, n in shown.items()}
-        return terms.text("retention.cells", language, **counted)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a cell: the drivers, the cluster, rows, events."""
@@ -220,57 +213,42 @@ class Part:
         rows = None if self.rows is None else self.rows[places]
         return replace(self, codes=codes, rows=rows, events=self.events[places])
 
-    @property
-    def sizes(self) -> list[int]:
-        return [len(self.levels[name]) for name in self.codes]
 
-
+@dataclass
 class Faults:
-    """What is wrong with the rows read: how often, by column and rule, and the first of each kind by row."""
+    """What is wrong with the rows read: the first of each kind by row, how often by column and rule, of how many."""
 
-    def __init__(self) -> None:
-        self.named: list[Fault] = []
-        self.found: dict[tuple[str, str], int] = {}
-        self.missing: dict[str, int] = {}
-        self.total = 0
+    named: list[Fault] = field(default_factory=list)
+    found: Counter = field(default_factory=Counter)
+    total: int = 0
+    table: str = "data"
 
-    def note(self, values: Any, wrong: np.ndarray, rule: str, remedy: str = "", *, column: str, place: Place) -> None:
-        """Rows of one column that break a rule; `place`: the table's name and the labels of its rows."""
-        rows = np.flatnonzero(wrong)
-        if not len(rows):
-            return
-        self.found[column, rule] = self.found.get((column, rule), 0) + len(rows)
-        for row in rows[:NAMED]:
-            label = place[1][row]
-            label = label.item() if isinstance(label, np.generic) else label
-            self.named.append(Fault(place[0], label, column, values[int(row)].as_py(), rule, remedy))
+    def note(self, frame: pd.DataFrame, wrong: np.ndarray, column: str, rule: str, remedy: str = "") -> None:
+        """Rows of one column that break a rule."""
+        if wrong.any():
+            self.found[column, rule] += int(wrong.sum())
+            first = frame.iloc[np.flatnonzero(wrong)[:NAMED]]
+            self.named += faults_where(first, np.ones(len(first)), column, rule, remedy, table=self.table)
 
     def add(self, other: "Faults") -> None:
         self.named += other.named
+        self.found += other.found
         self.total += other.total
-        for mine, theirs in ((self.found, other.found), (self.missing, other.missing)):
-            for key, n in theirs.items():
-                mine[key] = mine.get(key, 0) + n
 
-    def refuse(self, drivers: Iterable[str]) -> None:
-        """Raise what was found wrong: first how often, then row by row."""
-        for driver in drivers:
-            if self.total and self.missing.get(driver, 0) == self.total:
-                raise DataError(f"driver {driver!r} is missing in all {self.total} rows; leave it out")
-        refuse_faults(self.named, total=self.total, found=self.found)
+    def refuse(self) -> None:
+        """Raise what was found wrong: first how often, by column and rule, then row by row.
 
-
-def refuse_faults(faults: Sequence[Fault], *, total: int, found: Mapping[tuple[str, str], int] | None = None) -> None:
-    """Raise what was found wrong: first how often, by column and rule, then row by row.
-
-    Raises:
-        DataError: if there is anything. `found` gives the numbers where `faults` holds only the first of them.
-    """
-    if found is None:
-        found = pd.Series([(one.column, one.rule) for one in faults], dtype=object).value_counts(sort=False).to_dict()
-    if found:
-        said = "; ".join(f"{column!r}: {rule} ({n} of {total} rows)" for (column, rule), n in found.items())
-        raise DataError(f"data cannot be fitted: {said}", tuple(faults))
+        Raises:
+            DataError: if there is anything.
+        """
+        for (driver, rule), n in self.found.items():
+            if rule == MISSING and n == self.total:
+                raise DataError(f"driver {driver!r} is missing in all {n} rows; leave it out")
+        if self.found:
+            said = "; ".join(
+                f"{column!r}: {rule} ({n} of {self.total} rows)" for (column, rule), n in self.found.items()
+            )
+            raise DataError(f"data cannot be fitted: {said}", tuple(self.named))
 
 
 def encode_frame(frame: pd.DataFrame, request: Request) -> Part:
@@ -279,35 +257,13 @@ def encode_frame(frame: pd.DataFrame, request: Request) -> Part:
     Raises:
         ParameterError: unknown column. DataError: no rows, or faults by row.
     """
-    import pyarrow as pa
-
     require_columns(frame, request.columns, table="data")
     if frame.empty:
         raise DataError("data: no rows; nothing to fit")
-    table = pa.table({name: _arrow(frame[name]) for name in request.columns})
     faults = Faults()
-    _check(table, request, faults, ("data", frame.index))
-    faults.refuse(request.formula.drivers)
-    categories = {name for name in request.columns if isinstance(frame[name].dtype, pd.CategoricalDtype)}
-    return _in_order(_encode(table, request, categories), request)
-
-
-def _arrow(values: pd.Series) -> "pa.Array":
-    """A pandas column as Arrow; what Arrow has no type for by the names of its levels."""
-    import pyarrow as pa
-
-    if isinstance(values.dtype, pd.CategoricalDtype):
-        codes = values.cat.codes.to_numpy()
-        names = pa.array([level_name(one) for one in values.cat.categories], pa.string())
-        return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0 if (codes < 0).any() else None), names)
-    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "integer":
-        return pa.array(values.astype(float), from_pandas=True)  # too large for 64 bits, or with gaps
-    if isinstance(values.dtype, (pd.PeriodDtype, pd.IntervalDtype)):
-        values = values.astype(object)
-    try:
-        return pa.array(values, from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError):  # kinds mixed in one column
-        return pa.array([None if pd.isna(one) else level_name(one) for one in values], pa.string())
+    part = _encode(frame, request, faults)
+    faults.refuse()
+    return _in_order(part, request)
 
 
 def parquet_files(source: str | Path | Sequence[str | Path]) -> list[str]:
@@ -352,7 +308,7 @@ def _count_files(paths: list[str], request: Request, client: "distributed.Client
         faults.add(found)
     if not faults.total:
         raise DataError(f"no rows in {', '.join(paths)}; nothing to fit")
-    faults.refuse(request.formula.drivers)
+    faults.refuse()
     return _merge([part for parts, _ in scans for part in parts if len(part.events)], request)
 
 
@@ -361,147 +317,118 @@ def scan_file(path: str, request: Request) -> tuple[list[Part], Faults]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema, parts, faults = pq.read_schema(path), [], Faults()
+    schema, parts, faults = pq.read_schema(path), [], Faults(table=Path(path).name)
     for column in request.columns:
         if column not in schema.names:
             raise ParameterError(f"{path} has no column {column!r}: {nearest(column, schema.names)}")
     kinds = {name: schema.field(name).type for name in request.columns}
     texts = [name for name, kind in kinds.items() if pa.types.is_string(kind) or pa.types.is_large_string(kind)]
-    categories = {name for name, kind in kinds.items() if pa.types.is_dictionary(kind)}
     with pq.ParquetFile(path, read_dictionary=texts) as file:
-        for table in _stretches(file, request.columns):
-            labels = range(faults.total, faults.total + len(table))
-            _check(table, request, faults, (Path(path).name, labels))
+        for batches in _stretches(file, request.columns):
+            frame = plain(pa.Table.from_batches(batches).unify_dictionaries().to_pandas(ignore_metadata=True))
+            frame.index = pd.RangeIndex(faults.total, faults.total + len(frame))
+            part = _encode(frame, request, faults, texts=texts)
             if not faults.found:
-                parts.append(_grouped(_encode(table, request, categories), always=False))
+                parts.append(_grouped(part, always=False))
     return parts, faults
 
 
-def _stretches(file: Any, columns: list[str]) -> "Iterator[pa.Table]":
-    import pyarrow as pa
-
+def _stretches(file: Any, columns: list[str]) -> Iterator[list]:
     held: list = []
     for batch in file.iter_batches(batch_size=max(STRETCH // 8, 1), columns=columns):
         held.append(batch)
         if sum(map(len, held)) >= STRETCH:
-            yield pa.Table.from_batches(held)
+            yield held
             held = []
     if held:
-        yield pa.Table.from_batches(held)
+        yield held
 
 
-def _check(table: "pa.Table", request: Request, faults: Faults, place: Place) -> None:
-    """Count what is missing, infinite, undeclared or impossible, and name the first rows of each kind."""
-    formula = request.formula
-    faults.total += len(table)
+def _encode(frame: pd.DataFrame, request: Request, faults: Faults, *, texts: Sequence[str] = ()) -> Part | None:
+    """Rows as codes, None where some are at fault; rows that count for nothing are left aside with a note.
 
-    def note(column: str, wrong: np.ndarray, rule: str, remedy: str = "") -> None:
-        faults.note(table[column], wrong, rule, remedy, column=column, place=place)
-
-    events = _numbers(table[request.event])
-    note(request.event, ~((events == 0) | (events == 1)), "the event is 0 or 1")
+    texts: categories that are mere texts, read as such to save memory: their order means nothing.
+    """
+    formula, codes, levels, order = request.formula, {}, {}, {}
+    faults.total += len(frame)
+    note = partial(faults.note, frame)
+    events = numbers(frame[request.event])
+    note(~((events == 0) | (events == 1)), request.event, "the event is 0 or 1")
     for driver in formula.drivers:
-        column = table[driver]
-        number = _is_number(column.type) and driver not in formula.by_level
-        values = _numbers(column) if number else None
-        gone = np.isnan(values) if number else _nulls(column)
-        faults.missing[driver] = faults.missing.get(driver, 0) + int(gone.sum())
-        note(driver, gone, "a driver is missing", "give it a level 'unknown', or leave it out")
-        if number:
-            note(driver, np.isinf(values), "a number must be finite")
-        if driver in formula.declared:
-            codes, names = _dictionary(column)
-            strange = [at for at in np.unique(codes[codes >= 0]) if names[at] not in formula.declared[driver]]
-            if strange:
-                rule = f"unknown level {names[strange[0]]!r}: {nearest(names[strange[0]], formula.declared[driver])}"
-                note(driver, np.isin(codes, strange), rule, "correct it, or declare it")
-    if request.cluster:
-        gone = _nulls(table[request.cluster])
-        note(request.cluster, gone, "a cluster id is missing", "give each such row a cluster, or drop it")
-    if request.weights:
-        weights = _numbers(table[request.weights])
-        wrong = ~((weights >= 0) & np.isfinite(weights))
-        note(request.weights, wrong, "a weight is a number of rows from 0 up", "correct it, or leave weights out")
-
-
-def _encode(table: "pa.Table", request: Request, categories: set[str]) -> Part:
-    """A checked stretch as codes; rows that count for nothing are left aside with a note."""
-    codes, levels, order = {}, {}, {}
-    for driver in request.formula.drivers:
-        column = table[driver]
-        if _is_number(column.type) and driver not in request.formula.by_level:
-            found, values = pd.factorize(_numbers(column) + 0.0)
-            codes[driver], levels[driver] = narrow(found, len(values)), np.asarray(values, float)
+        values = frame[driver]
+        if driver not in formula.by_level and (is_number(values) or _whole_objects(values)):
+            found = numbers(values)
+            note(np.isnan(found), driver, MISSING, "give it a level 'unknown', or leave it out")
+            note(np.isinf(found), driver, "a number must be finite")
+            codes[driver], levels[driver] = pd.factorize(found + 0.0)
             continue
-        codes[driver], levels[driver], every = _levels(column)
-        if driver in categories:
-            order[driver] = tuple(every)
+        codes[driver], levels[driver], every = _levels(values)
+        note(codes[driver] < 0, driver, MISSING, "give it a level 'unknown', or leave it out")
+        if isinstance(values.dtype, pd.CategoricalDtype) and driver not in texts:
+            order[driver] = every
+        if driver in formula.declared:
+            strange = [at for at, name in enumerate(levels[driver]) if name not in formula.declared[driver]]
+            if strange:
+                name = levels[driver][strange[0]]
+                rule = f"unknown level {name!r}: {nearest(name, formula.declared[driver])}"
+                note(np.isin(codes[driver], strange), driver, rule, "correct it, or declare it")
     if request.cluster:
-        codes[CLUSTER], levels[CLUSTER], _ = _levels(table[request.cluster])
-    events = _numbers(table[request.event]).astype(np.int8)
-    part = Part(codes, levels, order, None, events, len(table))
-    if not request.weights:
+        codes[CLUSTER], levels[CLUSTER], _ = _levels(frame[request.cluster])
+        rule, remedy = "a cluster id is missing", "give each such row a cluster, or drop it"
+        note(codes[CLUSTER] < 0, request.cluster, rule, remedy)
+    weights = numbers(frame[request.weights]) if request.weights else None
+    if weights is not None:
+        wrong = ~((weights >= 0) & np.isfinite(weights))
+        note(wrong, request.weights, "a weight is a number of rows from 0 up", "correct it, or leave weights out")
+    if faults.found:
+        return None
+    codes = {name: narrow(column, len(levels[name])) for name, column in codes.items()}
+    part = Part(codes, levels, order, None, events.astype(np.int8), len(frame))
+    if weights is None:
         return part
-    weights = _numbers(table[request.weights])
     weights = weights if (weights % 1).any() else weights.astype(np.int64)
     present = weights > 0
     part = replace(part, rows=weights, events=part.events * weights)
     if present.all():
         return part
     if not present.any():
-        raise DataError(f"all {len(table)} rows have {request.weights!r} 0; nothing to fit")
-    note = f"{len(table) - int(present.sum())} rows have {request.weights!r} 0 and count for nothing"
-    return replace(part.take(np.flatnonzero(present)), notes=(note,), records=int(present.sum()))
+        raise DataError(f"all {len(frame)} rows have {request.weights!r} 0; nothing to fit")
+    said = f"{len(frame) - int(present.sum())} rows have {request.weights!r} 0 and count for nothing"
+    return replace(part.take(np.flatnonzero(present)), notes=(said,), records=int(present.sum()))
 
 
-def _levels(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Codes and names of the levels that occur, and all names of the column's dictionary, in its order."""
-    codes, names = _dictionary(column)
-    every = list(dict.fromkeys(names))
-    occurring = np.bincount(codes, minlength=len(names)) > 0
-    levels = list(dict.fromkeys(name for name, there in zip(names, occurring, strict=True) if there))
-    levels.sort(key={name: at for at, name in enumerate(every)}.get)
-    index = {name: at for at, name in enumerate(levels)}
-    place = np.array([index.get(name, 0) for name in names])
-    if np.array_equal(place, np.arange(len(levels))):
-        return narrow(codes, len(levels)), np.array(levels, dtype=object), every
-    return narrow(place, len(levels))[codes], np.array(levels, dtype=object), every
+def _whole_objects(values: pd.Series) -> bool:
+    """Whether a column holds whole numbers too large for 64 bits."""
+    return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "integer"
 
 
-def _dictionary(column: "pa.ChunkedArray") -> tuple[np.ndarray, list[str]]:
-    """Codes (−1 where missing) into a list of names, in which a name may stand twice or for no row."""
-    import pyarrow as pa
-
-    found = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
-    whole = found.unify_dictionaries().combine_chunks()
-    whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
-    codes = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return codes, [level_name(value) for value in whole.dictionary.to_pylist()]
-
-
-def _numbers(column: "pa.ChunkedArray") -> np.ndarray:
-    """Values as floats, NaN where missing; what is no number is NaN too."""
-    import pyarrow as pa
-
-    if pa.types.is_boolean(column.type):
-        column = column.cast("int8")
-    if not _is_number(column.type):
-        return np.full(len(column), np.nan)
-    return column.cast("float64", safe=False).to_numpy()
+def numbers(values: pd.Series) -> np.ndarray:
+    """Values as floats, NaN where missing; what is neither a number nor a truth value is NaN too."""
+    known = values.dtype != object or pd.api.types.infer_dtype(values, skipna=True) in (
+        "boolean",
+        "integer",
+        "floating",
+    )
+    if not known or isinstance(values.dtype, (pd.StringDtype, pd.CategoricalDtype)):
+        return np.full(len(values), np.nan)
+    return values.astype("Float64").to_numpy(float, na_value=np.nan)
 
 
-def _nulls(column: "pa.ChunkedArray") -> np.ndarray:
-    import pyarrow as pa
-
-    if column.null_count or pa.types.is_floating(column.type):
-        return column.is_null(nan_is_null=True).to_numpy()
-    return np.zeros(len(column), bool)
-
-
-def _is_number(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+def _levels(values: pd.Series) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Codes (−1 where missing) and names of the levels that occur, and all names of a category, in its order."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        codes, found = values.cat.codes.to_numpy(), values.cat.categories
+    else:
+        codes, found = pd.factorize(values)
+    names = [level_name(one) for one in found]
+    every = tuple(dict.fromkeys(names))
+    known = codes[codes >= 0] if len(codes) and codes.min() < 0 else codes
+    there = np.bincount(known, minlength=len(names)) > 0
+    index = {name: at for at, name in enumerate(dict.fromkeys(n for n, one in zip(names, there, strict=True) if one))}
+    place = np.array([index.get(name, -1) for name in names])
+    if not np.array_equal(place, np.arange(len(names))):
+        codes = np.append(place, -1)[codes]
+    return codes, np.array(list(index), dtype=object), every
 
 
 def _merge(parts: Sequence[Part], request: Request) -> Part:
@@ -579,10 +506,10 @@ def _as_counts(part: Part, request: Request) -> CellCounts:
 
 def _grouped(part: Part, *, always: bool) -> Part:
     """The part as cells; `always`, or only where that saves work. The order is that of the codes."""
-    columns = list(part.codes.values())
-    if not always and not repay(columns, part.sizes):
+    columns, sizes = list(part.codes.values()), [len(part.levels[name]) for name in part.codes]
+    if not always and not repay(columns, sizes):
         return part
-    key = packed_key(columns, part.sizes)
+    key = packed_key(columns, sizes)
     if len(key) <= SMALL:
         _, first, cell = np.unique(key, return_index=True, return_inverse=True)
         rows, events = (np.bincount(cell, weights=one, minlength=len(first)) for one in (part.rows, part.events))

@@ -4,6 +4,7 @@ Risk sets are (entry, exit]. Sums over a risk set are made of additions alone, a
 so that one person with a far-off driver takes no digits from the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from institute_lib.errors import DataError, EstimationError, Fault, ParameterErr
 from institute_lib.results import Result
 from institute_lib.retention.counting import codes_of
 from institute_lib.retention.drivers import Drivers, is_number, parse
-from institute_lib.retention.fitting import Design, design_of, require_clusters, require_full_rank, say
+from institute_lib.retention.fitting import Sums, climb, design_of, invert, require_clusters, require_full_rank
 from institute_lib.retention.hazard import clearest_in_words, coefficient_table, level_sizes, require_no_separation
 from institute_lib.retention.spells import faults_where, overlapping, plain, require_columns
 from institute_lib.retention.survival import snapped
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 TIES = ("efron", "breslow")
-STEPS = 60
-DONE, ROUNDING = 1e-10, 1e-7  # no predictor moves by more: a maximum; or steps so small stop shrinking
-FLAT, MOVING = 1e-9, 0.05  # the likelihood gains no more while predictors move by more: there is none
 
 
 @dataclass(frozen=True)
@@ -120,13 +118,14 @@ def cox(
     x = np.column_stack([block.spread(block.table) for block in design.blocks])
     x = x[:, np.argsort(np.concatenate([block.columns for block in design.blocks]))][:, 1:]
     scale = np.maximum(x.std(axis=0), np.finfo(float).tiny)
-    sets = RiskSets.lay_out(begin, end, gone, (x - x.mean(axis=0)) / scale, efron=ties == "efron")
-    beta, value, information, residual = _maximise(sets, design)
-    errors = np.linalg.inv(information)
+    z = (x - x.mean(axis=0)) / scale
+    sets = RiskSets.lay_out(begin, end, gone, z, efron=ties == "efron", labels=design.labels[1:])
+    beta, here, _ = climb(sets, np.zeros(x.shape[1]))
+    errors = invert(here.information)
     if cluster:
         require_clusters(counts.n_clusters, cluster)
         scores = np.zeros((counts.n_clusters, len(beta)))
-        np.add.at(scores, counts.cluster_codes, residual)
+        np.add.at(scores, counts.cluster_codes, here.residual)
         errors = errors @ scores.T @ scores @ errors
     errors = errors / np.outer(scale, scale)
     return CoxModel(
@@ -141,10 +140,17 @@ def cox(
         n_rows=len(spells),
         n_events=int(gone.sum()),
         n_clusters=counts.n_clusters,
-        log_likelihood=value,
-        log_likelihood_null=sets.evaluate(np.zeros(len(beta)))[0],
+        log_likelihood=here.value,
+        log_likelihood_null=sets.evaluate(np.zeros(len(beta))).value,
         warnings=counts.warnings,
     )
+
+
+@dataclass(frozen=True)
+class Score(Sums):
+    """The partial log-likelihood, its score and information, and each row's score residual."""
+
+    residual: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -162,10 +168,33 @@ class RiskSets:
     tied: np.ndarray
     nodes: "csr_array"
     efron: bool
+    labels: Sequence[tuple[str, str]] = ()
+    firth = False
+    unbounded = "the partial likelihood has no finite maximum: {wild}; merge levels, or leave a driver out"
+
+    @property
+    def design(self) -> "RiskSets":
+        """What `climb` asks how far a step moves."""
+        return self
+
+    def reach(self, step: np.ndarray) -> float:
+        """The most that a step can move any row's predictor."""
+        return float(np.max(np.abs(self.x @ step)))
+
+    def moves(self, step: np.ndarray) -> np.ndarray:
+        """By coefficient, how far a step spreads the rows' predictors."""
+        return np.abs(step) * np.ptp(self.x, axis=0)
 
     @classmethod
     def lay_out(
-        cls, entry: np.ndarray, exit: np.ndarray, event: np.ndarray, x: np.ndarray, *, efron: bool
+        cls,
+        entry: np.ndarray,
+        exit: np.ndarray,
+        event: np.ndarray,
+        x: np.ndarray,
+        *,
+        efron: bool,
+        labels: Sequence[tuple[str, str]] = (),
     ) -> "RiskSets":
         """A row is at risk at event time t when entry < t ≤ exit."""
         from scipy.sparse import csr_array
@@ -182,7 +211,7 @@ class RiskSets:
         node, row = np.concatenate([[], *node]).astype(int), np.concatenate([[], *row]).astype(int)
         nodes = csr_array((np.ones(len(node)), (node, row)), shape=(2 * leaves, len(exit)))
         at = np.searchsorted(times, exit[event])
-        return cls(x, event, at, np.bincount(at, minlength=len(times)), nodes, efron)
+        return cls(x, event, at, np.bincount(at, minlength=len(times)), nodes, efron, labels)
 
     @cached_property
     def _draws(self) -> tuple[np.ndarray, np.ndarray]:
@@ -214,8 +243,8 @@ class RiskSets:
         np.add.at(total, place, values)
         return total
 
-    def evaluate(self, beta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray, np.ndarray]:
-        """Log-likelihood, score, information, and each row's score residual.
+    def evaluate(self, beta: np.ndarray) -> Score:
+        """The partial likelihood at some coefficients.
 
         The residual is the covariate less expected at the event, minus its compensator (Therneau and Grambsch 2000,
         section 4.6).
@@ -228,7 +257,7 @@ class RiskSets:
         weighted = risk[:, None] * x
         sum0 = self._at_risk(risk)[index] - gone * self._by_time(at, risk[event])[index]
         if not (sum0 > 0).all():  # a trial step so far off that whole risk sets vanish
-            return -np.inf, np.zeros(len(beta)), np.eye(len(beta)), np.zeros_like(x)
+            return Score(-np.inf, np.zeros(len(beta)), np.eye(len(beta)), np.zeros_like(x))
         sum1 = self._at_risk(weighted)[index] - gone[:, None] * self._by_time(at, weighted[event])[index]
         mean = sum1 / sum0[:, None]
         value = float(eta[event].sum() - np.sum(np.log(sum0) + shift))
@@ -239,40 +268,7 @@ class RiskSets:
         residual = risk[:, None] * self._over_time(self._by_time(index, mean / sum0[:, None])) - exposure[:, None] * x
         residual[event] += x[event] - self._by_time(index, mean / self.tied[index][:, None])[at]
         residual[event] -= risk[event][:, None] * self._by_time(index, gone[:, None] * mean / sum0[:, None])[at]
-        return value, score, information, residual
-
-
-def _maximise(sets: RiskSets, design: Design) -> tuple[np.ndarray, float, np.ndarray, np.ndarray]:
-    """Newton's method, halving steps that do not climb.
-
-    Where the likelihood has stopped rising and predictors still move, estimates run off to infinity.
-    """
-    beta, before = np.zeros(sets.x.shape[1]), np.inf
-    value, score, information, residual = sets.evaluate(beta)
-    for _ in range(STEPS):
-        try:
-            step = np.linalg.solve(information, score)
-        except np.linalg.LinAlgError as singular:
-            raise EstimationError("drivers do not vary within any risk set; leave one of them out") from singular
-        move = np.max(np.abs(sets.x @ step))
-        if move < DONE or (move < ROUNDING and move > before / 2):
-            return beta, value, information, residual
-        before = move
-        for _ in range(30):
-            trial = sets.evaluate(beta + step)
-            if trial[0] >= value - 1e-12 * abs(value):
-                break
-            step = step / 2
-        moves = np.abs(step) * np.ptp(sets.x, axis=0)
-        if move > MOVING and abs(trial[0] - value) < FLAT:
-            break
-        beta = beta + step
-        value, score, information, residual = trial
-    wild = [say(label) for label, one in zip(design.labels[1:], moves, strict=True) if one > MOVING / 2]
-    raise EstimationError(
-        f"the partial likelihood has no finite maximum: {', '.join(wild) or 'drivers nearly decide each other'}; "
-        "merge levels, or leave a driver out"
-    )
+        return Score(value, score, information, residual)
 
 
 def _check_times(

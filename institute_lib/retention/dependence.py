@@ -1,15 +1,11 @@
 """Which drivers are nearly decided by others, and at which level each is set: person, station, town, district, city."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import ParameterError
-from institute_lib.results import Result
-from institute_lib.retention.drivers import driver_word
 from institute_lib.retention.spells import require_columns
 
 NEARLY = 0.9
@@ -22,43 +18,9 @@ SAMPLE = 200_000
 SHARED = 0.1
 
 
-@dataclass(frozen=True)
-class Dependence(Result):
-    """`table`: driver, decided_by (names), share (of the driver's variation that they decide), nearly."""
-
-    table: pd.DataFrame
-    threshold: float
-    n_rows: int
-    warnings: tuple[str, ...] = ()
-
-    def sentences(self, language: str = "zh") -> tuple[str, ...]:
-        """One sentence for each driver that is nearly decided."""
-        joined = "、" if language == "zh" else ", "
-        return tuple(
-            terms.text(
-                "retention.nearly_decided",
-                language,
-                driver=driver_word(row.driver, language),
-                others=joined.join(driver_word(name, language) for name in row.decided_by),
-                share=terms.percent(row.share, language),
-            )
-            for row in self.table[self.table["nearly"]].itertuples()
-        )
-
-    def summary(self, language: str = "zh") -> str:
-        """The sentences, or that no driver is nearly decided."""
-        found = self.sentences(language)
-        space = "" if language == "zh" else " "
-        return space.join(found) if found else terms.text("retention.none_decided", language)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table as a copy."""
-        return self.table.copy()
-
-
 def dependence(
     data: pd.DataFrame, *, drivers: Sequence[str], others: Sequence[str] = (), threshold: float = NEARLY
-) -> Dependence:
+) -> pd.DataFrame:
     """How far each driver is decided by up to three others together (subsidy by level, city and date).
 
     Parameters:
@@ -67,8 +29,9 @@ def dependence(
         threshold: the share from which a driver counts as nearly decided.
 
     Returns:
-        Dependence; the share is Goodman and Kruskal's tau of the driver given the joint levels of the others, adjusted
-        for the number of joint levels as R² is for parameters. Others are added as long as each adds 0.02.
+        driver, decided_by (names), share, nearly; the share is Goodman and Kruskal's tau of the driver given the joint
+        levels of the others, adjusted for their number as R² is for parameters. Others are added as long as each adds
+        0.02.
 
     Raises:
         ParameterError: unknown column.
@@ -82,7 +45,7 @@ def dependence(
     for driver in drivers:
         chosen, share = _deciders(driver, codes)
         rows.append((driver, chosen, share, share >= threshold))
-    return Dependence(pd.DataFrame(rows, columns=["driver", "decided_by", "share", "nearly"]), threshold, len(data))
+    return pd.DataFrame(rows, columns=["driver", "decided_by", "share", "nearly"])
 
 
 def assignment(data: pd.DataFrame, *, drivers: Sequence[str], person: str | None = None) -> pd.DataFrame:

@@ -6,17 +6,15 @@ clustered at the level at which the driver is set (Greene, Econometric Analysis,
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import ParameterError, nearest
-from institute_lib.results import Result
 from institute_lib.retention.counting import Variable
-from institute_lib.retention.drivers import driver_label, level_label, level_name
+from institute_lib.retention.drivers import level_name
 from institute_lib.retention.fitting import Block, Problem, evaluate
 from institute_lib.retention.intervals import estimate_columns
 
@@ -26,51 +24,7 @@ if TYPE_CHECKING:
 Mean = tuple[float, np.ndarray]
 
 
-@dataclass(frozen=True)
-class LeverChanges(Result):
-    """`table`: term, before, after, rate_before, rate_after (leavers in a hundred), estimate (their difference: people
-    in a hundred; below zero fewer leave), se, ci_low, ci_high, p_value, rows (those at the rarer of the two levels; all
-    rows for a number). Within `quarters` quarters.
-    """
-
-    table: pd.DataFrame
-    quarters: int
-    n_rows: int
-    warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        """Each change in people in a hundred, and that this is association."""
-        said = [
-            terms.text(
-                "retention.lever",
-                language,
-                **_words(row, language),
-                period=terms.text(
-                    f"retention.{'quarters' if self.quarters > 1 else 'quarter'}", language, n=self.quarters
-                ),
-                change=terms.number(abs(row.estimate), language, 1),
-                direction=terms.text(f"retention.{'fewer' if row.estimate < 0 else 'more'}", language),
-                low=terms.number(row.ci_low, language, 1),
-                high=terms.number(row.ci_high, language, 1),
-            )
-            for row in self.table.itertuples()
-        ]
-        space = "" if language == "zh" else " "
-        return space.join([*said, terms.text("retention.association", language)])
-
-    def labelled(self, language: str = "zh") -> pd.DataFrame:
-        """The table with a column `lever` in words, a band as the band that it is: caseload: 40-50 → 30-40."""
-        names = [
-            terms.text("retention.lever_name", language, **_words(row, language)) for row in self.table.itertuples()
-        ]
-        return self.table.assign(lever=names)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table as a copy."""
-        return self.table.copy()
-
-
-def change(model: "HazardModel", levers: Mapping[str, tuple[object, object]], *, quarters: int = 4) -> LeverChanges:
+def change(model: "HazardModel", levers: Mapping[str, tuple[object, object]], *, quarters: int = 4) -> pd.DataFrame:
     """The mean change in leaving when everyone's driver is at one value instead of another, all else as it is.
 
     Parameters:
@@ -80,7 +34,9 @@ def change(model: "HazardModel", levers: Mapping[str, tuple[object, object]], *,
         quarters: the time over which leavers are counted, each row's hazard kept: 1 − (1 − h)^quarters.
 
     Returns:
-        LeverChanges, in people in a hundred; errors by the delta method, the rows fixed.
+        term, before, after, rate_before, rate_after (leavers in a hundred), estimate (their difference: people in a
+        hundred; below zero fewer leave), se, ci_low, ci_high, p_value, rows (those at the rarer of the two levels; all
+        rows for a number); errors by the delta method, the rows fixed. `.attrs["warnings"]`: values that nobody has.
 
     Raises:
         ParameterError: unknown driver or level, before and after the same, fewer than one quarter.
@@ -116,7 +72,9 @@ def change(model: "HazardModel", levers: Mapping[str, tuple[object, object]], *,
     found = pd.concat(effects, ignore_index=True)
     scaled = found.assign(**{name: 100 * found[name] for name in ("estimate", "se", "ci_low", "ci_high")})
     table = pd.DataFrame(rows, columns=["term", "before", "after", "rate_before", "rate_after", "rows"])
-    return LeverChanges(pd.concat([table, scaled], axis=1), int(quarters), model.n_rows, (*model.warnings, *notes))
+    found = pd.concat([table, scaled], axis=1)
+    found.attrs["warnings"] = tuple(notes)
+    return found
 
 
 def average_marginal_effects(model: "HazardModel") -> pd.DataFrame:
@@ -198,15 +156,6 @@ def _with_intercept(block: Block, table: np.ndarray, value: float) -> np.ndarray
     if len(block.columns) == table.shape[1]:
         return table
     return np.column_stack([np.full(len(table), value), table])
-
-
-def _words(row: Any, language: str) -> dict[str, str]:
-    """The driver of a row of `table` and what it changes from and to, in the reader's words."""
-    shown = {
-        name: f"{value:g}" if isinstance(value, float) else level_label(row.term, str(value), language)
-        for name, value in (("before", row.before), ("after", row.after))
-    }
-    return {"driver": driver_label(row.term, "", language), **shown}
 
 
 def _value(variable: Variable, value: object) -> object:

@@ -4,19 +4,20 @@ The columns of a model fall into blocks of drivers that share terms. A cell's ro
 small table, so that X'WX needs only cross-tabulations of the weights by pairs of block codes, and one pass over the
 cells gives the likelihood, its gradient and the information. Cells pass in stretches that fit a processor's cache, in a
 fixed number of strands, so that sums do not depend on the number of processors. A block with too many combinations (a
-number with very many values) keeps its own rows, one a cell: `codes` is None.
+number with very many values) is not cross-tabulated: its columns enter the sums as they are.
 
 Fitting centres and scales numbers first: a year and its square are then told apart, and wide numbers lose nothing.
 """
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import combinations, pairwise, product
-from typing import TYPE_CHECKING
+from itertools import pairwise, product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -46,26 +47,31 @@ Values = tuple[float, np.ndarray | None, np.ndarray | None]
 
 @dataclass(frozen=True)
 class Block:
-    """Drivers that stand together: `table` has a row a combination of levels (or a cell), a column a coefficient."""
+    """Drivers that stand together: `table` has a row a combination of levels, a column a coefficient; `codes` say which
+    row is a cell's.
+    """
 
     drivers: tuple[str, ...]
     terms: tuple[Term, ...]
     columns: np.ndarray
     grid: dict[str, np.ndarray]
-    codes: np.ndarray | None
+    codes: np.ndarray
     table: np.ndarray
+
+    @property
+    def wide(self) -> bool:
+        """Whether it has too many rows to be cross-tabulated."""
+        return len(self.table) > PACKED
 
     @cached_property
     def folded(self) -> "csr_array":
-        """The table's transpose, sparse: in products so small, threads of dense algebra cost more than they give."""
+        """Rows into columns; sparse, since threads of dense algebra cost more than they give in products so small."""
         from scipy.sparse import csr_array
 
-        return csr_array(np.eye(len(self.columns)) if self.codes is None else self.table.T)
+        return csr_array(np.eye(len(self.columns)) if self.wide else self.table.T)
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """Sum cell values by row of the table."""
-        if self.codes is None:
-            return np.asarray(values, float)
         total = np.zeros(len(self.table))
         for part in stretches(0, len(values)):
             total += np.bincount(self.codes[part], weights=values[part], minlength=len(total))
@@ -73,13 +79,7 @@ class Block:
 
     def spread(self, by_row: np.ndarray) -> np.ndarray:
         """Give each cell the value of its row of the table."""
-        return by_row if self.codes is None else by_row[self.codes]
-
-    def take(self, cells: np.ndarray | slice) -> "Block":
-        """Some cells alone."""
-        if self.codes is not None:
-            return replace(self, codes=self.codes[cells])
-        return replace(self, grid={k: v[cells] for k, v in self.grid.items()}, table=self.table[cells])
+        return by_row[self.codes]
 
 
 @dataclass(frozen=True)
@@ -106,15 +106,12 @@ class Design:
 
     def take(self, cells: np.ndarray | slice) -> "Design":
         """The design of some cells."""
-        n_cells = len(range(*cells.indices(self.n_cells))) if isinstance(cells, slice) else len(cells)
-        return replace(self, blocks=tuple(block.take(cells) for block in self.blocks), n_cells=n_cells)
+        blocks = tuple(replace(block, codes=block.codes[cells]) for block in self.blocks)
+        return replace(self, blocks=blocks, n_cells=len(blocks[0].codes))
 
     def predictor(self, beta: np.ndarray) -> np.ndarray:
         """X β, one value a cell."""
-        total = np.zeros(self.n_cells)
-        for block in self.blocks:
-            total += block.spread(block.table @ beta[block.columns])
-        return total
+        return sum(block.spread(block.table @ beta[block.columns]) for block in self.blocks)
 
     def reach(self, step: np.ndarray) -> float:
         """The most that a step can move any cell's predictor."""
@@ -148,39 +145,52 @@ class Design:
         return replace(self, blocks=tuple(blocks)), back
 
     def sweep(self, beta: np.ndarray, function: Callable[[np.ndarray, slice], Values]) -> Sums:
-        """One pass over the cells.
+        """One pass over the cells, in a fixed number of strands.
 
         `function` gets the predictor of a stretch of cells and where it stands, and returns a number, residuals r and
         weights w of these cells (None where not wanted).
         """
         by_row = [block.table @ beta[block.columns] for block in self.blocks]
         bounds = np.linspace(0, self.n_cells, STRANDS + 1).astype(int) if self.n_cells > STRETCH else (0, self.n_cells)
-
-        def work(strand: tuple[int, int]) -> _Tables:
-            tables = _Tables(self.blocks)
-            for part in stretches(*strand):
-                tables.count(part, by_row, function)
-            return tables
-
-        if len(bounds) == 2:
-            return self._total([work(bounds)])
         with ThreadPoolExecutor(min(STRANDS, os.cpu_count() or 1)) as pool:
-            return self._total(list(pool.map(work, pairwise(bounds))))
-
-    def _total(self, tables: "list[_Tables]") -> Sums:
-        """Tables into the gradient and the information, by way of each block's few rows."""
+            counted = list(pool.map(lambda ends: self._counted(*ends, by_row, function), pairwise(bounds)))
         score, information = np.zeros(self.width), np.zeros((self.width, self.width))
+        tables = {key: sum(one[key] for one in counted) for key in counted[0]}
         for i, block in enumerate(self.blocks):
-            score[block.columns] = block.folded @ sum(one.residuals[i] for one in tables)
-            own = sum(one.own[i] for one in tables)
-            own = own if block.codes is None else block.folded @ (own[:, None] * block.table)
-            information[np.ix_(block.columns, block.columns)] = own
-        for i, j in combinations(range(len(self.blocks)), 2):
-            left, right = self.blocks[i], self.blocks[j]
-            cross = (right.folded @ (left.folded @ sum(one.cross[i, j] for one in tables)).T).T
-            information[np.ix_(left.columns, right.columns)] = cross
-            information[np.ix_(right.columns, left.columns)] = cross.T
-        return Sums(sum(one.value for one in tables), score, information)
+            score[block.columns] = block.folded @ tables[i]
+            for j, other in enumerate(self.blocks[: i + 1]):
+                cross = tables[i, j]
+                cross = block.folded @ (cross if cross.ndim == 2 else cross[:, None] * block.table)
+                cross = cross if i == j and tables[i, j].ndim == 1 else (other.folded @ cross.T).T
+                information[np.ix_(block.columns, other.columns)] = cross
+                information[np.ix_(other.columns, block.columns)] = cross.T
+        return Sums(tables["value"], score, information)
+
+    def _counted(self, first: int, last: int, by_row: list[np.ndarray], function: Callable) -> dict[Any, Any]:
+        """What one strand counts: residuals by row of each block, weights by row of each pair; of wide ones by column.
+
+        Keys: "value", the block, the pair of blocks.
+        """
+        found: dict[Any, Any] = defaultdict(float)
+        sizes = [len(block.table) for block in self.blocks]
+        for part in stretches(first, last):
+            codes = [block.codes[part].astype(np.intp) for block in self.blocks]
+            eta = sum(values.take(code) for values, code in zip(by_row, codes, strict=True))
+            value, residuals, weights = function(eta, part)
+            found["value"] += value
+            held = [b.table[c] if b.wide else c for b, c in zip(self.blocks, codes, strict=True)]
+            for i, one in enumerate(held):
+                if residuals is not None:
+                    found[i] += _tabulated(one, residuals, sizes[i])
+                for j in range(i + 1) if weights is not None else ():
+                    if i == j and one.ndim == 1:
+                        found[i, j] += np.bincount(one, weights, sizes[i])
+                    else:
+                        found[i, j] += _crossed(one, held[j], weights, (sizes[i], sizes[j]))
+        zeros = {
+            i: np.zeros(len(block.columns) if block.wide else len(block.table)) for i, block in enumerate(self.blocks)
+        }
+        return zeros | {(i, j): 0.0 for i in zeros for j in range(i + 1)} | found
 
     def scores(self, values: np.ndarray) -> np.ndarray:
         """X' v."""
@@ -201,18 +211,16 @@ class Design:
 
         result = np.zeros((count, self.width))
         for block in self.blocks:
-            size = len(block.table)
-            if block.codes is not None and count * size <= BINS:
+            size, codes = len(block.table), block.codes if cells is None else block.codes[cells]
+            if count * size <= BINS:
                 by_row = np.zeros(count * size)
                 for part in stretches(0, len(residuals)):
-                    place = clusters[part].astype(np.intp) * size
-                    place += block.codes[part] if cells is None else block.codes[cells[part]]
+                    place = clusters[part].astype(np.intp) * size + codes[part]
                     by_row += np.bincount(place, weights=residuals[part], minlength=len(by_row))
-                result[:, block.columns] = by_row.reshape(count, size) @ block.table
-                continue
-            where = np.arange(self.n_cells) if cells is None else cells
-            where = where if block.codes is None else block.codes[where]
-            result[:, block.columns] = csr_array((residuals, (clusters, where)), (count, size)) @ block.table
+                by_row = by_row.reshape(count, size)
+            else:
+                by_row = csr_array((residuals, (clusters, codes)), (count, size))
+            result[:, block.columns] = by_row @ block.table
         return result
 
     def leverage(self, covariance: np.ndarray) -> np.ndarray:
@@ -220,11 +228,11 @@ class Design:
         total = np.zeros(self.n_cells)
         for i, left in enumerate(self.blocks):
             for j, right in enumerate(self.blocks[: i + 1]):
-                between = covariance[np.ix_(left.columns, right.columns)]
-                if left.codes is not None and right.codes is not None:
-                    found = (left.table @ between @ right.table.T)[left.codes, right.codes]
+                between = left.table @ covariance[np.ix_(left.columns, right.columns)]
+                if left.wide or right.wide:
+                    found = np.einsum("ij,ij->i", between[left.codes], right.table[right.codes])
                 else:
-                    found = np.einsum("ij,ij->i", left.spread(left.table @ between), right.spread(right.table))
+                    found = (between @ right.table.T)[left.codes, right.codes]
                 total += (1 if i == j else 2) * found
         return total
 
@@ -235,55 +243,18 @@ def stretches(first: int, last: int) -> Iterator[slice]:
         yield slice(begin, min(begin + STRETCH, last))
 
 
-class _Tables:
-    """What one strand has counted: by row of each coded block, by pair of them, and by column where rows are own."""
-
-    def __init__(self, blocks: tuple[Block, ...]) -> None:
-        self.blocks, self.value = blocks, 0.0
-        shape = [len(block.columns) if block.codes is None else len(block.table) for block in blocks]
-        self.residuals = [np.zeros(n) for n in shape]
-        self.own = [np.zeros((n, n) if b.codes is None else n) for n, b in zip(shape, blocks, strict=True)]
-        self.cross = {(i, j): np.zeros((shape[i], shape[j])) for i, j in combinations(range(len(blocks)), 2)}
-
-    def count(self, part: slice, by_row: list[np.ndarray], function: Callable[[np.ndarray, slice], Values]) -> None:
-        """Add a stretch of cells."""
-        codes = [None if block.codes is None else block.codes[part].astype(np.intp) for block in self.blocks]
-        eta = np.zeros(part.stop - part.start)
-        for code, values in zip(codes, by_row, strict=True):
-            eta += values[part] if code is None else values.take(code)
-        value, residuals, weights = function(eta, part)
-        self.value += value
-        tables = [block.table[part] if code is None else None for block, code in zip(self.blocks, codes, strict=True)]
-        for i, (code, table) in enumerate(zip(codes, tables, strict=True)):
-            if residuals is not None:
-                own = np.bincount(code, residuals, len(self.residuals[i])) if table is None else table.T @ residuals
-                self.residuals[i] += own
-            if weights is not None:
-                own = (
-                    np.bincount(code, weights, len(self.own[i]))
-                    if table is None
-                    else table.T @ (weights[:, None] * table)
-                )
-                self.own[i] += own
-        if weights is not None:
-            for i, j in self.cross:
-                self.cross[i, j] += _crossed(
-                    (codes[i], tables[i]), (codes[j], tables[j]), weights, self.cross[i, j].shape
-                )
+def _tabulated(held: np.ndarray, values: np.ndarray, size: int) -> np.ndarray:
+    """Values by code (one dimension) or times columns (two)."""
+    return np.bincount(held, values, size) if held.ndim == 1 else held.T @ values
 
 
-Rows = tuple[np.ndarray | None, np.ndarray | None]  # of a stretch, by one block: codes, or its own rows of the table
-
-
-def _crossed(left: Rows, right: Rows, weights: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _crossed(left: np.ndarray, right: np.ndarray, weights: np.ndarray, sizes: tuple[int, int]) -> np.ndarray:
     """Weights cross-tabulated by two blocks, each by its codes or by its own columns."""
-    if left[1] is None and right[1] is None:
-        return np.bincount(left[0] * shape[1] + right[0], weights, shape[0] * shape[1]).reshape(shape)
-    if right[1] is None:
-        return _crossed(right, left, weights, shape[::-1]).T
-    if left[1] is None:
-        return np.array([np.bincount(left[0], weights * column, shape[0]) for column in right[1].T]).T
-    return left[1].T @ (weights[:, None] * right[1])
+    if left.ndim == right.ndim == 1:
+        return np.bincount(left * sizes[1] + right, weights, sizes[0] * sizes[1]).reshape(sizes)
+    if left.ndim == 1:
+        return _crossed(right, left, weights, sizes[::-1]).T
+    return np.array([_tabulated(right, weights * column, sizes[1]) for column in left.T])
 
 
 def design_of(formula: Formula, counts: CellCounts, codes: Mapping[str, np.ndarray] | None = None) -> Design:
@@ -314,11 +285,13 @@ def build(formula: Formula, variables: Mapping[str, Variable], codes: Mapping[st
     for number, names in enumerate(_packed(formula, variables, min(PACKED, max(FEW, math.isqrt(n_cells))))):
         members = tuple(term for term in formula.terms if set(term.drivers) <= set(names))
         columns = np.concatenate([np.arange(1 if number == 0 else 0), *(owner[term] for term in members)]).astype(int)
-        sizes = [len(variables[name].levels) for name in names]
-        grid, joint = {name: codes[name] for name in names}, None
-        if np.prod(sizes, dtype=float) <= PACKED:
+        sizes, own = [len(variables[name].levels) for name in names], [codes[name] for name in names]
+        if np.prod(sizes, dtype=float) <= PACKED or len(names) == 1:
             grid = dict(zip(names, np.indices(sizes).reshape(len(sizes), -1), strict=True))
-            joint = _joint([codes[name] for name in names], sizes)
+            joint = _joint(own, sizes)
+        else:  # of very many combinations those that occur
+            _, first, joint = np.unique(packed_key(own, sizes), return_index=True, return_inverse=True)
+            grid = {name: column[first] for name, column in zip(names, own, strict=True)}
         table = evaluate(members, variables, grid)
         if number == 0:
             table = np.column_stack([np.ones(len(table)), table])
@@ -539,6 +512,10 @@ class Problem:
     events: np.ndarray
     link: Logit | Cloglog
     firth: bool = False
+    unbounded = (
+        "quasi-separation, no finite estimate exists: {wild} runs off to infinity, because some combination of drivers "
+        "holds only stayers or only leavers; merge levels, leave one out, or pass penalty='firth'"
+    )
 
     def evaluate(self, beta: np.ndarray) -> Sums:
         """The (penalised) log-likelihood, its gradient, and the expected information."""
@@ -607,7 +584,7 @@ def climb(
     here, before = problem.evaluate(beta), np.inf
     for iteration in range(1, STEPS + 1):
         step = np.zeros(len(beta))
-        step[free] = _solve(here.information[np.ix_(free, free)], here.score[free])
+        step[free] = invert(here.information[np.ix_(free, free)]) @ here.score[free]
         move = problem.design.reach(step)
         if move < tolerance or (move < ROUNDING and move > before / 2):
             return beta, here, iteration
@@ -621,11 +598,7 @@ def climb(
         if still and not problem.firth:
             moves = problem.design.moves(step)
             wild = [say(label) for label, one in zip(problem.design.labels, moves, strict=True) if one > MOVING / 2]
-            raise EstimationError(
-                f"quasi-separation, no finite estimate exists: {', '.join(wild)} runs off to infinity, because some "
-                "combination of drivers holds only stayers or only leavers; "
-                "merge levels, leave one out, or pass penalty='firth'"
-            )
+            raise EstimationError(problem.unbounded.format(wild=", ".join(wild)))
         beta, here = beta + step, trial
     raise EstimationError(
         f"the likelihood did not converge in {STEPS} steps; leave out drivers that say nearly the same"
@@ -647,21 +620,11 @@ def _start(problem: Problem) -> np.ndarray:
         return beta
 
 
-def _solve(information: np.ndarray, score: np.ndarray) -> np.ndarray:
-    scale = 1 / np.sqrt(np.maximum(np.diag(information), np.finfo(float).tiny))
-    try:
-        return scale * np.linalg.solve(information * np.outer(scale, scale), scale * score)
-    except np.linalg.LinAlgError as singular:
-        raise EstimationError(
-            "the likelihood is flat in some direction: drivers nearly decide each other; leave one out"
-        ) from singular
-
-
 def invert(matrix: np.ndarray) -> np.ndarray:
     """The inverse of an information matrix, scaled first.
 
     Raises:
-        EstimationError: singular.
+        EstimationError: singular: the likelihood is flat in some direction.
     """
     scale = 1 / np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
     try:

@@ -6,10 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import DataError, EstimationError
-from institute_lib.results import Result
-from institute_lib.retention.counting import refuse_faults
 from institute_lib.retention.drivers import JOINED, as_levels, is_number, level_name, merge_thin, usable_drivers
 from institute_lib.retention.hazard import HazardModel, hazard
 from institute_lib.retention.intervals import wilson
@@ -20,7 +17,7 @@ LEAVERS_A_BIN = 20
 
 
 @dataclass(frozen=True)
-class Judgement(Result):
+class Judgement:
     """auc: the chance that a leaver was given a higher hazard than a stayer. intercept and slope: of the recalibration
     logit(p) = intercept + slope · logit(predicted); 0 and 1 if calibrated, missing where no finite line fits. brier:
     mean squared error.
@@ -38,21 +35,6 @@ class Judgement(Result):
     n_rows: int
     n_events: int
     warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        """Expected against observed leavers, and how well the model ranks."""
-        return terms.text(
-            "retention.judgement",
-            language,
-            rows=terms.count(self.n_rows, language),
-            expected=terms.number(self.expected, language),
-            observed=terms.count(self.n_events, language),
-            auc=terms.number(self.auc, language, 2),
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """The calibration table as a copy."""
-        return self.calibration.copy()
 
 
 def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
@@ -72,7 +54,9 @@ def judge(model: HazardModel, data: pd.DataFrame) -> Judgement:
     data = plain(data)
     require_columns(data, [model.event], table="data")
     wrong = ~data[model.event].isin([0, 1])
-    refuse_faults(faults_where(data, wrong, model.event, "the event is 0 or 1", table="data"), total=len(data))
+    if wrong.any():
+        faults = faults_where(data, wrong, model.event, "the event is 0 or 1", table="data")
+        raise DataError(f"data: {len(faults)} of {len(data)} rows cannot be judged", tuple(faults))
     y = data[model.event].to_numpy(dtype=float)
     if len(y) == 0 or y.min() == y.max():
         raise DataError(f"the {len(y)} rows hold no leavers or no stayers; judge the model on more quarters")

@@ -12,12 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError, nearest
-from institute_lib.results import Result
 from institute_lib.retention.counting import Source, count
 from institute_lib.retention.drivers import FEW_EVENTS, Drivers, told_apart
-from institute_lib.retention.fitting import INTERCEPT, Problem, build, invert, link_named
+from institute_lib.retention.fitting import Problem, build, invert, link_named
 from institute_lib.retention.hazard import HazardModel, coefficient_table, hazard, level_sizes
 from institute_lib.retention.spells import plain, require_columns
 
@@ -28,7 +26,7 @@ EVENTS_A_COEFFICIENT = 10
 
 
 @dataclass(frozen=True)
-class PooledModels(Result):
+class PooledModels:
     """One model a district, each leaning on the mean of the districts.
 
     models: district → HazardModel with the pooled estimates (marginal effects and charts as of any other).
@@ -56,26 +54,9 @@ class PooledModels(Result):
             raise ParameterError(f"{self.by} {district!r}: {nearest(district, self.models)}")
         return self.models[district]
 
-    def summary(self, language: str = "zh") -> str:
-        """How many districts, how many too small, and how far they differ."""
-        level = self.spread.set_index("term").at[INTERCEPT, "tau"]
-        return terms.text(
-            "retention.pooled",
-            language,
-            districts=terms.count(len(self.table), language),
-            small=terms.count(int((~self.table["enough"]).sum()), language),
-            ratio=terms.number(float(np.exp(level)), language, 2),
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """Each district's coefficients, under each other."""
-        frames = [model.coefficients.assign(**{self.by: name}) for name, model in self.models.items()]
-        table = pd.concat(frames, ignore_index=True)
-        return table[[self.by, *[column for column in table if column != self.by]]]
-
 
 @dataclass(frozen=True)
-class LocalModel(Result):
+class LocalModel:
     """model: what to show. basis: "own", "pooled" or "city". n_events: leavers in the area; needed: what a model of its
     own would take. level: the area's odds of leaving over the mean district's, drivers alike (missing for "own").
     """
@@ -86,20 +67,6 @@ class LocalModel(Result):
     needed: int
     level: float
     warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        """Which model is shown and why."""
-        return terms.text(
-            f"retention.basis_{self.basis}",
-            language,
-            events=terms.count(self.n_events, language) if self.n_events >= FEW_EVENTS else f"<{FEW_EVENTS}",
-            needed=terms.count(self.needed, language),
-            level=terms.number(self.level, language, 2),
-        )
-
-    def to_frame(self) -> pd.DataFrame:
-        """The model's coefficients as a copy."""
-        return self.model.to_frame()
 
 
 def pooled(

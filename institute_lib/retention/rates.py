@@ -1,21 +1,18 @@
-"""Turnover, stability and vacancy rates: the figures that workforce statistics print."""
+"""Turnover and stability: the figures that workforce statistics print."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from institute_lib.errors import DataError
 from institute_lib.retention.intervals import exact_rate, wilson
 from institute_lib.retention.spells import (
     check_spells,
-    faults_where,
     first_day_after,
     plain,
     quarter_of,
     refuse_missing,
     require_columns,
-    require_dates,
 )
 
 
@@ -160,61 +157,3 @@ def _continuous(workers: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     of_last = {name: (name, "last") for name in ("moved", *last)}
     merged = grouped.agg(entered=("entered", "min"), left=("left", "max"), **of_last).reset_index()
     return merged.assign(left=merged["left"].where(merged["left"] < open_end)).drop(columns="number")
-
-
-def vacancies(stations: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district", "level")) -> pd.DataFrame:
-    """Vacant posts as a share of posts, in stations open on the last day of a quarter.
-
-    Parameters:
-        stations: one row a station: opened, closed, posts, posts_filled and the columns of `by`.
-        quarter: 2024Q4.
-        by: columns that make groups.
-
-    Returns:
-        the columns of `by`, quarter, stations, posts, posts_filled, vacancy with vacancy_low and vacancy_high (Wilson).
-
-    Raises:
-        ParameterError: unknown quarter or column.
-
-    Source: vacancies / (vacancies + filled posts), the job vacancy rate of Eurostat (Regulation (EC) 453/2008).
-    """
-    by, stations = [by] if isinstance(by, str) else list(by), plain(stations)
-    require_columns(stations, [*by, "opened", "closed", "posts", "posts_filled"], table="stations")
-    require_dates(stations, ["opened", "closed"], table="stations")
-    refuse_missing(stations, by, table="stations")
-    day = quarter_of(quarter, name="quarter").end_time.normalize()
-    open_then = stations[(stations["opened"] <= day) & (stations["closed"].isna() | (stations["closed"] > day))]
-    _check_posts(open_then)
-    counted = open_then.assign(stations=1)
-    columns = ["stations", "posts", "posts_filled"]
-    sums = (
-        counted.groupby(by, observed=True)[columns].sum().reset_index() if by else counted[columns].sum().to_frame().T
-    )
-    vacant = sums["posts"] - sums["posts_filled"]
-    low, high = wilson(vacant, sums["posts"])
-    share = vacant / sums["posts"].where(sums["posts"] > 0)
-    return sums.assign(quarter=str(quarter), vacancy=share, vacancy_low=low, vacancy_high=high)[
-        [*by, "quarter", *columns, "vacancy", "vacancy_low", "vacancy_high"]
-    ]
-
-
-def _check_posts(stations: pd.DataFrame) -> None:
-    """Refuse posts that are missing, negative, or fewer than those filled.
-
-    Raises:
-        DataError: with one fault a station.
-    """
-    rules = {
-        "posts": (~(stations["posts"] >= 0), "posts are a number from 0"),
-        "posts_filled": (
-            ~((stations["posts_filled"] >= 0) & (stations["posts_filled"] <= stations["posts"])),
-            "posts filled lie between 0 and the posts",
-        ),
-    }
-    faults = tuple(
-        fault
-        for column, (wrong, rule) in rules.items()
-        for fault in faults_where(stations, wrong, column, rule, "correct the register", table="stations")
-    )
-    if faults:
-        raise DataError(f"stations: {len(faults)} faults in {len(stations)} open stations", faults)

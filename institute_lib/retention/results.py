@@ -382,7 +382,7 @@ def what_goes_with_leaving(
             terms.text("retention.baseline", language),
             *dict.fromkeys(note for one in (shown, whole) for note in one.notes),
             *([] if recorded.all() else [terms.text("retention.unrecorded_left_out", language)]),
-            *(_hardly_apart(one, language) for one in tied.table[tied.table["nearly"]].itertuples()),
+            *(_hardly_apart(one, language) for one in tied[tied["nearly"]].itertuples()),
             terms.text("retention.many_levels", language),
         ),
     )
@@ -527,7 +527,7 @@ def _levers(fitted: _Fitted, offered: Mapping[str, tuple[str, str]], provenance:
     pairs = {name: offered[name] for name in there if set(offered[name]) <= set(rows[name].astype(str))}
     if not pairs:
         return None
-    table = change(fitted.model, pairs).table
+    table = change(fitted.model, pairs)
     persons = [
         min(rows.loc[rows[one.term].astype(str) == level, "worker_id"].nunique() for level in (one.before, one.after))
         for one in table.itertuples()

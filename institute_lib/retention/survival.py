@@ -82,7 +82,7 @@ class SurvivalCurves(Result):
 
 
 @dataclass(frozen=True)
-class IncidenceCurves(Result):
+class IncidenceCurves:
     """`table`: group, reason, time (years), at_risk, events, incidence, se, ci_low, ci_high, one row an exit time."""
 
     table: pd.DataFrame
@@ -91,49 +91,6 @@ class IncidenceCurves(Result):
     n_people: int
     n_events: int
     warnings: tuple[str, ...] = ()
-
-    def summary(self, language: str = "zh") -> str:
-        """Each reason's share at the last time observed, largest first."""
-        parts = []
-        for group, rows in self.table.groupby("group", sort=False):
-            last = rows.groupby("reason", sort=False).tail(1).sort_values("incidence", ascending=False)
-            shares = [
-                terms.text(
-                    "retention.incidence_share",
-                    language,
-                    reason=terms.label(row.reason, language),
-                    share=terms.percent(row.incidence, language),
-                )
-                for row in last.itertuples()
-            ]
-            parts.append(
-                terms.text(
-                    "retention.incidence",
-                    language,
-                    group=group_label(group, language),
-                    years=terms.number(float(last["time"].max()), language, 1),
-                    shares=terms.listed(shares, language),
-                )
-            )
-        return ("" if language == "zh" else " ").join(parts)
-
-    def at(self, years: float) -> pd.DataFrame:
-        """group, reason, incidence, ci_low, ci_high after so many years of tenure, and `leavers`: those seen by then.
-
-        Missing where nobody is observed for so long.
-        """
-        rows = []
-        for (group, reason), curve in self.table.groupby(["group", "reason"], sort=False):
-            by_then = curve[curve["time"] <= years]
-            blank = dict.fromkeys(("incidence", "ci_low", "ci_high"), 0.0)
-            last = by_then.iloc[-1][list(blank)].to_dict() if len(by_then) else blank
-            values = last if curve["time"].max() >= years else dict.fromkeys(blank, float("nan"))
-            rows.append({"group": group, "reason": reason, **values, "leavers": int(by_then["events"].sum())})
-        return pd.DataFrame(rows)
-
-    def to_frame(self) -> pd.DataFrame:
-        """The curves as a copy of `table`."""
-        return self.table.copy()
 
 
 def survival(

@@ -213,7 +213,7 @@ def test_cox_score_residuals_with_ties_are_those_of_the_textbook_loop(spells):
     entry, exit, gone = tied["entry"].to_numpy(), tied["exit"].to_numpy(), tied["gone"].to_numpy(bool)
     x = tied[["x"]].to_numpy()
     beta = np.array([0.3])
-    _, score, _, residual = RiskSets.lay_out(entry, exit, gone, x, efron=True).evaluate(beta)
+    found = RiskSets.lay_out(entry, exit, gone, x, efron=True).evaluate(beta)
     risk = np.exp(x @ beta)
     expected = np.zeros_like(x)
     for time in np.unique(exit[gone]):
@@ -225,8 +225,8 @@ def test_cox_score_residuals_with_ties_are_those_of_the_textbook_loop(spells):
             expected += (x - mean) * (
                 dying[:, None] / dying.sum() - (risk * (at_risk - down * dying) / weight.sum())[:, None]
             )
-    np.testing.assert_allclose(residual, expected, atol=1e-12)
-    np.testing.assert_allclose(residual.sum(axis=0), score, atol=1e-10)
+    np.testing.assert_allclose(found.residual, expected, atol=1e-12)
+    np.testing.assert_allclose(found.residual.sum(axis=0), found.score, atol=1e-10)
 
 
 def test_kaplan_meier_with_late_entry_agrees_with_lifelines(spells):

@@ -149,7 +149,6 @@ def test_results_are_frozen_and_say_themselves_in_both_languages(rows):
         model.n_rows = 0
     assert "关联" in model.summary()
     assert "association" in model.summary("en")
-    assert retention.cells(rows, event="left", drivers=DRIVERS).summary("en").startswith("20,000 rows")
     assert model.to_frame() is not model.coefficients
 
 
@@ -256,8 +255,6 @@ def test_a_users_own_levels_are_not_put_into_the_registers_words(rows):
     model = retention.hazard(named, event="left", drivers=["own"])
     assert "own：y" in model.summary("zh")
     assert "纬度" not in model.summary("zh")
-    changed = retention.change(model, {"own": ("x", "y")})
-    assert "纬度" not in changed.summary("zh")
     kinds = rows.assign(education=rows["certificate"].map({"no": "college", "yes": "master"}))
     assert "硕士" in retention.hazard(kinds, event="left", drivers=["education"]).summary("zh")
 
@@ -318,7 +315,6 @@ def test_a_model_is_judged_on_quarters_it_has_not_seen():
     assert judgement.slope == pytest.approx(1, abs=0.15)
     assert 0.55 < judgement.auc < 0.75
     assert judgement.calibration["rows"].sum() == len(late)
-    assert "leaver" in judgement.summary("en")
     blind = retention.judge(retention.hazard(early, event="left", drivers=["certificate"]), late)
     assert blind.auc < judgement.auc
 
@@ -401,15 +397,13 @@ def test_clusters_that_have_a_coefficient_each_are_refused(rows):
 def test_a_change_of_levers_is_the_difference_of_mean_predictions(rows):
     model = retention.hazard(rows, event="left", drivers=["tenure", "certificate*caseload", "caseload**2"])
     changes = retention.change(model, {"caseload": (40, 30), "certificate": ("no", "yes")}, quarters=1)
-    for row, column in zip(changes.table.itertuples(), ("caseload", "certificate"), strict=True):
+    for row, column in zip(changes.itertuples(), ("caseload", "certificate"), strict=True):
         means = [100 * model.predict(rows.assign(**{column: value})).mean() for value in (row.before, row.after)]
         assert row.rate_before == pytest.approx(means[0], abs=1e-9)
         assert row.estimate == pytest.approx(means[1] - means[0], abs=1e-9)
     effect = model.marginal_effects.set_index("term").loc["certificate"]
-    assert changes.table.loc[1, ["estimate", "se"]].tolist() == pytest.approx(
-        [100 * effect["estimate"], 100 * effect["se"]]
-    )
-    year = retention.change(model, {"caseload": (40, 30)}).table.iloc[0]
+    assert changes.loc[1, ["estimate", "se"]].tolist() == pytest.approx([100 * effect["estimate"], 100 * effect["se"]])
+    year = retention.change(model, {"caseload": (40, 30)}).iloc[0]
     stay = [(1 - model.predict(rows.assign(caseload=value))) ** 4 for value in (40.0, 30.0)]
     assert year["estimate"] == pytest.approx(100 * (stay[0].mean() - stay[1].mean()), abs=1e-9)
 
@@ -426,16 +420,14 @@ def test_errors_of_a_change_are_those_of_numerical_differentiation(rows):
     beta = model.fit.beta
     shifts = np.diag(1e-6 * np.maximum(np.abs(beta), 1e-3))
     gradient = np.array([(yearly(beta + s) - yearly(beta - s)) / (2 * s.max()) for s in shifts])
-    table = retention.change(model, {"caseload": (40, 30)}).table
+    table = retention.change(model, {"caseload": (40, 30)})
     assert table.at[0, "se"] == pytest.approx(float(np.sqrt(gradient @ model.covariance @ gradient)), rel=1e-5)
 
 
-def test_a_change_says_itself_and_where_it_leaves_the_data(rows):
+def test_a_change_says_where_it_leaves_the_data(rows):
     model = retention.hazard(rows, event="left", drivers=DRIVERS)
-    changes = retention.change(model, {"caseload": (40, 90)})
-    assert changes.warnings == ("caseload = 90 lies beyond the data (20 to 59)",)
-    assert "由40变为90" in changes.summary()
-    assert "more leavers in a hundred over 4 quarters" in changes.summary("en")
+    found = retention.change(model, {"caseload": (40, 90)})
+    assert found.attrs["warnings"] == ("caseload = 90 lies beyond the data (20 to 59)",)
 
 
 @pytest.mark.parametrize(
@@ -461,12 +453,11 @@ def test_a_driver_decided_by_others_together_is_found():
     paid = (data["level"] > 1) & (data["city"] == 2) | (data["date"] > 2)
     data["subsidy"] = np.where(draw.random(4000) < 0.02, ~paid, paid)
     found = retention.dependence(data, drivers=["subsidy", "mood"], others=["level", "city", "date"])
-    table = found.table.set_index("driver")
+    table = found.set_index("driver")
     assert set(table.at["subsidy", "decided_by"]) == {"level", "city", "date"}
     assert 0.9 < table.at["subsidy", "share"] < 0.97
     assert table.at["mood", "decided_by"] == ()
-    assert len(found.sentences("en")) == 1
-    assert "难以单独分辨" in found.summary()
+    assert table["nearly"].to_dict() == {"subsidy": True, "mood": False}
 
 
 SPELLS = pd.DataFrame(

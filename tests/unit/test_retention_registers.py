@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from institute_lib import retention, terms
+from institute_lib import retention
 from institute_lib.errors import DataError, ParameterError
 
 
@@ -138,23 +138,6 @@ def test_a_group_without_anyone_has_missing_rates():
     assert np.isnan(row["stability"])
 
 
-def test_vacancy_is_the_unfilled_share_of_posts_in_stations_open_then():
-    stations = pd.DataFrame(
-        {
-            "district": "320613",
-            "level": ["town", "town", "village"],
-            "opened": pd.to_datetime(["2020-01-01", "2025-01-01", "2020-01-01"]),
-            "closed": pd.to_datetime([None, None, None]),
-            "posts": [4.0, 9.0, 2.0],
-            "posts_filled": [3.0, 0.0, 2.0],
-        }
-    )
-    table = retention.vacancies(stations, quarter="2024Q4").set_index("level")
-    assert table.at["town", "vacancy"] == 0.25
-    assert table.at["village", "vacancy"] == 0
-    assert table.at["town", "stations"] == 1
-
-
 def test_wilson_interval_covers_as_often_as_it_says():
     from scipy.stats import binom
 
@@ -223,15 +206,6 @@ def test_ways_out_compete():
     last = curves.table.groupby("reason")["incidence"].last()
     assert last.sum() == pytest.approx(1.0)
     assert last["retired"] == pytest.approx(0.5)
-    assert "50.0%" in curves.summary("zh")
-
-
-def test_groups_of_people_who_leave_are_named_in_the_readers_words():
-    workers = spells(*[(f"w{i}", "2020-01-01", "2021-01-01") for i in range(4)])
-    workers = workers.assign(leave_reason="retired", gender=["female", "male"] * 2)
-    said = retention.cumulative_incidence(workers, by="gender", until="2024Q4").summary("zh")
-    assert "female" not in said
-    assert terms.label("female") in said
 
 
 def test_a_leaver_without_a_reason_is_named_by_row():
@@ -267,30 +241,6 @@ def test_bands_hold_their_lower_cut_and_name_what_is_missing():
     assert frame["caseload_band"].tolist() == ["<30", "30-40", "≥40", "unknown"]
     with pytest.raises(ParameterError, match="must rise"):
         retention.band(frame, caseload=(40, 30))
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"posts": [4.0, None]}, "row 1, column posts"),
-        ({"posts_filled": [5.0, 1.0]}, "row 0, column posts_filled.*between 0 and the posts"),
-        ({"level": ["town", None]}, "row 1, column level.*the group is missing"),
-        ({"opened": "2020-01-01"}, "'opened' holds str and not dates"),
-    ],
-)
-def test_stations_that_cannot_be_counted_are_named_by_row(change, message):
-    stations = pd.DataFrame(
-        {
-            "district": "320613",
-            "level": ["town", "village"],
-            "opened": pd.to_datetime("2020-01-01"),
-            "closed": pd.NaT,
-            "posts": [4.0, 2.0],
-            "posts_filled": [3.0, 1.0],
-        }
-    ).assign(**change)
-    with pytest.raises(DataError, match=f"(?s){message}"):
-        retention.vacancies(stations, quarter="2024Q4")
 
 
 def test_rates_name_the_rows_without_a_group():
@@ -334,14 +284,3 @@ def test_life_table_passes_over_periods_that_nobody_stands_for():
     table = retention.life_table(rows, tenure="year", weights="people", origin=1).table
     assert table["tenure"].tolist() == [1, 2]
     assert table["hazard"].tolist() == [0.4, 0.5]
-
-
-def test_incidences_at_a_time_are_missing_where_nobody_is_seen_for_so_long():
-    workers = spells(*[(f"w{i}", "2020-01-01", f"202{1 + i % 3}-01-01") for i in range(30)])
-    workers["leave_reason"] = ["retired" if i % 2 else "left_field" for i in range(30)]
-    curves = retention.cumulative_incidence(workers, until="2024Q4")
-    at_two = curves.at(2.5).set_index("reason")
-    assert at_two["leavers"].tolist() == [10, 10]
-    np.testing.assert_allclose(at_two["incidence"], 1 / 3)
-    assert curves.at(0.5)["incidence"].tolist() == [0, 0]
-    assert curves.at(9)["incidence"].isna().all()

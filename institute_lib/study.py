@@ -43,6 +43,7 @@ DRAWN = {  # how a result's `chart` is drawn
     "bars": ("charts", "draw_bars"),
     "dot": ("charts", "draw_dot"),
     "trend": ("charts", "draw_trend"),
+    "multiples": ("charts", "draw_multiples"),
     "survival": ("charts", "draw_survival"),
     "forest": ("charts", "draw_forest"),
     "lorenz": ("charts", "draw_lorenz"),
@@ -56,7 +57,7 @@ DRAWN = {  # how a result's `chart` is drawn
 MAPS = ("map", "slider")  # drawn on shapes
 ON_MAPS = ("boundaries", "layout", "stations", "sites")  # options that no other chart takes
 PLACE_KEYS, TOTAL = ("district", "area", "town"), "total"
-HIGHLIGHTED = ("bars", "dot", "trend")
+HIGHLIGHTED = ("bars", "dot", "trend", "multiples")
 
 
 class Study:

@@ -8,7 +8,7 @@ from institute_lib.charts.lab import load_ipython_extension
 from institute_lib.charts.lorenz import draw_lorenz
 from institute_lib.charts.models import draw_forest, draw_survival
 from institute_lib.charts.quality import draw_control, draw_funnel
-from institute_lib.charts.trend import draw_trend
+from institute_lib.charts.trend import draw_multiples, draw_trend
 
 __all__ = [
     "CHART_MIME",
@@ -21,6 +21,7 @@ __all__ = [
     "draw_forest",
     "draw_funnel",
     "draw_lorenz",
+    "draw_multiples",
     "draw_pilot_path",
     "draw_placebos",
     "draw_specification_curve",

@@ -12,6 +12,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.charts.look import plain
 
+MOST_TICKS = 4  # years that are named on a telephone's axis
 IN_TEN_THOUSANDS = 100_000  # from here up Chinese readers count in 万
 
 
@@ -39,13 +40,12 @@ def time_axis(periods: Sequence[object], language: str) -> Axis:
         names = {period: terms.quarter(period, language) for period in ordered}
         first, last = int(min(places.values())), int(max(places.values()))
         years = [place for place in range(first, last + 1) if place % 4 == 0] or [first]
-        step = 1 if len(years) <= 10 else 2
-        text = [
-            terms.text("charts.year", language, year=pd.Period(ordinal=place, freq="Q").year) for place in years[::step]
-        ]
+        years = years[:: -(-len(years) // MOST_TICKS)]
+        text = [terms.text("charts.year", language, year=pd.Period(ordinal=place, freq="Q").year) for place in years]
         if len(ordered) <= 6:
-            text, years, step = list(names.values()), [places[p] for p in ordered], 1
-        return Axis(places, names, {"tickmode": "array", "tickvals": years[::step], "ticktext": text})
+            years = sorted({places[ordered[0]], places[ordered[-1]]})
+            text = [terms.quarter(str(pd.Period(ordinal=int(place), freq="Q")), language) for place in years]
+        return Axis(places, names, {"tickmode": "array", "tickvals": years, "ticktext": text, "tickangle": 0})
     if all(isinstance(period, int | float) or hasattr(period, "dtype") for period in ordered):
         names = {period: terms.figure(period, "integer", language) for period in ordered}
         return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 9})
@@ -76,7 +76,8 @@ def value_axis(unit: str, title: str, span: tuple[float, float] = (0.0, 1.0), la
             terms.text("charts.ten_thousands", language, n=f"{place / 10_000:,g}") if place else "0" for place in places
         ]
         return {"title": title, "tickmode": "array", "tickvals": places.tolist(), "ticktext": text}
-    formats = {"share": f",.{0 if width > 0.05 else 1 if width > 0.005 else 2}%", "count": ",d", "yuan": ",d"}
+    formats = {"share": f",.{0 if width > 0.05 else 1 if width > 0.005 else 2}%", "count": ",d"}
+    formats["yuan"] = ",d" if width > 6 else f",.{1 if width > 0.6 else 2}f"
     axis = {"title": title, "nticks": 6}
     return axis | ({"tickformat": formats[unit]} if unit in formats else {})
 

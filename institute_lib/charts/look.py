@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from institute_lib import terms
+from institute_lib import areas, terms
 from institute_lib.charts.chart import Chart
 from institute_lib.disclosure import Protected
 
@@ -19,12 +19,27 @@ BLUE, ORANGE, TEAL, PLUM = "#0f4c81", "#c8561b", "#4a9c92", "#8a4f7d"
 PALETTE = (BLUE, ORANGE, TEAL, PLUM, "#a08419", "#6b7f99", "#7a4b2a")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash")
 CHAR, CJK_CHAR, LINE_HEIGHT = 7.2, 13.2, 17
+PAPER_HEIGHT = 346  # pixels, margins included: no chart is printed lower for which labels are moved apart
+# Series that several charts of a brief draw: each keeps its place in the palette.
+PLACE_IN_PALETTE = {"treated": 0, "observed": 0, "comparison": 1, "counterfactual": 1, "total": 5}
 SOURCE, DEMO = "source", "demo"  # names of annotations that a brief writes as text instead
 
 
 def plain(text: object) -> str:
     """Text as data: markup in it is shown, never read (plotly reads a few tags)."""
     return str(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def places_in_palette(keys: Sequence[object]) -> dict[object, int]:
+    """Which colour each series has: a district that of its place among its city's, in every chart of a brief."""
+    found: dict[object, int] = {}
+    for place, key in enumerate(keys):
+        fixed = PLACE_IN_PALETTE.get(str(key))
+        if areas.is_known(str(key)) and len(str(key)) == 6:
+            codes = [one.code for one in areas.districts(areas.city_of(str(key)))]
+            fixed = codes.index(str(key)) if str(key) in codes else fixed
+        found[key] = (place if fixed is None else fixed) % len(PALETTE)
+    return found
 
 
 def width(text: str) -> float:
@@ -173,7 +188,7 @@ def spread(values: Sequence[float], gap: float, span: tuple[float, float]) -> li
 
 def label_ends(canvas: Canvas, ends: Sequence[tuple[float, float, str, str]], span: tuple[float, float]) -> None:
     """Direct labels at the right ends of lines: (x, y, text, colour) each, moved apart within `span` of the y axis."""
-    height = canvas.height - canvas.margin["t"] - canvas.margin["b"]
+    height = min(canvas.height, PAPER_HEIGHT) - canvas.margin["t"] - canvas.margin["b"]
     gap = (span[1] - span[0]) * LINE_HEIGHT / max(height, 1)
     for (x, _, text, colour), y in zip(ends, spread([end[1] for end in ends], gap, span), strict=True):
         canvas.note(text, x=x, y=y, xanchor="left", xshift=8, font={"size": 13, "color": darker(colour)})

@@ -11,20 +11,24 @@ from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     BLUE,
     INK,
+    LINE_HEIGHT,
     MUTED,
     ORANGE,
+    PAPER_HEIGHT,
     Canvas,
     finish,
     label_ends,
     new_canvas,
     plain,
     span_of,
+    spread,
     width,
 )
 from institute_lib.charts.trend import series_of
 from institute_lib.disclosure import TOTAL, Protected
 from institute_lib.errors import ParameterError
 
+MOST_NAMED = 12  # points that are all named
 POINTS = 80  # of each limit's curve
 
 
@@ -71,16 +75,14 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         "scatter",
         x=frame[size],
         y=frame[rate],
-        mode="markers+text",
-        textposition="top center",
+        mode="markers",
         cliponaxis=False,
-        text=[plain(name) if out or len(frame) <= 12 else "" for name, out in zip(names, outside, strict=True)],
-        textfont={"size": 12, "color": INK},
         marker=_markers(outside, 9, 9),
         hovertext=[plain(word) for word in words],
         hoverinfo="text",
     )
-    canvas.x_axis(title=terms.word(size, language, safe.labels), rangemode="tozero", tickformat=",d", nticks=7)
+    _name_points(canvas, frame[[rate, size]].assign(name=names, outside=outside), span)
+    canvas.x_axis(title=terms.word(size, language, safe.labels), rangemode="tozero", tickformat=",d", nticks=5)
     canvas.y_axis(range=span, **value_axis("share", terms.word(rate, language, safe.labels), span))
     title = title or safe.title or terms.text("charts.funnel_title", language)
     return finish(
@@ -91,6 +93,21 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         alt=_outside_alt("charts.alt_funnel", title, names, list(outside), language),
         notes=(terms.text("charts.funnel_note", language),),
     )
+
+
+def _name_points(canvas: Canvas, points: pd.DataFrame, span: tuple[float, float]) -> None:
+    """Names beside points (y, x, name, outside), moved apart so that none lies on another; of many, of those outside
+    alone."""
+    most = points.iloc[:, 1].max()
+    named = points if len(points) <= MOST_NAMED else points[points["outside"]]
+    height = min(canvas.height, PAPER_HEIGHT) - canvas.margin["t"] - canvas.margin["b"]
+    a_pixel = (span[1] - span[0]) / height
+    placed = spread(list(named.iloc[:, 0]), a_pixel * LINE_HEIGHT, span)
+    for (rate, size, name, _), y in zip(named.itertuples(index=False, name=None), placed, strict=True):
+        right = size < 0.6 * most
+        to = {"ax": 14 if right else -14, "ay": (rate - y) / a_pixel, "xanchor": "left" if right else "right"}
+        line = {"showarrow": True, "arrowhead": 0, "arrowwidth": 0.7, "arrowcolor": MUTED, "standoff": 5}
+        canvas.note(name, x=size, y=rate, font={"size": 12, "color": INK}, **(line | to))
 
 
 def _beyond(rates: pd.Series, sizes: pd.Series, overall: float) -> list[bool]:

@@ -1,6 +1,7 @@
 """Change over time: lines labelled at their ends."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -9,13 +10,17 @@ from institute_lib.charts.axes import Axis, is_quarter, point_words, time_axis, 
 from institute_lib.charts.chart import Chart, require_protected
 from institute_lib.charts.look import (
     DASHES,
+    FAINT,
+    INK,
     LINE,
+    MUTED,
     PALETTE,
     Canvas,
     add_band,
     finish,
     label_ends,
     new_canvas,
+    places_in_palette,
     span_of,
     width,
 )
@@ -74,10 +79,10 @@ def draw_trend(
     chosen = [key for key in groups if str(key) in map(str, highlight)] or list(groups)[:MOST_COLOURED]
     names = {key: terms.key(across, key, language, safe.labels) if across else "" for key in groups}
     canvas = new_canvas(right=max((width(names[key]) for key in chosen), default=0) + 24, height=400)
-    ends = []
+    ends, colours = [], places_in_palette(list(groups))
     for key in [*(key for key in groups if key not in chosen), *chosen]:  # grey ones first, under the others
-        rank = chosen.index(key) if key in chosen else None
-        colour = LINE if rank is None else PALETTE[rank % len(PALETTE)]
+        rank = colours[key] if key in chosen else None
+        colour = LINE if rank is None else PALETTE[rank]
         part = groups[key].sort_values(time, key=lambda column: column.map(axis.places))
         words = point_words(names[key], axis, part[time], part[safe.value], unit=unit, language=language)
         _line(canvas, safe, part, axis(part[time]), words=words, rank=rank)
@@ -104,11 +109,96 @@ def _line(
     canvas: Canvas, safe: Protected, part: pd.DataFrame, x: list[float], *, words: list[str], rank: int | None
 ) -> None:
     """One line with its band; grey and thin where it is not among the chosen."""
-    colour, dash = (LINE, "solid") if rank is None else (PALETTE[rank % len(PALETTE)], DASHES[rank % len(DASHES)])
+    colour, dash = (LINE, "solid") if rank is None else (PALETTE[rank], DASHES[rank])
     if has_interval(safe) and rank is not None:
         add_band(canvas, x, (part["ci_low"], part["ci_high"]), colour=colour)
     line = {"color": colour, "width": 1 if rank is None else 2.2, "dash": dash}
     canvas.add("scatter", x=x, y=part[safe.value], mode="lines", line=line, hovertext=words, hoverinfo="text")
+
+
+PANEL, ACROSS, ACROSS_NARROW, BELOW = 128, 4, 2, 560  # height of a panel, panels in a row; as wide as a telephone
+
+
+def draw_multiples(safe: Protected, *, language: str = "zh", title: str = "", highlight: Sequence[str] = ()) -> Chart:
+    """Small multiples: one panel a place on the same axes, with its last figure; lines of a panel in the same order.
+
+    Args:
+        safe: a key of periods, the key of the panels, and at most one further key, that of the lines in a panel.
+        highlight: the places whose names stand out.
+
+    Raises:
+        DisclosureError: not a protected view. ParameterError: no key holds periods, or more than two others are left.
+    """
+    keys = [*require_protected(safe).rows, *safe.columns]
+    time = next((key for key in keys if key in ("quarter", "period", "year")), None)
+    others = [key for key in keys if key != time]
+    if time is None or not 1 <= len(others) <= 2:
+        raise ParameterError(f"small multiples need a key of periods and one or two others, not {', '.join(keys)}")
+    unit, axis = safe.unit(safe.value), time_axis(sorted(set(safe.data[time]), key=str), language)
+    panels = dict(list(safe.data.groupby(others[0], sort=False)))
+    canvas = new_canvas(height=PANEL * -(-len(panels) // ACROSS) + 100)
+    span = span_of(safe.data[safe.value])
+    ends = [min(axis.places.values()), max(axis.places.values())]
+    lines = list(dict.fromkeys(safe.data[others[1]])) if len(others) == 2 else [None]
+    wide, narrow = (_panels(len(panels), across) for across in (ACROSS, ACROSS_NARROW))
+    update: dict[str, Any] = {"yaxis.tickfont.size": 11}
+    said = []
+    for number, ((place, rows), (x, y)) in enumerate(zip(panels.items(), wide, strict=True)):
+        name = terms.key(others[0], place, language, safe.labels)
+        tail = "" if number == 0 else str(number + 1)
+        for rank, line in enumerate(lines):
+            part = rows if line is None else rows[rows[others[1]] == line]
+            part = part.sort_values(time, key=lambda column: column.map(axis.places))
+            words = point_words(name, axis, part[time], part[safe.value], unit=unit, language=language)
+            look = {"color": PALETTE[rank], "dash": DASHES[rank], "width": 1.8}
+            of = {"xaxis": f"x{tail}", "yaxis": f"y{tail}"}
+            figures = {"x": axis(part[time]), "y": part[safe.value], "hovertext": words, "hoverinfo": "text"}
+            canvas.add("scatter", **figures, **of, mode="lines", line=look)
+        known = rows[rows[safe.value].notna()].sort_values(time, key=lambda column: column.map(axis.places))
+        last = terms.figure(known[safe.value].iloc[-1], unit, language, short=True) if len(known) else ""
+        said.append((name, last, known[safe.value].iloc[-1] if len(known) else float("nan")))
+        bold = {"color": INK if str(place) in map(str, highlight) else MUTED, "size": 12.5}
+        spot = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "font": bold}
+        canvas.note(f"{name} {last}" if len(lines) == 1 else name, x=x[0], y=y[1], **spot)
+        ticks = {"tickmode": "array", "tickvals": ends, "ticktext": ["", ""], "range": ends, "fixedrange": True}
+        canvas.layout[f"xaxis{tail}"] = ticks | {"domain": x, "anchor": f"y{tail}", "linecolor": LINE}
+        value = {"domain": y, "anchor": f"x{tail}", "range": span, "gridcolor": FAINT, "fixedrange": True}
+        shown = value_axis(unit, "", span, language) | {"title": None, "nticks": 3}
+        canvas.layout[f"yaxis{tail}"] = value | shown | {"showticklabels": x[0] == 0}
+        (narrow_x, narrow_y) = narrow[number]
+        update |= {f"xaxis{tail}.domain": narrow_x, f"yaxis{tail}.domain": narrow_y}
+        update |= {f"yaxis{tail}.showticklabels": narrow_x[0] == 0}
+        update |= {f"annotations[{number}].x": narrow_x[0], f"annotations[{number}].y": narrow_y[1]}
+    tall = PANEL * -(-len(panels) // ACROSS_NARROW) + 100
+    canvas.layout["meta"] = {"narrow": {"below": BELOW, "height": tall, "bottom": 60, "legend": {}, "update": update}}
+    periods = sorted(axis.places, key=axis.places.get)
+    first, last = axis.names[periods[0]], axis.names[periods[-1]]
+    notes = [terms.text("charts.panels", language, first=first, last=last)]
+    if len(lines) > 1:
+        names = [terms.key(others[1], line, language, safe.labels) for line in lines]
+        notes.append(terms.text("charts.panel_lines", language, names=terms.listed(names, language)))
+    title = title or safe.title
+    alt = terms.text("charts.titled", language, title=f"{title} · {last}", finding=_ends_words(said, language))
+    return finish(canvas, safe, language=language, title=title, alt=alt, notes=notes)
+
+
+def _ends_words(said: Sequence[tuple[str, str, float]], language: str) -> str:
+    """Which panel ends highest and which lowest."""
+    known = sorted((one for one in said if one[1]), key=lambda one: -one[2])
+    if len(known) < 2:
+        return terms.text("charts.nothing", language)
+    (high, high_value, _), (low, low_value, _) = known[0], known[-1]
+    ends = {"high": high, "high_value": high_value, "low": low, "low_value": low_value}
+    return terms.text("charts.extremes", language, **ends, n=len(known))
+
+
+def _panels(number: int, across: int) -> list[tuple[list[float], list[float]]]:
+    """The domains of panels, row by row from the top."""
+    down, places = -(-number // across), []
+    for one in range(number):
+        left, top = (one % across) / across, 1 - (one // across) / down
+        places.append(([left, left + 0.9 / across], [top - 0.78 / down, top - 0.16 / down]))
+    return places
 
 
 def difference(value: float, unit: str, language: str) -> str:

@@ -19,7 +19,7 @@ from institute_lib.areas.reference import CENSUS
 from institute_lib.errors import DataError, EstimationError, Fault, ParameterError, nearest
 from institute_lib.result import Measure, Result, provenance_of
 from institute_lib.tables.contracts import EXAM_LEVELS
-from institute_lib.talent.checks import TOTAL, Framed, not_numbers, place_name, refuse, require, stated_once
+from institute_lib.talent.checks import Framed, not_numbers, place_name, refuse, require, stated_once
 from institute_lib.talent.community import COMMUNITY
 from institute_lib.talent.examinations import check_exams
 
@@ -559,7 +559,7 @@ class Outlook:
 
     Attributes:
         course: by scenario and year, of the area; None where the registers do not reach back far enough.
-        ends: by district and scenario, the whole city as "total", in the last year; None likewise.
+        ends: by district, scenario and year; None likewise.
         why: why there is none, for the section on methods.
     """
 
@@ -605,11 +605,10 @@ def outlook(
     measures = (Measure("expected", "number", digits=0, interval="given"),)
     own = [code for code in area if code in here]
     course = _band(found, own, start=courses.start) if own else None
-    ends = [_band(found, [code], start=found.frame["year"].max() - 1).assign(unit=code) for code in here]
-    ends.append(_band(found, here, start=found.frame["year"].max() - 1).assign(unit=TOTAL))
+    by_district = pd.concat(
+        [_band(found, [code], start=courses.start).assign(district=code) for code in here], ignore_index=True
+    )
     last = str(found.frame["year"].max())
-    persons = stock.to_dict() | {TOTAL: stock[here].sum()}
-    by_district = pd.concat(ends, ignore_index=True).rename(columns={"unit": "district"})
 
     def said(shown: Any, language: str) -> list[tuple[str, dict[str, Any]]]:
         parts = {}
@@ -635,12 +634,13 @@ def outlook(
             sentence=said,
         ),
         Result(
-            by_district.assign(persons=by_district["district"].map(persons).astype(float)).drop(columns="year"),
-            ("district", "scenario"),
+            by_district.assign(persons=by_district["district"].map(stock).astype(float)),
+            ("district", "scenario", "year"),
             measures,
             "persons",
             provenance,
-            title=terms.text("notebooks.projection_units", language, year=last),
+            title="notebooks.projection_units",
+            chart="multiples",
         ),
     )
 

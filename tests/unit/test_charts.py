@@ -205,3 +205,33 @@ def test_a_band_of_simulated_courses_is_not_called_a_confidence_interval():
     assert terms.text("charts.band_simulation", "zh") in notes["simulation"]
     with pytest.raises(ParameterError, match="simulation"):
         charts.draw_trend(shown(table), band="simulated")
+
+
+def test_small_multiples_share_their_axes_and_name_each_panel_with_its_last_figure():
+    quarters = ["2024Q1", "2024Q2", "2024Q3"]
+    chart = charts.draw_multiples(panel({"320612": [0.9, np.nan, 0.92], "320613": [0.5, 0.6, np.nan]}, quarters))
+    layout = chart.figure.layout
+    assert [note.text for note in layout.annotations[:2]] == ["通州区 92.0%", "崇川区 60.0%"]
+    assert layout.yaxis.range == layout.yaxis2.range
+    assert layout.xaxis.domain[1] < layout.xaxis2.domain[0]
+    assert list(chart.figure.data[0].y) == [0.9, None, 0.92]
+    assert "2024年三季度：通州区最高（92.0%）" in chart.alt
+    with pytest.raises(ParameterError, match="periods"):
+        charts.draw_multiples(rates())
+
+
+def test_a_district_has_one_colour_in_every_chart_of_a_brief():
+    quarters = ["2024Q1", "2024Q2"]
+    many = charts.draw_trend(panel({"320612": [0.1, 0.2], "320613": [0.3, 0.4]}, quarters))
+    one = charts.draw_trend(panel({"320613": [0.3, 0.4]}, quarters))
+    assert many.figure.data[-1].line.color == one.figure.data[-1].line.color != many.figure.data[0].line.color
+
+
+def test_names_of_points_that_lie_near_each_other_are_moved_apart():
+    frame = rates().frame[["district", "turnover_rate", "headcount"]].head(3)
+    frame["turnover_rate"], frame["headcount"] = [0.1, 0.1, 0.101], [1000, 1010, 1020]
+    notes = charts.draw_funnel(shown(frame, rows="district", persons="headcount")).figure.layout.annotations
+    named = [note for note in notes if note.showarrow]
+    heights = sorted(note.ay for note in named)
+    assert len(named) == 3
+    assert min(np.diff(heights)) > 12

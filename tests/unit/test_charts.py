@@ -229,7 +229,7 @@ def test_a_district_has_one_colour_in_every_chart_of_a_brief():
 
 def test_names_of_points_that_lie_near_each_other_are_moved_apart():
     frame = rates().frame[["district", "turnover_rate", "headcount"]].head(3)
-    frame["turnover_rate"], frame["headcount"] = [0.1, 0.1, 0.101], [1000, 1010, 1020]
+    frame["turnover_rate"], frame["headcount"] = [0.1, 0.1, 0.1], [1000, 1010, 1020]
     notes = charts.draw_funnel(shown(frame, rows="district", persons="headcount")).figure.layout.annotations
     named = [note for note in notes if note.showarrow]
     heights = sorted(note.ay for note in named)

@@ -50,9 +50,8 @@ class Record:
 
     @property
     def files(self) -> dict[str, str]:
-        """The hash of each page, by its path inside `folder`."""
-        briefs = self.content["request"]["briefs"]
-        return {f"{one['brief']}/{places.BRIEF}": one["sha256"] for one in briefs if one["leaves"]}
+        """The hash of each file, by its path inside `folder`."""
+        return files(self.content["request"])
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,13 @@ class Problem:
 
     def describe(self, language: str = "zh") -> str:
         return terms.text(f"release.chain_{self.rule}", language, place=self.place)
+
+
+def files(request: dict[str, Any]) -> dict[str, str]:
+    """The hash of each page and Word document that leaves, by notebook, area and name."""
+    leaving = [one for one in request["briefs"] if one["leaves"]]
+    pages = {f"{one['brief']}/{places.BRIEF}": one["sha256"] for one in leaving}
+    return pages | {f"{one['brief']}/{places.WORD}": one["word"] for one in leaving if "word" in one}
 
 
 def folder() -> Path:

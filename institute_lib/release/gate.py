@@ -1,144 +1,152 @@
-"""The gate: what may leave of a quarter's run, judged brief by brief on the page as it would leave.
+"""The gate: what may leave of a quarter's run, judged brief by brief on the files as they would leave.
 
 Whether a brief rests on demo registers, on persons or on files of one's own is decided from what its job noted that it
 read, never from what its author says.
 """
 
-import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+import copy
+import os
+import shutil
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from institute_lib import terms
+from institute_lib import brief, terms
+from institute_lib.brief.blocks import OPENING
 from institute_lib.charts import CHART_MIME
 from institute_lib.disclosure import TABLE_MIME
-from institute_lib.errors import InstituteError, ReleaseError
+from institute_lib.errors import InstituteError
 from institute_lib.release import names
 from institute_lib.release.chain import RELEASED
 from institute_lib.release.findings import Finding
-from institute_lib.release.publishing import public_page
-from institute_lib.release.scanning import scan_page
+from institute_lib.release.scanning import scan
 from institute_lib.result import Provenance
 from institute_lib.runs import places
+from institute_lib.runs.fingerprints import provenance
 from institute_lib.sharing import Read
 
 HIDDEN = "."  # how names of folders begin that jobs and releases use while they work
 
 
-@dataclass(frozen=True)
-class Judged:
-    """One brief at the gate.
-
-    Attributes:
-        findings: what holds it back, or would if nobody had accepted it.
-        accepted: rules of warnings that somebody answers for.
-        declarations: what an author states about files of one's own, for the second person to judge.
-        protected: how its tables were protected.
-        page: as it would leave; `manifest` the hash of the run's record, which changes when the job runs again.
-    """
-
-    notebook: str
-    area: str
-    findings: tuple[Finding, ...] = ()
-    accepted: tuple[str, ...] = ()
-    declarations: tuple[str, ...] = ()
-    protected: tuple[str, ...] = ()
-    page: str = ""
-    manifest: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"{self.notebook}/{self.area}"
-
-    @property
-    def held_by(self) -> tuple[Finding, ...]:
-        """The findings that keep it in: every refusal, and warnings that nobody accepted."""
-        return tuple(one for one in self.findings if one.severity == "refuse" or one.rule not in self.accepted)
-
-    @property
-    def leaves(self) -> bool:
-        return not self.held_by
-
-    def plain(self) -> dict[str, Any]:
-        """As a request keeps it."""
-        return {
-            "brief": self.name,
-            "leaves": self.leaves,
-            "sha256": hashlib.sha256(self.page.encode()).hexdigest() if self.leaves else "",
-            "manifest": self.manifest,
-            "findings": [vars(one) for one in self.findings],
-            "accepted": list(self.accepted),
-            "declarations": list(self.declarations),
-            "protected": list(self.protected),
-        }
-
-
-def judge(folder: Path, *, quarter: str, language: str, number: str, accept: Collection[str] = ()) -> list[Judged]:
-    """Every brief of a run folder.
+def judge(
+    folder: Path, ready: Path, *, language: str, number: str, accept: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """Every brief of a run folder, as a request keeps it.
 
     Args:
+        ready: the folder in which the files that may leave are laid.
         number: of the release that they would leave with.
         accept: rules of warnings that somebody answers for.
 
-    Raises:
-        ReleaseError: there is no brief in the folder.
+    Returns:
+        For each: `brief`; `leaves`; `sha256` of the page and `word` of the Word document, where they leave; `manifest`,
+        the hash of the run's record, which changes when the job runs again; `findings`, what holds it back or would;
+        `accepted`, the rules of those that somebody answers for; `declarations` of its author; `protected`, how its
+        tables were protected.
     """
-    examined = [_examine(place, language=language, number=number) for place in briefs(folder)]
-    if not examined:
-        raise terms.error(ReleaseError, "release.error_no_run", quarter=quarter)
-    return [_accepting(one, accept) for one in examined]
+    found = []
+    for place in sorted(folder.glob("*/*")):
+        is_brief = any((place / name).is_file() for name in (places.BRIEF, places.FAILURE))
+        if is_brief and place.parent.name != RELEASED and not place.parent.name.startswith(HIDDEN):
+            name = f"{place.parent.name}/{place.name}"
+            found.append({"brief": name} | _judged(place, ready / name, language, number, accept))
+    return found
 
 
-def briefs(folder: Path) -> list[Path]:
-    """The places of a run that hold a brief or a failure."""
-    return [
-        place
-        for place in sorted(folder.glob("*/*"))
-        if place.parent.name not in (RELEASED, places.LOGS)
-        and not place.parent.name.startswith(HIDDEN)
-        and any((place / name).is_file() for name in (places.BRIEF, places.FAILURE))
-    ]
-
-
-def _accepting(one: Judged, accept: Collection[str]) -> Judged:
-    rules = {finding.rule for finding in one.findings if finding.severity == "warn" and finding.rule in accept}
-    return Judged(**{**vars(one), "accepted": tuple(sorted(rules))})
-
-
-def _examine(place: Path, *, language: str, number: str) -> Judged:
-    """What can be said of one brief."""
+def _judged(place: Path, ready: Path, language: str, number: str, accept: Collection[str]) -> dict[str, Any]:
     import nbformat
 
-    names_ = {"notebook": place.parent.name, "area": place.name}
-    if (place / places.FAILURE).is_file():
-        return Judged(**names_, findings=(_held("failed"),))
+    declarations, protected, files = [], set(), {}
     manifest = places.intact_manifest(place)
-    if manifest is None:
-        return Judged(**names_, findings=(_held("changed"),))
-    notebook = nbformat.read(place / places.EXECUTED, as_version=4)
-    findings, declarations = _provenance(manifest, language)
+    if (place / places.FAILURE).is_file():
+        findings = [_held("failed")]
+    elif manifest is None:
+        findings = [_held("changed")]
+    else:
+        notebook = nbformat.read(place / places.EXECUTED, as_version=4)
+        findings, declarations = _provenance(manifest, language)
+        tables = [table for cell in notebook["cells"] for table in _tables(cell, language)]
+        protected = {table.get("protection", "") for table in tables}
+        if "" in protected:
+            findings.append(_held("unchecked"))
+        with_word = places.WORD in manifest["outputs"]
+        files = _lay(public(notebook, number), ready, manifest, language=language, with_word=with_word)
+        for path in files.values():
+            findings += _scanned(path, language)
+    rules = {one.rule for one in findings if one.severity == "warn"} & set(accept)
+    leaves = all(one.severity == "warn" and one.rule in rules for one in findings)
+    hashes = {key: places.file_hash(path) for key, path in files.items() if leaves}
+    if not leaves:
+        shutil.rmtree(ready, ignore_errors=True)
+    return {
+        "leaves": leaves,
+        "sha256": "",
+        **hashes,
+        "manifest": places.file_hash(place / places.MANIFEST) if files else "",
+        "findings": [vars(one) for one in findings],
+        "accepted": sorted(rules),
+        "declarations": declarations,
+        "protected": sorted(protected),
+    }
+
+
+def public(notebook: Any, number: str) -> Any:
+    """An executed notebook as it leaves: marked 可公开 with the number of the release, its boundary maps replaced.
+
+    A map on boundaries without an approval number (审图号) is replaced by its tile map, and where it has none, as one
+    of towns, by its table.
+    """
+    notebook = copy.deepcopy(notebook)
+    stamps = [terms.text("maps.stamp", one) for one in terms.LANGUAGES]
+    for output in (output for cell in notebook["cells"] for output in cell.get("outputs", ())):
+        data = output.get("data", {})
+        if OPENING in data:
+            data[OPENING] |= {"mark": "public", "release": number}
+        elif CHART_MIME in data and any(stamp in data[CHART_MIME]["notes"] for stamp in stamps):
+            output["data"] = _without_boundaries(data[CHART_MIME], stamps)
+    return notebook
+
+
+def _without_boundaries(chart: dict[str, Any], stamps: list[str]) -> dict[str, Any]:
+    if chart.get("public"):
+        return {CHART_MIME: chart["public"]}
+    notes = [note for note in chart["notes"] if note not in stamps]
+    table = {**chart["table"], "caption": chart["title"], "source": chart["source"], "notes": notes}
+    return {TABLE_MIME: dict.fromkeys(terms.LANGUAGES, table)}
+
+
+def _lay(notebook: Any, ready: Path, manifest: Mapping[str, Any], *, language: str, with_word: bool) -> dict[str, Path]:
+    """The page of a public notebook in one file, and its Word document where the run made one."""
+    places.make_folder(ready)
+    inputs = manifest.get("inputs") or {}
+    more = provenance(inputs, language) if inputs else {}
+    word = places.WORD if with_word else ""
+    files = {"sha256": brief.export(notebook, ready / places.BRIEF, language=language, provenance=more, word=word)}
+    if with_word:
+        files["word"] = brief.export_word(notebook, ready / places.WORD, language=language)
+    for path in files.values():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    return files
+
+
+def _scanned(path: Path, language: str) -> list[Finding]:
     try:
-        page = public_page(notebook, manifest, number=number, language=language)
-        findings += scan_page(page)
+        return scan(path)
     except InstituteError as error:
-        page = ""
-        findings.append(Finding("refuse", places.BRIEF, error.say(language), "unreadable"))
-    shown = [table.get("protection", "") for table in _shown(notebook, language)]
-    if not all(shown):
-        findings.append(_held("unchecked"))
-    return Judged(
-        **names_,
-        findings=tuple(findings),
-        declarations=tuple(declarations),
-        protected=tuple(sorted(set(shown))),
-        page=page,
-        manifest=places.file_hash(place / places.MANIFEST),
-    )
+        return [Finding("refuse", path.name, error.say(language), "unreadable")]
 
 
 def _held(rule: str, what: str = "") -> Finding:
     return Finding("refuse", places.MANIFEST, what, rule)
+
+
+def _tables(cell: Mapping[str, Any], language: str) -> list[dict[str, Any]]:
+    """Every table of a cell, those of its charts too."""
+    shown = [output.get("data", {}) for output in cell.get("outputs", ())]
+    charts = [data[CHART_MIME]["table"] for data in shown if CHART_MIME in data]
+    return charts + [data[TABLE_MIME][language] for data in shown if TABLE_MIME in data and CHART_MIME not in data]
 
 
 def _provenance(manifest: Mapping[str, Any], language: str) -> tuple[list[Finding], list[str]]:
@@ -172,14 +180,3 @@ def _provenance(manifest: Mapping[str, Any], language: str) -> tuple[list[Findin
 
 def _listed(words: Iterable[str]) -> str:
     return ", ".join(sorted(dict.fromkeys(words)))
-
-
-def _shown(notebook: Mapping[str, Any], language: str) -> Iterator[dict[str, Any]]:
-    """Every table of the brief, those of its charts too."""
-    for cell in notebook.get("cells", ()):
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if CHART_MIME in data:
-                yield data[CHART_MIME]["table"]
-            elif TABLE_MIME in data:
-                yield data[TABLE_MIME][language]

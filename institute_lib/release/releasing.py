@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from institute_lib import paths, terms
-from institute_lib.errors import ReleaseError, nearest
+from institute_lib.errors import InstituteError, ReleaseError, nearest
 from institute_lib.release import chain, gate, people
 from institute_lib.release.chain import Record
 from institute_lib.release.findings import Finding
@@ -70,25 +70,29 @@ def request(quarter: str, *, language: str = "zh", accept: Sequence[str] = (), w
         taken = [one.number for one in records] + waiting
         ours = [int(number.rpartition("-")[2]) for number in taken if number.rpartition("-")[0] == folder.name]
         number = f"{folder.name}-{max(ours, default=0) + 1}"
-        judged = gate.judge(folder, quarter=quarter, language=language, number=number, accept=accept)
-        content = {
-            "number": number if any(one.leaves for one in judged) else "",
-            "quarter": quarter,
-            "language": language,
-            "when": chain.now().isoformat(),
-            "by": person.plain(),
-            "head": records[-1].hash if records else "",
-            "why": why.strip(),
-            "briefs": [one.plain() for one in judged],
-        }
-        if content["number"]:
-            with _all_or_nothing(number):
-                _lay_ready(number, judged)
-                content["signature"] = people.sign(chain.canonical(content), secret)
-                places.write_json(chain.requests() / f"{number}.json", content)
-            for old in waiting:
-                if chain.NUMBER.fullmatch(old) and old.rpartition("-")[0] == folder.name:
-                    _remove(old)
+        ready = chain.requests() / number
+        with _all_or_nothing(number):
+            judged = gate.judge(folder, ready, language=language, number=number, accept=accept)
+            if not judged:
+                raise terms.error(ReleaseError, "release.error_no_run", quarter=quarter)
+            content = {
+                "number": number if any(one["leaves"] for one in judged) else "",
+                "quarter": quarter,
+                "language": language,
+                "when": chain.now().isoformat(),
+                "by": person.plain(),
+                "head": records[-1].hash if records else "",
+                "why": why.strip(),
+                "briefs": judged,
+            }
+            if not content["number"]:
+                _remove(number)
+                return Request(content)
+            content["signature"] = people.sign(chain.canonical(content), secret)
+            places.write_json(chain.requests() / f"{number}.json", content)
+        for old in waiting:
+            if chain.NUMBER.fullmatch(old) and old.rpartition("-")[0] == folder.name:
+                _remove(old)
     return Request(content)
 
 
@@ -97,7 +101,7 @@ def _all_or_nothing(number: str) -> Iterator[None]:
     """Pages come first, the request last; what a full disk leaves of them makes room again."""
     try:
         yield
-    except OSError:
+    except (OSError, InstituteError):
         _remove(number)
         raise
 
@@ -106,12 +110,6 @@ def _remove(number: str) -> None:
     """A request that was not finished, or is replaced: first its file, then what hangs on it."""
     (chain.requests() / f"{number}.json").unlink(missing_ok=True)
     shutil.rmtree(chain.requests() / number, ignore_errors=True)
-
-
-def _lay_ready(number: str, judged: Sequence[gate.Judged]) -> None:
-    for one in judged:
-        if one.leaves:
-            places.write_whole(chain.requests() / number / one.name / places.BRIEF, one.page)
 
 
 def pending() -> list[str]:
@@ -198,7 +196,7 @@ def _check_pages(asked: Request) -> None:
     """
     run = paths.run_folder(asked.content["quarter"], asked.content["language"])
     pages = chain.requests() / asked.number
-    expected = {f"{one['brief']}/{places.BRIEF}": one["sha256"] for one in asked.leaving}
+    expected = chain.files(asked.content)
     there = {path.relative_to(pages).as_posix(): path for path in pages.rglob("*") if not path.is_dir()}
     changed = sorted(
         name

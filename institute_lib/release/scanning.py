@@ -54,11 +54,6 @@ def _scan_file(path: Path, place: str) -> list[Finding]:
     return _judge([name, Part(place or _kind_of(path), "bytes", path.read_bytes(), path.name)])
 
 
-def scan_page(page: str) -> list[Finding]:
-    """What `scan` would find in a page."""
-    return _once(_judge([Part("page", "page", page)]))
-
-
 def _kind_of(path: Path) -> str:
     return "page" if path.suffix.lower() in (".html", ".htm") else path.suffix.lower().lstrip(".")
 

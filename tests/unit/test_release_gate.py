@@ -9,6 +9,7 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 
+import docx
 import nbformat
 import pandas as pd
 import pytest
@@ -93,9 +94,11 @@ REGISTER = {"kind": "tables", "name": "workers", "source": "register", "personal
 def describe(place, *reads: dict, **manifest) -> None:
     """The manifest, last: it names what was read, and the files as they are now."""
     manifest["inputs"] = {"reads": [*reads] or [REGISTER], "results": {}, "library": "x", "divisions": "y"}
-    files = [place / name for name in ("brief.html", "executed.ipynb", "result.json")]
+    files = [place / name for name in ("brief.html", "executed.ipynb", "result.json", "brief.docx")]
     outputs = {
-        one.name: {"sha256": hashlib.sha256(one.read_bytes()).hexdigest(), "bytes": one.stat().st_size} for one in files
+        one.name: {"sha256": hashlib.sha256(one.read_bytes()).hexdigest(), "bytes": one.stat().st_size}
+        for one in files
+        if one.is_file()
     }
     (place / "manifest.json").write_text(json.dumps({**manifest, "outputs": outputs}), encoding="utf-8")
 
@@ -496,6 +499,45 @@ def test_a_boundary_map_without_an_approval_number_leaves_as_tiles_or_as_its_tab
     assert stamp not in page
     assert "120" in page
     assert ('class="plot"' in page) is (key == "district")
+
+
+def word_of(home, number="2025Q4-1") -> str:
+    document = docx.Document(page_of(home, number).with_name("brief.docx"))
+    above = [one.text for section in document.sections for one in section.header.paragraphs]
+    return "\n".join(above + [one.text for one in document.paragraphs])
+
+
+def test_a_word_document_leaves_with_its_page_under_the_same_number(home, release_all, as_person):
+    place = job(home)
+    (place / "brief.docx").write_bytes(b"the internal one")
+    describe(place, demo=False)
+    record = release_all()
+    assert set(record.files) == {"03_x/320613/brief.html", "03_x/320613/brief.docx"}
+    assert terms.text("brief.mark_released", "zh", number="2025Q4-1") in word_of(home)
+    assert "一切正常" in word_of(home)
+    assert 'href="brief.docx"' in page_of(home).read_text(encoding="utf-8")
+    asked = release.request("2025Q4")
+    with (chain.requests() / asked.number / "03_x" / "320613" / "brief.docx").open("ab") as file:
+        file.write(b"x")
+    as_person("li")
+    with pytest.raises(ReleaseError, match=r"brief\.docx"):
+        release.approve(asked.number)
+
+
+def test_a_word_document_is_judged_like_its_page(home, monkeypatch):
+    place = job(home)
+    (place / "brief.docx").write_bytes(b"the internal one")
+    describe(place, demo=False)
+
+    def written(notebook, path, **_):
+        document = docx.Document()
+        document.add_paragraph("手机 139-1234-8765")
+        document.save(path)
+        return path
+
+    monkeypatch.setattr(brief, "export_word", written)
+    assert held_by(release.request("2025Q4")) == {"phone"}
+    assert list(chain.requests().glob("*")) == []
 
 
 def test_names_that_cannot_be_checked_hold_everything_back(home):

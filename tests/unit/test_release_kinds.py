@@ -6,12 +6,13 @@ Everything here is invented. Each entry stands for its kind.
 import base64
 import hashlib
 import json
+import tempfile
 
 import pytest
 
 from institute_lib import registers
 from institute_lib.registers import digests
-from institute_lib.release import names, scanning
+from institute_lib.release import names, scan
 
 ID = "320613198009271268"
 
@@ -52,7 +53,10 @@ def register(tmp_path_factory):
 
 
 def found(content: str) -> list:
-    return scanning.scan_page(f"<html><meta charset=utf-8><body>{content}")
+    with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
+        file.write(f"<html><meta charset=utf-8><body>{content}")
+        file.flush()
+        return scan(file.name)
 
 
 RECORDS = json.dumps([{"gender": "f", "birth_year": 1970 + at, "pay": one} for at, one in enumerate(pay(20))])

@@ -29,7 +29,7 @@ NAMED = 20  # faults of a kind named by row in each stretch
 SAMPLE = 1 << 16
 SMALL = 1 << 16  # below it, starting DuckDB takes longer than counting
 WHOLE = 2**62
-CLUSTER = "\0cluster"  # the cluster's place beside the drivers
+CLUSTER = "\0"  # begins the place of a cluster's column beside the drivers
 MISSING = "a driver is missing"
 Source = pd.DataFrame | str | Path | Sequence[str | Path]
 
@@ -60,6 +60,7 @@ class CellCounts:
     cluster: str | None = None
     cluster_codes: np.ndarray | None = field(default=None, repr=False)
     cluster_names: tuple[str, ...] = field(default=(), repr=False)
+    others: dict[str, tuple[np.ndarray, int]] = field(default_factory=dict, repr=False)  # wider clusters: codes, number
     warnings: tuple[str, ...] = ()
     n_records: int = 0
 
@@ -131,22 +132,26 @@ def count(
     event: str,
     drivers: Drivers,
     cluster: str | None,
+    wider: Sequence[str] = (),
     weights: str | None,
     scheduler: "str | distributed.Client | None" = None,
     always: bool,
 ) -> CellCounts:
-    """As `cells`; unless `always`, rows that hardly ever agree stay rows, since grouping them would save nothing."""
+    """As `cells`, within the `wider` clusters too.
+
+    Unless `always`, rows that hardly ever agree stay rows, since grouping them would save nothing.
+    """
     if isinstance(source, pd.DataFrame):
         if scheduler is not None:
             raise ParameterError("cells: scheduler= counts Parquet files; write the DataFrame with to_parquet first")
         frame = plain(source)
-        request = Request(event, parse(drivers, frame.columns), cluster, weights)
+        request = Request(event, parse(drivers, frame.columns), (cluster, *wider), weights)
         part = encode_frame(frame, request)
     else:
         import pyarrow.parquet as pq
 
         paths = parquet_files(source)
-        request = Request(event, parse(drivers, pq.read_schema(paths[0]).names), cluster, weights)
+        request = Request(event, parse(drivers, pq.read_schema(paths[0]).names), (cluster, *wider), weights)
         with _client(scheduler) as client:
             part = _count_files(paths, request, client)
     return _as_counts(_grouped(part, always=always), request)
@@ -154,7 +159,7 @@ def count(
 
 def codes_of(frame: pd.DataFrame, *, event: str, formula: Formula, cluster: str | None) -> CellCounts:
     """A frame's rows, each its own cell, in codes: for models that need every row's time."""
-    request = Request(event, formula, cluster, None)
+    request = Request(event, formula, (cluster,), None)
     return _as_counts(encode_frame(frame, request), request)
 
 
@@ -177,17 +182,17 @@ def covered(counts: CellCounts, formula: Formula, *, event: str, cluster: str | 
 
 @dataclass(frozen=True)
 class Request:
-    """What to count."""
+    """What to count; the first of the clusters is the narrowest, or None."""
 
     event: str
     formula: Formula
-    cluster: str | None
+    clusters: tuple[str | None, ...]
     weights: str | None
 
     @property
     def columns(self) -> list[str]:
         """All columns used, each once."""
-        named = [self.event, *self.formula.drivers, *(c for c in (self.cluster, self.weights) if c)]
+        named = [self.event, *self.formula.drivers, *(c for c in (*self.clusters, self.weights) if c)]
         return list(dict.fromkeys(named))
 
 
@@ -372,10 +377,9 @@ def _encode(frame: pd.DataFrame, request: Request, faults: Faults, *, texts: Seq
                 name = levels[driver][strange[0]]
                 rule = f"unknown level {name!r}: {nearest(name, formula.declared[driver])}"
                 note(np.isin(codes[driver], strange), driver, rule, "correct it, or declare it")
-    if request.cluster:
-        codes[CLUSTER], levels[CLUSTER], _ = _levels(frame[request.cluster])
-        rule, remedy = "a cluster id is missing", "give each such row a cluster, or drop it"
-        note(codes[CLUSTER] < 0, request.cluster, rule, remedy)
+    for cluster in filter(None, request.clusters):
+        codes[place := CLUSTER + cluster], levels[place], _ = _levels(frame[cluster])
+        note(codes[place] < 0, cluster, "a cluster id is missing", "give each such row a cluster, or drop it")
     weights = numbers(frame[request.weights]) if request.weights else None
     if weights is not None:
         wrong = ~((weights >= 0) & np.isfinite(weights))
@@ -470,7 +474,7 @@ def _in_order(part: Part, request: Request) -> Part:
     """Levels that occur, in the order declared, or of their category, contract or values."""
     codes, levels, notes = dict(part.codes), dict(part.levels), list(part.notes)
     for name, found in part.levels.items():
-        if name == CLUSTER:
+        if name.startswith(CLUSTER):
             continue
         if found.dtype.kind == "f":
             order = np.argsort(found, kind="stable")
@@ -487,7 +491,8 @@ def _in_order(part: Part, request: Request) -> Part:
 
 
 def _as_counts(part: Part, request: Request) -> CellCounts:
-    drivers = {name: column for name, column in part.codes.items() if name != CLUSTER}
+    drivers = {name: column for name, column in part.codes.items() if not name.startswith(CLUSTER)}
+    cluster, *wider = request.clusters
     kinds = {name: "number" if part.levels[name].dtype.kind == "f" else "factor" for name in drivers}
     return CellCounts(
         event=request.event,
@@ -496,9 +501,10 @@ def _as_counts(part: Part, request: Request) -> CellCounts:
         codes=drivers,
         rows=np.ones(len(part.events), dtype=np.int8) if part.rows is None else part.rows,
         events=part.events,
-        cluster=request.cluster,
-        cluster_codes=part.codes.get(CLUSTER),
-        cluster_names=tuple(part.levels[CLUSTER]) if request.cluster else (),
+        cluster=cluster,
+        cluster_codes=part.codes[CLUSTER + cluster] if cluster else None,
+        cluster_names=tuple(part.levels[CLUSTER + cluster]) if cluster else (),
+        others={one: (part.codes[CLUSTER + one], len(part.levels[CLUSTER + one])) for one in wider},
         warnings=part.notes,
         n_records=part.records,
     )

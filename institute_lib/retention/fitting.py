@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
-from institute_lib.retention.counting import CellCounts, Variable, packed_key, repay
+from institute_lib.retention.counting import CellCounts, Variable, packed_key
 from institute_lib.retention.drivers import Formula, Term
 
 if TYPE_CHECKING:
@@ -203,23 +203,21 @@ class Design:
         """X' diag(w) X."""
         return self.sweep(np.zeros(self.width), lambda _, part: (0.0, None, weights[part].astype(float))).information
 
-    def cluster_scores(
-        self, residuals: np.ndarray, cells: np.ndarray | None, clusters: np.ndarray, count: int
-    ) -> np.ndarray:
-        """Scores summed by cluster (count × width); the arrays have one entry a cell within a cluster."""
+    def cluster_scores(self, residuals: np.ndarray, clusters: np.ndarray, count: int) -> np.ndarray:
+        """Scores summed by cluster (count × width)."""
         from scipy.sparse import csr_array
 
         result = np.zeros((count, self.width))
         for block in self.blocks:
-            size, codes = len(block.table), block.codes if cells is None else block.codes[cells]
+            size = len(block.table)
             if count * size <= BINS:
                 by_row = np.zeros(count * size)
                 for part in stretches(0, len(residuals)):
-                    place = clusters[part].astype(np.intp) * size + codes[part]
+                    place = clusters[part].astype(np.intp) * size + block.codes[part]
                     by_row += np.bincount(place, weights=residuals[part], minlength=len(by_row))
                 by_row = by_row.reshape(count, size)
             else:
-                by_row = csr_array((residuals, (clusters, codes)), (count, size))
+                by_row = csr_array((residuals, (clusters, block.codes)), (count, size))
             result[:, block.columns] = by_row @ block.table
         return result
 
@@ -257,19 +255,18 @@ def _crossed(left: np.ndarray, right: np.ndarray, weights: np.ndarray, sizes: tu
     return np.array([_tabulated(right, weights * column, sizes[1]) for column in left.T])
 
 
-def design_of(formula: Formula, counts: CellCounts, codes: Mapping[str, np.ndarray] | None = None) -> Design:
-    """Lay the terms of a formula out over cells (over those of `codes`, where given).
+def design_of(formula: Formula, counts: CellCounts) -> Design:
+    """Lay the terms of a formula out over cells.
 
     Raises:
         DataError: a driver that takes one value only.
     """
-    codes = counts.codes if codes is None else codes
     variables = {name: counts.variables[name] for name in formula.drivers}
     for name, variable in variables.items():
         if len(variable.levels) == 1:
             held = str(variable.levels[0])
             raise DataError(f"driver {name!r} is constant: all {counts.n_rows} rows hold {held!r}; leave it out")
-    return build(formula, variables, codes)
+    return build(formula, variables, counts.codes)
 
 
 def build(formula: Formula, variables: Mapping[str, Variable], codes: Mapping[str, np.ndarray]) -> Design:
@@ -353,26 +350,6 @@ def _packed(formula: Formula, variables: Mapping[str, Variable], limit: int) -> 
         else:
             home.extend(group)
     return packed
-
-
-def collapse(
-    counts: CellCounts, drivers: tuple[str, ...]
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
-    """Cells of the named drivers alone: codes, rows, events, and the new cell of each old one (None: its own).
-
-    Where that would merge hardly any, cells stay as they are.
-    """
-    import pandas as pd
-
-    columns, sizes = [counts.codes[name] for name in drivers], [len(counts.variables[name].levels) for name in drivers]
-    same = not counts.cluster and set(drivers) == set(counts.codes)
-    if same or not repay(columns, sizes):
-        return dict(zip(drivers, columns, strict=True)), counts.rows, counts.events, None
-    cell, uniques = pd.factorize(packed_key(columns, sizes))
-    first = np.zeros(len(uniques), dtype=np.int64)
-    first[cell[::-1]] = np.arange(counts.n_cells)[::-1]
-    rows, events = (np.bincount(cell, weights=one, minlength=len(uniques)) for one in (counts.rows, counts.events))
-    return {name: codes[first] for name, codes in zip(drivers, columns, strict=True)}, rows, events, cell
 
 
 def require_full_rank(design: Design, rows: np.ndarray) -> None:
@@ -552,11 +529,6 @@ class Fit:
     information: np.ndarray
     back: np.ndarray
 
-    def on(self, problem: Problem) -> "Fit":
-        """The same estimates on other cells of the same rows."""
-        design, back = problem.design.standardised(problem.rows)
-        return replace(self, standard=replace(problem, design=design), back=back)
-
 
 def fit_cells(problem: Problem) -> Fit:
     """Maximise the (penalised) likelihood by scoring, in standardised columns, halving steps that do not climb.
@@ -674,57 +646,58 @@ def profile(problem: Problem, fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndar
     return limits[:, 0], limits[:, 1], chi2.sf(deviance, 1)
 
 
-def clustered_covariance(problem: Problem, fit: Fit, counts: CellCounts, cell: np.ndarray | None) -> np.ndarray:
-    """The sandwich with scores summed by cluster, and rows (not cells) in its small-sample factor.
+@dataclass(frozen=True)
+class Sandwich:
+    """What errors by any clusters are made of: the observed information, and each cell's residual and curvature."""
 
-    V = G/(G−1) · (N−1)/(N−K) · H⁻¹ (Σ s s') H⁻¹ with the observed information H (Liang and Zeger 1986; the factor is
-    Stata's and statsmodels'). With fewer than 40 clusters the estimate is worked out anew without each of them, and
-    V = (G−1)/G · Σ (β₋g − β)(β₋g − β)', by one step (MacKinnon, Nielsen and Webb 2023, Journal of Econometrics 232,
-    CV3); a coefficient that rests on one cluster alone gets no error (NaN).
+    problem: Problem
+    fit: Fit
+    n_rows: int
 
-    Parameters:
-        counts: cells by cluster. cell: the problem's cell of each of them (None: the same).
-    """
-    groups = counts.n_clusters
-    require_clusters(groups, counts.cluster)
-    standard, link, design = fit.standard, problem.link, fit.standard.design
+    @cached_property
+    def _parts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        standard, fit, link = self.fit.standard, self.fit, self.problem.link
+        eta = standard.design.predictor(fit.inner)
+        weights = link.observed(eta, standard.rows, standard.events)
+        residual = [
+            link.evaluate(eta[part], standard.rows[part], standard.events[part])[1] for part in stretches(0, len(eta))
+        ]
+        information = fit.information if isinstance(link, Logit) else standard.design.information(weights)
+        return information, np.concatenate(residual), weights
 
-    def curvature(eta: np.ndarray, part: slice) -> tuple[float, None, np.ndarray]:
-        return 0.0, None, link.observed(eta, standard.rows[part], standard.events[part])
+    def covariance(self, column: str, codes: np.ndarray, groups: int) -> np.ndarray:
+        """The sandwich with scores summed by cluster, and rows (not cells) in its small-sample factor.
 
-    information = fit.information if isinstance(link, Logit) else design.sweep(fit.inner, curvature).information
-    bread = invert(information)
-    eta = design.predictor(fit.inner)
-    eta = eta if cell is None else eta[cell]
-    residual = np.concatenate(
-        [link.evaluate(eta[part], counts.rows[part], counts.events[part])[1] for part in stretches(0, len(eta))]
-    )
-    scores = design.cluster_scores(residual, cell, counts.cluster_codes, groups)
-    total = counts.n_rows
-    factor = groups / (groups - 1) * (total - 1) / (total - design.width)
-    errors = factor * bread @ (scores.T @ scores) @ bread
-    raw = fit.back @ errors @ fit.back.T
-    empty = np.diag(raw) < 1e-12 * np.diag(fit.covariance)
-    if empty.any():
-        raise EstimationError(
-            f"clustered errors by {counts.cluster!r} are zero for {say(design.labels[int(np.argmax(empty))])}: the "
-            "drivers give each cluster a coefficient of its own; cluster by something wider, or leave that driver out"
-        )
-    if groups >= FEW_CLUSTERS:
+        V = G/(G−1) · (N−1)/(N−K) · H⁻¹ (Σ s s') H⁻¹ with the observed information H (Liang and Zeger 1986; the factor
+        is Stata's and statsmodels'). With fewer than 40 clusters the estimate is worked out anew without each of them,
+        and V = (G−1)/G · Σ (β₋g − β)(β₋g − β)', by one step (MacKinnon, Nielsen and Webb 2023, Journal of Econometrics
+        232, CV3); a coefficient that rests on one cluster alone gets no error (NaN).
+        """
+        require_clusters(groups, column)
+        design, back, total = self.fit.standard.design, self.fit.back, self.n_rows
+        information, residual, weights = self._parts
+        bread, scores = invert(information), design.cluster_scores(residual, codes, groups)
+        factor = groups / (groups - 1) * (total - 1) / (total - design.width)
+        raw = back @ (factor * bread @ (scores.T @ scores) @ bread) @ back.T
+        empty = np.diag(raw) < 1e-12 * np.diag(self.fit.covariance)
+        if empty.any():
+            raise EstimationError(
+                f"clustered errors by {column!r} are zero for {say(design.labels[int(np.argmax(empty))])}: the drivers "
+                "give each cluster a coefficient of its own; cluster by something wider, or leave that driver out"
+            )
+        if groups >= FEW_CLUSTERS:
+            return raw
+        shifts, lost = np.zeros((groups, design.width)), np.zeros(design.width, bool)
+        for group in range(groups):
+            own = codes == group
+            rest = information - design.take(own).information(weights[own])
+            inverse = np.linalg.pinv(rest, rcond=1e-10, hermitian=True)
+            known = back @ inverse @ rest  # a coefficient is known without the group if its row comes back whole
+            lost |= np.abs(known - back).max(axis=1) > 1e-6 * np.abs(back).max(axis=1)
+            shifts[group] = inverse @ scores[group]
+        raw = (groups - 1) / groups * back @ shifts.T @ shifts @ back.T
+        raw[lost] = raw[:, lost] = np.nan
         return raw
-    shifts, lost = np.zeros((groups, design.width)), np.zeros(design.width, bool)
-    places = np.arange(design.n_cells) if cell is None else cell
-    weights = link.observed(eta, counts.rows, counts.events)
-    for group in range(groups):
-        own = counts.cluster_codes == group
-        rest = information - design.take(places[own]).information(weights[own])
-        inverse = np.linalg.pinv(rest, rcond=1e-10, hermitian=True)
-        known = fit.back @ inverse @ rest  # a coefficient is known without the group if its row comes back whole
-        lost |= np.abs(known - fit.back).max(axis=1) > 1e-6 * np.abs(fit.back).max(axis=1)
-        shifts[group] = inverse @ scores[group]
-    raw = (groups - 1) / groups * fit.back @ shifts.T @ shifts @ fit.back.T
-    raw[lost] = raw[:, lost] = np.nan
-    return raw
 
 
 def require_clusters(groups: int, cluster: str) -> None:

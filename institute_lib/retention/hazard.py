@@ -20,8 +20,7 @@ from institute_lib.retention.fitting import (
     Design,
     Fit,
     Problem,
-    clustered_covariance,
-    collapse,
+    Sandwich,
     design_of,
     evaluate,
     fit_cells,
@@ -164,23 +163,20 @@ def hazard(
         counts, formula = data, parse(drivers, data.codes)
         covered(counts, formula, event=event, cluster=base)
     else:
-        counts = count(data, event=event, drivers=drivers, cluster=base, weights=weights, always=False)
+        levels = dict.fromkeys(one for one in wider.values() if one != base)
+        counts = count(data, event=event, drivers=drivers, cluster=base, wider=levels, weights=weights, always=False)
         formula = counts.formula
     _require_events(counts, event)
-    problem, cell = _problem(counts, formula, chosen, firth=penalty == "firth")
+    problem = Problem(design_of(formula, counts), counts.rows, counts.events, chosen, firth=penalty == "firth")
     levels = level_sizes(problem.design, problem.rows, problem.events)
     if penalty is None:
         require_no_separation(levels, counts, formula)
     require_full_rank(problem.design, problem.rows)
-    fit = fit_cells(problem)
-    errors = {}
+    fit, errors = fit_cells(problem), {}
     if base:
-        errors[base] = (clustered_covariance(problem, fit, counts, cell), counts.n_clusters - 1)
-    for level in dict.fromkeys(wider.values()):
-        if level not in errors:
-            again = count(data, event=event, drivers=drivers, cluster=level, weights=weights, always=False)
-            its, its_cell = _problem(again, formula, chosen, firth=penalty == "firth")
-            errors[level] = (clustered_covariance(its, fit.on(its), again, its_cell), again.n_clusters - 1)
+        sandwich = Sandwich(problem, fit, counts.n_rows)
+        for level, (codes, n) in ({base: (counts.cluster_codes, counts.n_clusters)} | counts.others).items():
+            errors[level] = (sandwich.covariance(level, codes, n), n - 1)
     clustered_by = {name: wider.get(name, base) for name in formula.drivers} if base else {}
     covariance = errors[base][0] if base else fit.covariance
     totals = (counts.n_rows, counts.n_events)
@@ -244,11 +240,6 @@ def _clusters(
         for row in at_once.itertuples()
     ]
     return base, dict(zip(wider["driver"], wider["level"], strict=True)), notes
-
-
-def _problem(counts: CellCounts, formula: Formula, link: object, *, firth: bool) -> tuple[Problem, np.ndarray | None]:
-    codes, rows, events, cell = collapse(counts, formula.drivers)
-    return Problem(design_of(formula, counts, codes), rows, events, link, firth=firth), cell
 
 
 def _require_events(counts: CellCounts, event: str) -> None:

@@ -41,6 +41,7 @@ def _import_options(one: argparse.ArgumentParser) -> None:
     one.add_argument(
         "--yes", "--accept-warnings", action="store_true", help="confirm every warning; recorded with your name"
     )
+    one.add_argument("--confirm", action="append", metavar="NAME", help="confirm one kind of warning, by its name")
     one.add_argument("--compare", action="store_true", help="count joiners, leavers, corrections since the last one")
     one.add_argument("--dry-run", action="store_true", help="say what would be kept, and keep nothing")
     one.add_argument("--report", type=Path, metavar="FILE", help="the marked workbook (.xlsx), or findings as .json")
@@ -67,6 +68,7 @@ def _import(given: argparse.Namespace) -> int:
             replace_states=given.replace,
             missing=given.missing,
             accept_warnings=given.yes,
+            confirm=[name.strip() for names in given.confirm or () for name in names.split(",")],
             keep=not given.dry_run,
             compare=given.compare,
         )

@@ -2,7 +2,7 @@
 
 import glob
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -68,13 +68,16 @@ class _Found:
     contents: dict[str, str] = field(default_factory=dict)
 
 
-def gather(files: dict[str, Path], table: str, today: date) -> tuple[pd.DataFrame, Report]:
+def gather(
+    files: dict[str, Path], table: str, today: date, confirm: Collection[str] = ()
+) -> tuple[pd.DataFrame, Report]:
     """The rows of the files, persons still in them, and the report; a frame without rows if no sheet could be read.
 
     Args:
         files: by the names that people are shown.
         table: one of `vocabulary.tables()`.
         today: the last day on which anything can have happened.
+        confirm: warnings that are confirmed, by name or by the number of a question.
 
     Raises:
         ParameterError: no register is imported as that table.
@@ -106,13 +109,17 @@ def gather(files: dict[str, Path], table: str, today: date) -> tuple[pd.DataFram
         found.sources = [replace(source, rows_out=kept[source.file, source.sheet]) for source in found.sources]
         people = [name for name in frame["name"] if name] if "name" in frame and table != "stations" else ()
         mappings = count_mappings(cleaned.mappings)
-    report, shown = _report(table, found, files, people, confirmed)
-    # A name that is a place is asked about once: the text is kept from then on.
-    kept = [problem.value for problem in report.confirmed if problem.rule == "text_name_is_word"]
-    explained += [answers.Answer("text", text, answers.KEPT) for text in kept if text]
+    report, shown = _report(table, found, files, people, confirmed | set(confirm))
     if len(frame):
         frame = frame.assign(**{place: frame[place].map(shown) for place in ("file", "sheet")})
     return frame, replace(report, mappings=mappings, answers=tuple(explained))
+
+
+def kept_texts(report: Report) -> Report:
+    """The report with what is asked once: a text with a name that is a place in it is kept from now on."""
+    asked = [*report.confirmed, *report.problems]
+    texts = [problem.value for problem in asked if problem.rule == "text_name_is_word" and problem.value]
+    return replace(report, answers=(*report.answers, *(answers.Answer("text", one, answers.KEPT) for one in texts)))
 
 
 def _unused(every: list[layout.Records]) -> Any:
@@ -152,9 +159,9 @@ def _report(
         table,
         tuple(map(named, found.sources)),
         faults,
-        tuple(named(problem) for problem in asked if problem.token not in confirmed),
+        tuple(named(problem) for problem in asked if not {problem.token, problem.rule} & confirmed),
         notes,
-        confirmed=tuple(named(problem) for problem in asked if problem.token in confirmed),
+        confirmed=tuple(named(problem) for problem in asked if {problem.token, problem.rule} & confirmed),
         origins=origins,
     )
     return report, shown

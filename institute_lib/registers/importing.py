@@ -2,8 +2,9 @@
 
 import gc
 import hashlib
+import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -12,11 +13,11 @@ from pathlib import Path
 import pandas as pd
 
 from institute_lib import tables, terms
-from institute_lib.errors import DataError, ParameterError
+from institute_lib.errors import DataError, ParameterError, closest
 from institute_lib.registers import contract, described, digests, facts, keeping, store, vocabulary
 from institute_lib.registers.comparison import Comparison
 from institute_lib.registers.districts import filed_name
-from institute_lib.registers.gathering import gather, listed
+from institute_lib.registers.gathering import gather, kept_texts, listed
 from institute_lib.registers.identity import Key, load_key
 from institute_lib.registers.report import Problem, RegisterError, Report, Source
 from institute_lib.results import Result
@@ -161,12 +162,14 @@ def read(
         return _read(listed(path), table, _day(today))[0]
 
 
-def _read(files: dict[str, Path], table: str, day: date) -> tuple[Imported, pd.DataFrame, Key | None]:
+def _read(
+    files: dict[str, Path], table: str, day: date, confirm: Collection[str] = ()
+) -> tuple[Imported, pd.DataFrame, Key | None]:
     """A register, its rows with their persons still in them, and the key that took their place."""
     vocabulary.columns(table)
     loading = threading.Thread(target=tables.columns, args=(table,))
     loading.start()  # the contracts take half a second to load, and reading a workbook mostly waits
-    frame, report = gather(files, table, day)
+    frame, report = gather(files, table, day, confirm)
     loading.join()
     report.refuse_faults()
     key = load_key() if "identity" in frame else None
@@ -183,6 +186,7 @@ def import_files(
     replace_states: bool = False,
     missing: str | None = None,
     accept_warnings: bool = False,
+    confirm: Collection[str] = (),
     keep: bool = True,
     compare: bool = False,
     today: str | date | None = None,
@@ -201,7 +205,8 @@ def import_files(
             them are faults.
         replace_states: take the place of what is kept of the same districts and days.
         missing: "left" or "keep" for the people whom a state no longer lists and no leaving day explains.
-        accept_warnings: keep it although there are warnings; the journal records it.
+        accept_warnings: confirm every warning; the journal records which.
+        confirm: confirm these alone: by name (`hidden_rows`) or, of one question, by its number in the report.
         keep: False to do everything but write.
         compare: count joiners, leavers and corrections since the states before.
         today: the day of the import (ISO); None for today.
@@ -212,6 +217,7 @@ def import_files(
         ParameterError: the day has not come, or `missing` is no answer.
         DataError: no key or another one, no day, a day that the file contradicts, or rows that differ from those kept.
     """
+    _check_confirmed(confirm)
     if missing not in (None, *ANSWERS):
         raise terms.error(ParameterError, "registers.error_answer", answer=missing)
     now = _day(today)
@@ -219,13 +225,14 @@ def import_files(
     bound = day or (described.last_day(quarter) if quarter else now)
     if table in journal.FACTS:
         return _import_facts(files, table, now, folder=journal.folder(root), replaces=replace_states, keep=keep)
-    imported, frame, key = _read(listed(files), table, min(bound, now))
+    imported, frame, key = _read(listed(files), table, min(bound, now), confirm)
     days = None
     if table in journal.STATES:
         days = described.decide(imported.described, day, quarter, today=now)
         _refuse_later(imported, frame, days)
     if not accept_warnings:
         _refuse_warnings(imported.report)
+    imported = replace(imported, report=kept_texts(imported.report))
     rows = keeping.kept_rows(table, imported.frame, imported.changes, frame, days)
     folder = journal.folder(root)
     if not keep:
@@ -344,6 +351,14 @@ def _persons(frame: pd.DataFrame) -> tuple[Iterable[str], Iterable[str]]:
     """Names and identity numbers, for the digests by which the release scan knows these persons."""
     names = frame["name"].dropna() if "name" in frame else ()
     return names, (found.number for found in frame["identity"].dropna())
+
+
+def _check_confirmed(confirm: Collection[str]) -> None:
+    """Refuse what is neither the name of a finding nor a question's number."""
+    names = [name.removeprefix("rule_") for name in terms.catalogue("registers") if name.startswith("rule_")]
+    for name in confirm:
+        if name not in names and not re.fullmatch(r"[0-9a-f]{12}", name):
+            raise terms.error(ParameterError, "registers.error_confirm", name=name, nearest=closest(name, names) or "—")
 
 
 def _refuse_warnings(report: Report) -> None:

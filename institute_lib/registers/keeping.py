@@ -276,7 +276,9 @@ def write(
         "columns": list(planned.columns),
         "files": [{"name": source.file, "sheet": source.sheet, "sha256": source.sha256} for source in report.sources],
         "given": {"as_of": given[0], "quarter": given[1]},
-        "accepted_warnings": sorted({problem.rule for problem in report.problems}) if accepted else [],
+        "accepted_warnings": sorted(
+            {problem.rule for problem in (*report.confirmed, *(report.problems if accepted else ()))}
+        ),
     }
     rows = planned.rows.reset_index(drop=True)
     lines = [line, *(one | {"when": line["when"]} for one in planned.answers)]

@@ -57,6 +57,11 @@ class Problem:
         return self.alike or max(1, len(self.rows))
 
     @property
+    def name(self) -> str:
+        """The rule by which a question can be confirmed."""
+        return self.detail.partition(":")[0] if self.rule == "not_accepted" else self.rule
+
+    @property
     def place(self) -> str:
         return self.file if self.sheet is None else f"{self.file} [{self.sheet}]"
 
@@ -68,7 +73,7 @@ class Problem:
             self.column,
             self.value,
             self._rule(language),
-            terms.text(f"registers.remedy_{self.rule}", language, detail=self.detail),
+            terms.text(f"registers.remedy_{self.rule}", language, detail=self.detail, name=self.name),
         )
 
     def _rule(self, language: str) -> str:

@@ -12,6 +12,7 @@ from institute_lib import terms
 from institute_lib.errors import ParameterError
 
 _BRACKETS = re.compile(r"[(\[【〔<《].*?[)\]】〕>》]")
+_MARKS = re.compile(r"[()\[\]【】〔〕<>《》\"“”'‘’·]")
 _EDGES = "*:;.,、。*#"
 _UNIT_WORDS = re.compile(r"^(?:计量|金额|货币)?单位:?|^单位为|^按|^以|计$")
 _PERIOD = re.compile(r"^(.*?)(?:/|每)(?:每)?(.+)$")
@@ -297,48 +298,34 @@ def levels(name: str) -> dict[str, str]:
 
 
 def level_of(name: str, word: str) -> str | None:
-    """The level that a word means: as declared, in simplified characters, else without what says nothing of it.
+    """The level that a word means: a declared one, in simplified characters, else by the signs of its list, if they
+    leave no doubt.
 
-    >>> level_of("education", "本科（全日制）"), level_of("education", "本科在读")
-    ('bachelor', None)
+    >>> level_of("education", "本科（全日制）"), level_of("education", "本科在读"), level_of("certificate", "中级会计师")
+    ('bachelor', None, None)
     """
     text = normal(word).replace(" ", "").lower()
-    known = levels(name)
-    for form in (text, normal(simplified(text)).lower()):
+    known, plain_form = levels(name), normal(simplified(text)).lower()
+    for form in (text, plain_form):
         if form in known:
             return known[form]
-    body, remarks = _BRACKETS.sub("", form), [part[1:-1] for part in _BRACKETS.findall(form)]
-    parts = [
-        body,
-        *(remark for remark in remarks if not _is_affix(name, remark) and not remark.strip("年月日.-").isdigit()),
-    ]
-    meant = {found for found in (_without_affixes(name, part) for part in parts) if found}
-    is_sure = not any(sign in part and part not in known for part in parts for sign in _doubtful())
-    return meant.pop() if len(meant) == 1 and is_sure else None
+    bare_form = _MARKS.sub("", plain_form)
+    doubt, patterns = _signs(name)
+    if not bare_form or (doubt and doubt.search(bare_form)):
+        return None
+    found = {level for level, pattern in patterns.items() if pattern.search(bare_form)}
+    definite = found - {"unknown"} or found
+    return definite.pop() if len(definite) == 1 else None
 
 
-def _doubtful() -> list[str]:
-    return declared()["affixes"]["doubtful"]
-
-
-def _is_affix(name: str, text: str) -> bool:
-    affixes = declared()["affixes"].get(name, {})
-    return text in affixes.get("before", ()) or text in affixes.get("after", ())
-
-
-def _without_affixes(name: str, text: str) -> str | None:
-    """The level of a word from whose ends the declared affixes are taken, one after the other, until it is known."""
-    affixes, known = declared()["affixes"].get(name, {}), levels(name)
-    seen, left = {text}, [text]
-    while left:
-        word = left.pop()
-        if word in known:
-            return known[word]
-        shorter = [word.removeprefix(part) for part in affixes.get("before", ()) if word.startswith(part)]
-        shorter += [word.removesuffix(part) for part in affixes.get("after", ()) if word.endswith(part)]
-        left += [one for one in shorter if one and one not in seen]
-        seen.update(shorter)
-    return None
+@cache
+def _signs(name: str) -> tuple[re.Pattern[str] | None, dict[str, re.Pattern[str]]]:
+    """What makes a word of a list doubtful, and the pattern of each of its levels."""
+    entries = dict(declared()["signs"].get(name, {}))
+    doubt, around = entries.pop("doubt", ""), entries.pop("around", "")
+    whole = f"^{around}(?:SIGN){around}$" if around else "SIGN"
+    patterns = {level: re.compile(whole.replace("SIGN", sign)) for level, sign in entries.items()}
+    return re.compile(doubt) if doubt else None, patterns
 
 
 def is_level_list(type_name: str) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from institute_lib import registers
+from institute_lib import cli, registers
+from institute_lib.tables import journal
 from tests.offices import HEADERS, person, write_csv, write_workbook
 
 CASES = Path(__file__).parents[1] / "cases" / "registers_in_use"
@@ -205,3 +206,25 @@ def test_one_unknown_district_in_many_rows_is_one_line(tmp_path):
     path = write_csv(tmp_path / "a.csv", [person(at, 区="某某新区") for at in range(300)])
     (fault,) = registers.check(path, today=TODAY).faults
     assert (fault.value, len(fault.rows)) == ("某某新区", 300)
+
+
+def test_each_warning_is_confirmed_by_its_name_on_the_command_line_and_recorded(project, tmp_path, capsys):
+    """Both kinds must be named; what is unknown is told with the nearest name."""
+    rows = [person(0, 入职日期="1999-07-01"), person(1, 月薪="120000")]
+    given = ["import", str(write_csv(tmp_path / "a.csv", rows)), "--quarter", "2025Q4"]
+    assert cli.main(given) == 2
+    told = capsys.readouterr().err
+    assert "--confirm age_odd" in told and "--confirm amount_odd" in told
+    assert cli.main([*given, "--confirm", "age_odd"]) == 2
+    assert "--confirm age_odd" not in capsys.readouterr().err
+    assert cli.main([*given, "--confirm", "age_old"]) == 2
+    assert "age_odd" in capsys.readouterr().err
+    assert cli.main([*given, "--confirm", "age_odd,amount_odd"]) == 0
+    (entry,) = journal.entries()
+    assert entry.body["accepted_warnings"] == ["age_odd", "amount_odd"]
+
+
+def test_a_warning_that_is_accepted_with_all_others_is_asked_once_all_the_same(project, tmp_path):
+    path = write_csv(tmp_path / "a.csv", [person(0, 姓名="陈桥", 社工站="陈桥街道社工站")])
+    registers.hand_back(registers.import_files(path, quarter="2025Q4", accept_warnings=True).report, None)
+    assert registers.check(path).problems == ()

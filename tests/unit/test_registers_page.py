@@ -60,9 +60,14 @@ def said(key):
     return re.sub(r"\{\w+\}", "…", terms.catalogue("registers")[key]["zh"])
 
 
-def findings(rules):
-    rows = [f"| {said(f'rule_{rule}')} | {said(f'remedy_{rule}')} |" for rule in rules]
-    return "\n".join(["| 问题 | 如何处理 |", "|---|---|", *rows])
+def findings(rules, named=False):
+    names = [f" `{rule}` |" if named else "" for rule in rules]
+    rows = [
+        f"| {said(f'rule_{rule}')} | {said(f'remedy_{rule}')} |{name}" for rule, name in zip(rules, names, strict=True)
+    ]
+    return "\n".join(
+        ["| 问题 | 如何处理 |" + " 名称 |" * named, "|---|---|" + "---|" * named, *rows]
+    )
 
 
 def headers(table):
@@ -93,12 +98,12 @@ def page():
     ]
     kinds = {
         "错误：改好才能导入": [rule for rule in rules() if rule not in WARNINGS | NOTES],
-        "提醒：请逐条核对；确认无误后加 `--accept-warnings` 导入，并记录在案": [
+        "提醒：请逐条核对；属实就逐个加 `--confirm 名称` 导入（全部属实用 `--yes`），并记录在案": [
             rule for rule in rules() if rule in WARNINGS
         ],
         "说明：无需处理": [rule for rule in rules() if rule in NOTES],
     }
-    told = [f"#### {title}\n\n{findings(listed)}" for title, listed in kinds.items()]
+    told = [f"#### {title}\n\n{findings(listed, title.startswith('提醒'))}" for title, listed in kinds.items()]
     return "\n\n".join(["### 表头与写法", *shown, "### 每个问题是什么意思", *told])
 
 

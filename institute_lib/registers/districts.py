@@ -24,6 +24,7 @@ DAY_OF = {
     "services": "quarter",
 }
 CITY = "320600"  # the institute's own: its stations and contracts may stand under no district
+_WITHIN = re.compile(r"(?:江苏省?)?(?:南通市?)?(崇川区?|通州区|海门[区市]?|启东市?|如皋市?|海安市?|如东县?)(.{2,14})")
 _CANDIDATE = re.compile(r"[^\s,:;]+ \(\d{6}\)")
 
 
@@ -132,7 +133,7 @@ def _today(cell: Any, taught: Mapping[tuple[str, str], str]) -> Value:
     text, remarks = values.tidy(values.unmarked(values.written(cell)))
     if vocabulary.is_missing(text) or vocabulary.is_error(text):
         return Value(fault="cell_error" if vocabulary.is_error(text) else "")
-    code = _code_of(text, taught)
+    code = _code_of(text, taught) or _inside(text)
     if code == CITY:
         return Value(fault="district_level", detail=CITY)
     if code is not None:
@@ -162,6 +163,24 @@ def _code_of(text: str, taught: Mapping[tuple[str, str], str]) -> str | None:
     word = vocabulary.plain(vocabulary.simplified(text))
     code = taught.get(("district", vocabulary.normal(text))) or vocabulary.district_words().get(word)
     return code or (None if areas.is_known(text) else _towns().get(word.removeprefix("南通市")))
+
+
+def _inside(text: str) -> str | None:
+    """The district of a name that begins with it and goes on with its code, one of its towns, or one of its zones."""
+    from institute_lib import areas
+
+    if areas.is_known(text):
+        return None
+    plain_text = vocabulary.bare(text) if vocabulary.bare(text) else text
+    aside = [part for part in re.findall(r"[\w]+", vocabulary.normal(text).removeprefix(plain_text)) if part]
+    if plain_text != vocabulary.plain(text):
+        code = areas.get(plain_text).code if _is_district(plain_text) else None
+        return None if any(areas.is_known(part) and areas.get(part).code != code for part in aside) else code
+    found = _WITHIN.fullmatch(vocabulary.simplified(plain_text))
+    if found is None or not _is_district(found[1]):
+        return None
+    code = areas.get(found[1]).code
+    return code if found[2].endswith(("开发区", "高新区", "园区", "新区")) or found[2] in _towns_of(code) else None
 
 
 def parse_towns(cells: Sequence[Any], districts: Sequence[Value]) -> list[Value]:

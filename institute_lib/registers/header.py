@@ -16,7 +16,7 @@ from institute_lib.registers.workbook import WIDEST
 WITHIN, LONGEST = 30, 200  # rows that may hold the header, characters of one
 NAMING = {"name", "identity", "station_id", "contract_id"}
 FEWEST = 2  # declared headers below which a sheet is another one, not a register that lacks a column
-_TITLE_UNIT = re.compile(r"单位\s*[::]\s*(.{1,30})")
+_TITLE_UNIT = re.compile(r"(?:单位|金额)[::](.{1,30})")
 _LISTED = re.compile(r"[、,，;；/\s]+(?![年月季])|和|及")
 
 
@@ -190,10 +190,14 @@ def _written(unit: Unit) -> str:
 
 def _title_units(sheet: Sheet, at: int) -> list[Unit]:
     """Units that the lines above the header state: 单位：万元、人."""
-    texts = [str(part) for row in sheet.rows[:at] for part in row if isinstance(part, str) and "单位" in part]
-    texts += [text for row, _, text in sheet.comments if row <= at + 1 and "单位" in text]
-    found = [_TITLE_UNIT.search(vocabulary.normal(text)) for text in texts]
-    words = [word.strip("()（） ") for match in found if match for word in _LISTED.split(match[1])]
+    rows = [[part for part in row if _is_filled(part)] for row in sheet.rows[:at]]
+    lines = [re.sub(r"\s", "", vocabulary.normal(part)) for row in rows for part in row if isinstance(part, str)]
+    lines += [re.sub(r"\s", "", vocabulary.normal(text)) for row, _, text in sheet.comments if row <= at + 1]
+    stated = [found[1] for line in lines if (found := _TITLE_UNIT.search(line))]
+    if not stated:  # a line of its own: (万元), 以万元计
+        alone = [str(row[0]) for row in rows if len(row) == 1]
+        stated = [text for text in alone if (unit := vocabulary.unit_of(text.strip("()（） "))) and unit.count]
+    words = [word.strip("()（） ") for text in stated for word in _LISTED.split(text)]
     return [unit for unit in map(vocabulary.unit_of, words) if unit is not None]
 
 

@@ -31,7 +31,9 @@ _AMOUNT = re.compile(
 _BETWEEN = re.compile(r"[;；、,，/\n]")
 _QUARTER = re.compile(r"(\d{4})\s*[年.\-/]?\s*(?:Q|第)\s*([1-4一二三四])\s*(?:季度|季)?", re.IGNORECASE)
 _QUARTER_WORD = re.compile(r"(\d{4})\s*[年\-]?\s*([1-4一二三四])\s*(?:季度|季)")
-_QUARTER_MONTHS = re.compile(r"(\d{4})\s*[年.]\s*(1-3|4-6|7-9|10-12|01-03|04-06|07-09)\s*月")
+_QUARTER_FIRST = re.compile(r"(?P<quarter>Q[1-4])\s*[-/,]?\s*(?P<year>\d{4})年?", re.IGNORECASE)
+_QUARTER_MONTHS = re.compile(r"(\d{4})\s*[年.]\s*(0?1-0?3|0?4-0?6|0?7-0?9|10-12)月")
+_UNTIL = re.compile(r"\s*月?\s*(?:[-~至到\u2010-\u2015]|--)\s*(?=\d)")
 # 20183 is March 2018 as often as a day in 1955: no one can tell.
 _YEAR_MONTH_SERIALS = range(19_900, 20_400)
 _TEXT_MARK = re.compile(r"""^=\s*"(.*)"$|^['’‘](?=\S)""", re.DOTALL)
@@ -337,8 +339,11 @@ def parse_quarter(cell: Any) -> Value:
         return MISSING
     if vocabulary.is_error(text):
         return Value(fault="cell_error")
-    if months := _QUARTER_MONTHS.fullmatch(text):
+    if months := _QUARTER_MONTHS.fullmatch(_UNTIL.sub("-", text)):
         return Value(f"{months[1]}Q{(int(months[2].split('-')[0]) + 2) // 3}")
+    if first := _QUARTER_FIRST.fullmatch(text):
+        return Value(f"{first['year']}{first['quarter'].upper()}")
+    text = text.replace("III", "3").replace("II", "2").replace("IV", "4").replace("I", "1")
     match = _QUARTER.fullmatch(text) or _QUARTER_WORD.fullmatch(text)
     if match is None:
         is_month = re.fullmatch(r"\d{4}[-./年]?\d{1,2}月?", text) is not None

@@ -187,6 +187,7 @@ def bare(header: str) -> str:
 @lru_cache(maxsize=4096)
 def unit_of(text: str) -> Unit | None:
     """A written unit, or None if it is none: 元, 万元/年, 每月元, 万人, 人次, %, 单位:万元."""
+    text = {"百分比": "%", "百分数": "%", "百分之": "%"}.get(text, text)
     text = _UNIT_WORDS.sub("", normal(text).replace(" ", "")).replace("人民币", "", 1) or normal(text)
     split = _PERIOD.match(text)
     body, period = (split[1], split[2].replace("/", "")) if split else (text, "")
@@ -301,8 +302,8 @@ def level_of(name: str, word: str) -> str | None:
     """The level that a word means: a declared one, in simplified characters, else by the signs of its list, if they
     leave no doubt.
 
-    >>> level_of("education", "本科（全日制）"), level_of("education", "本科在读"), level_of("certificate", "中级会计师")
-    ('bachelor', None, None)
+    >>> level_of("education", "本科（全日制）"), level_of("certificate", "中级会计师")
+    ('bachelor', None)
     """
     text = normal(word).replace(" ", "").lower()
     known, plain_form = levels(name), normal(simplified(text)).lower()

@@ -214,7 +214,8 @@ def test_each_warning_is_confirmed_by_its_name_on_the_command_line_and_recorded(
     given = ["import", str(write_csv(tmp_path / "a.csv", rows)), "--quarter", "2025Q4"]
     assert cli.main(given) == 2
     told = capsys.readouterr().err
-    assert "--confirm age_odd" in told and "--confirm amount_odd" in told
+    assert "--confirm age_odd" in told
+    assert "--confirm amount_odd" in told
     assert cli.main([*given, "--confirm", "age_odd"]) == 2
     assert "--confirm age_odd" not in capsys.readouterr().err
     assert cli.main([*given, "--confirm", "age_old"]) == 2

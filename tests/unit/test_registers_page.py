@@ -65,9 +65,7 @@ def findings(rules, named=False):
     rows = [
         f"| {said(f'rule_{rule}')} | {said(f'remedy_{rule}')} |{name}" for rule, name in zip(rules, names, strict=True)
     ]
-    return "\n".join(
-        ["| 问题 | 如何处理 |" + " 名称 |" * named, "|---|---|" + "---|" * named, *rows]
-    )
+    return "\n".join(["| 问题 | 如何处理 |" + " 名称 |" * named, "|---|---|" + "---|" * named, *rows])
 
 
 def headers(table):

@@ -5,7 +5,10 @@ import pytest
 from institute_lib.registers import vocabulary
 
 MEANT = {
-    ("education", "bachelor"): "自考本科 本科（网络教育） 文学学士 二本 师范本科 五年制本科 大学文化 本科学历学士学位 學士",
+    (
+        "education",
+        "bachelor",
+    ): "自考本科 本科（网络教育） 文学学士 二本 师范本科 五年制本科 大学文化 學士",
     ("education", "college"): "高职高专学历 三年制大专 大专（函授） 国开专科 大專",
     ("education", "master"): "法学硕士 MPA 研究生学历硕士学位 硕士研究生（非全日制）",
     ("education", "secondary"): "高中文化 中等专业学校 职高毕业",

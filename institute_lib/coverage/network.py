@@ -71,6 +71,11 @@ class Network:
         """The stations of towns and above: what residents travel to."""
         return self.located("city", "district", "town")
 
+    @property
+    def placed(self) -> bool:
+        """Whether any of these can be placed, or there is none: else nothing is known of who can reach a station."""
+        return len(self.halls.points) > 0 or not self.halls.given
+
     @cached_property
     def people(self) -> Located:
         """The villages with their residents and the names of their towns."""

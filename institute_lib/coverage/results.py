@@ -28,22 +28,31 @@ if TYPE_CHECKING:
 
 LEVEL_MARKS = {"town": ("city", "district", "town"), "village": ("village",)}
 NATION = "nation"
+MOST_ROWS = 40  # faulty records that a brief lists one by one
 EARLIER = ("last_quarter", "last_year")
 
 
 def left_out(network: Network, *, language: str = "zh") -> Result | None:
     """Records that are neither counted nor drawn, row by row, with the rule that each breaks; None where there is none.
 
+    Of more than `MOST_ROWS` the first of each rule stands for its like, and `like_it` says how many there are.
+
     Returns:
-        Result by table, row and column: value, rule, remedy.
+        Result by table, row and column: value, rule, remedy, like_it.
     """
-    found = dict.fromkeys((*network.uncounted, *network.everywhere.faults, *network.people.faults))
+    places = () if network.villages is None else network.people.faults
+    found = dict.fromkeys((*network.uncounted, *network.everywhere.faults, *places))
     if not found:
         return None
+    frame = fault_rows(*found, language=language)
+    alike = frame.groupby(["table", "column", "rule"], dropna=False)
+    frame["like_it"] = alike["row"].transform("size") - 1
+    many = len(frame) > MOST_ROWS
+    words = tuple(Measure(name, "text") for name in ("value", "rule", "remedy"))
     return Result(
-        fault_rows(*found, language=language),
+        frame[alike.cumcount() == 0] if many else frame,
         ("table", "row", "column"),
-        (Measure("value", "text"), Measure("rule", "text"), Measure("remedy", "text")),
+        (*words, Measure("like_it", "count", counts="rows")) if many else words,
         None,
         network.provenance,
         title="coverage.title_left_out",
@@ -269,12 +278,12 @@ def published_norms() -> Result:
 @dataclass(frozen=True, eq=False)
 class Reaching:
     """Who can reach a station, as results: `staff` (per 10,000 residents) and `distance` by unit, `lorenz` and
-    `inequality` over towns."""
+    `inequality` over towns; None each where no station can be placed."""
 
-    staff: Result
-    distance: Result
-    lorenz: Result
-    inequality: Result
+    staff: Result | None = None
+    distance: Result | None = None
+    lorenz: Result | None = None
+    inequality: Result | None = None
 
 
 def reaching(network: Network, around: Network, *, catchment_m: float) -> Reaching:
@@ -289,6 +298,8 @@ def reaching(network: Network, around: Network, *, catchment_m: float) -> Reachi
         staff by area: access; distance by area: median_m, out_of_reach; lorenz by people: provision (share of all);
         inequality: gini, theil, between_percent, moran_i, moran_p.
     """
+    if not len(around.halls.points):
+        return Reaching()
     supply = around.halls.points
     scores = access(around.people.points, supply, catchment_m=catchment_m, decay="gaussian")
     attrs, scores = scores.attrs, scores[scores["village"].isin(network.villages["village"])].reset_index(drop=True)
@@ -368,12 +379,14 @@ def _inequality(network: Network, found: Access, in_post: float, provenance: Pro
     return {"lorenz": lorenz, "inequality": inequality}
 
 
-def choices(around: Network, *, catchments_m: Sequence[float]) -> Result:
+def choices(around: Network, *, catchments_m: Sequence[float]) -> Result | None:
     """Access under other decays and reaches, over villages: how far its findings rest on them.
 
     Returns:
-        Result by decay and catchment_m: out_of_reach, gini.
+        Result by decay and catchment_m: out_of_reach, gini; None where no station can be placed.
     """
+    if not len(around.halls.points):
+        return None
     places, supply = around.people.points, around.halls.points
     frame = access_choices(places, supply, catchments_m=catchments_m).astype({"catchment_m": "int64"})
     people = float(places["population"].sum())
@@ -391,12 +404,13 @@ def choices(around: Network, *, catchments_m: Sequence[float]) -> Result:
 @dataclass(frozen=True, eq=False)
 class Sites:
     """Where further stations bring most residents within reach, as results: `chosen`, `reach` by area before and after,
-    and both for the whole area in one row (`summary`); `places` are the sites for a map."""
+    and both for the whole area in one row (`summary`); `places` are the sites for a map. None each where no station can
+    be placed."""
 
-    places: "gpd.GeoDataFrame"
-    chosen: Result
-    reach: Result
-    summary: Result
+    places: "gpd.GeoDataFrame | None" = None
+    chosen: Result | None = None
+    reach: Result | None = None
+    summary: Result | None = None
 
 
 def sites(network: Network, around: Network, *, k: int, radius_m: float) -> Sites:
@@ -409,6 +423,8 @@ def sites(network: Network, around: Network, *, k: int, radius_m: float) -> Site
         chosen by site and area: people_added, radius_m; reach by area and stage: within_reach; summary by area:
         new_stations, fewest (that bring everybody within reach who can be), within_before, within_after.
     """
+    if not around.placed:
+        return Sites()
     listed = areas.villages(network.area.code).set_index("village")
     twice = listed.duplicated(["host", "name"], keep=False)  # two towns of a district may have a village of one name
     towns = areas.towns(network.area.code).set_index("town")["name"]

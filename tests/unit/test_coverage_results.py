@@ -148,3 +148,21 @@ def test_what_suzhou_published_stays_apart_from_ratios_over_lists():
     stated = shown.figures(level="village", basis="published")
     assert (stated["stated"].value, stated["ratio_of_counts"].state) == (1, "missing")
     assert shown.figure("ratio_of_counts", level="village", basis="legal").value == pytest.approx(2172 / 2013)
+
+
+def test_where_no_station_has_coordinates_coverage_stands_and_nothing_is_said_of_distances():
+    stations = rooms([1, 1]).assign(x=float("nan"))
+    bare = network(stations.assign(level=["town", "village"]))
+    assert disclosure.protected(coverage.levels(bare)).figure("covered", level="town").value == 1
+    assert not bare.placed
+    assert coverage.reaching(bare, bare, catchment_m=5000).inequality is None
+    assert coverage.sites(bare, bare, k=1, radius_m=2500).summary is None
+    assert coverage.choices(bare, catchments_m=(2500,)) is None
+
+
+def test_many_records_with_one_fault_are_told_by_the_first_of_them():
+    stations = rooms([1] * 60).assign(x=float("nan"))
+    told = coverage.left_out(network(stations)).frame
+    assert (len(told), told["like_it"].iloc[0]) == (1, 59)
+    few = coverage.left_out(network(stations.head(3))).frame
+    assert list(few["row"]) == ["s0", "s1", "s2"]

@@ -47,11 +47,6 @@ class Specification:
         began = pd.Timestamp(self.began) if self.began else pd.Period(self.start, freq="Q").start_time
         return pd.Timestamp(self.recorded) >= began
 
-    @property
-    def measure(self) -> str:
-        """How its outcomes are measured: the ledger's are shares, those of an own panel plain numbers."""
-        return "share" if self.policy_id else "number"
-
     def provenance(self, language: str = "zh") -> str:
         """Where it comes from: the ledger's row and its date, or what was chosen against it."""
         if self.exploratory:
@@ -91,8 +86,15 @@ def specify(
         ParameterError: no such policy, or an argument missing for a panel without a ledger.
         EstimationError: the ledger gives no date, or more than one treated unit.
     """
+    columns = {"unit": unit, "period": period}
     if not policy_id:
-        return _without_ledger(outcome=outcome, treated_unit=treated_unit, start=start, unit=unit, period=period)
+        given = {"outcome": outcome, "treated_unit": treated_unit, "start": start}
+        missing = [name for name, value in (given | columns).items() if not value]
+        if missing:
+            raise ParameterError(f"a panel without a ledger row needs {', '.join(missing)}")
+        begin = int(start) if start.isdigit() else start
+        own = {"treated_unit": treated_unit, "start": begin, "exploratory": tuple(given)}
+        return Specification(policy_id="", outcomes=(outcome,), **columns, **own)
     rows = ledger[ledger["policy_id"] == policy_id]
     if rows.empty:
         raise terms.error(
@@ -114,8 +116,7 @@ def specify(
     return Specification(
         policy_id=policy_id,
         outcomes=(outcome,) if outcome else tuple(rows["outcome"]),
-        unit=unit,
-        period=period,
+        **columns,
         treated_unit=treated_unit or first["area"],
         start=start or first["treated_from"],
         partial=None if pd.isna(first["partial_quarter"]) else first["partial_quarter"],
@@ -123,22 +124,6 @@ def specify(
         began=str(pd.Timestamp(first["start"]).date()) if "start" in rows and pd.notna(first["start"]) else "",
         exploratory=tuple(name for name, value in chosen.items() if value),
         assumed="start" in rows and bool(pd.isna(first["start"])),
-    )
-
-
-def _without_ledger(**given: str) -> Specification:
-    missing = [name for name, value in given.items() if not value]
-    if missing:
-        raise ParameterError(f"a panel without a ledger row needs {', '.join(missing)}")
-    start = int(given["start"]) if given["start"].isdigit() else given["start"]
-    return Specification(
-        policy_id="",
-        outcomes=(given["outcome"],),
-        unit=given["unit"],
-        period=given["period"],
-        treated_unit=given["treated_unit"],
-        start=start,
-        exploratory=("outcome", "treated_unit", "start"),
     )
 
 

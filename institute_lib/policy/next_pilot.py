@@ -80,6 +80,8 @@ def where_next(
         EstimationError: a candidate is missing or already treated, fewer than five adopters, fewer than two units to
             compare with, fewer than four periods before the first adoption.
     """
+    from scipy.stats import t
+
     columns = {"outcome": outcome, "unit": unit, "period": period}
     data, start = read_adoption(panel, **columns, treated_from=treated_from, further=[size])
     chosen = _places(data, start, candidates)
@@ -88,20 +90,41 @@ def where_next(
     rest = ~np.isin(np.arange(len(start)), chosen) & complete
     adopters, controls = np.flatnonzero(np.isfinite(start) & rest), np.flatnonzero(np.isinf(start) & rest)
     first = int(start[adopters].min()) if len(adopters) else 0
-    _refuse_too_few(len(adopters), len(controls), first)
+    for found, needed, what in (
+        (len(adopters), FEWEST_ADOPTERS, "adopters without gaps: fewer do not show where a policy works better"),
+        (len(controls), FEWEST_CONTROLS, "units without the policy to compare with"),
+        (first, FEWEST_BEFORE, "periods before the first adoption: half show the level, half the way there"),
+    ):
+        if found < needed:
+            raise EstimationError(f"{found} {what}; at least {needed} are needed")
     grid = grid - grid[controls].mean(axis=0)
     horizon = int(len(data.ordinals) - start[adopters].max())
     effects, noise = _effects(grid[:, first // 2 :], start - first // 2, adopters, controls, horizon)
     levels = grid[adopters][:, : first // 2].mean(axis=1)
-    fit = _meta_regression(effects, noise, np.column_stack([np.ones(len(levels)), levels]))
     recent = np.nanmean(grid[chosen][:, -(first // 2) :], axis=1)
-    table = _predict(fit, recent, [data.units[one] for one in chosen], _sizes(data, size, chosen), seed)
+    coefficients, covariance, spread = _meta_regression(effects, noise, np.column_stack([np.ones(len(levels)), levels]))
+    df, wanted = len(effects) - 2, np.column_stack([np.ones(len(recent)), recent])
+    gain = wanted @ coefficients
+    half = t.ppf(1 - LEVEL / 2, df) * np.sqrt(np.einsum("ij,jk,ik->i", wanted, covariance, wanted) + spread**2)
+    table = pd.DataFrame({"unit": [data.units[one] for one in chosen], "level": recent, "gain": gain})
+    table = table.assign(ci_low=gain - half, ci_high=gain + half)
+    scale = np.ones(len(recent))
+    if size is not None:
+        scale = data.rows.groupby("unit")[f"x:{size}"].last().to_numpy(float)[chosen]  # the latest
+        table = table.assign(size=scale, total=gain * scale)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multivariate_normal(coefficients, covariance, DRAWS) @ wanted.T
+    drawn = (drawn + spread * rng.standard_normal(drawn.shape)) * scale
+    table["probability"] = np.bincount(drawn.argmax(axis=1), minlength=len(recent)) / DRAWS
+    table = table.sort_values("gain" if size is None else "total", ascending=False, kind="stable", ignore_index=True)
     notes = [*data.warnings]
     if not complete.all():
         notes.append(f"left out for gaps: {listed(data.gaps())}")
     if recent.min() < levels.min() or recent.max() > levels.max():
         notes.append("some candidates lie outside the levels that adopters had: their gain is extrapolated")
-    return NextPilot(table, fit.slope, fit.spread, horizon, len(adopters), len(controls), tuple(notes))
+    se = float(np.sqrt(covariance[1, 1]))
+    slope = (float(coefficients[1]), se, float(2 * t.sf(abs(coefficients[1] / se), df)))
+    return NextPilot(table, slope, spread, horizon, len(adopters), len(controls), tuple(notes))
 
 
 def _places(data: Panel, start: np.ndarray, candidates: Sequence[Any]) -> list[int]:
@@ -115,16 +138,6 @@ def _places(data: Panel, start: np.ndarray, candidates: Sequence[Any]) -> list[i
     return [place[one] for one in candidates]
 
 
-def _refuse_too_few(adopters: int, controls: int, before: int) -> None:
-    for found, needed, what in (
-        (adopters, FEWEST_ADOPTERS, "adopters without gaps: where a policy works better cannot be learnt from fewer"),
-        (controls, FEWEST_CONTROLS, "units without the policy to compare with"),
-        (before, FEWEST_BEFORE, "periods before the first adoption: half show the level, half the way there"),
-    ):
-        if found < needed:
-            raise EstimationError(f"{found} {what}; at least {needed} are needed")
-
-
 def _effects(
     grid: np.ndarray, start: np.ndarray, adopters: np.ndarray, controls: np.ndarray, horizon: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -132,67 +145,25 @@ def _effects(
 
     The periods that show the level are not used again: a low level by chance would else look like a high effect.
     """
-    effects, noise = [], []
-    for one in adopters:
-        at = int(start[one])
-        change = grid[:, at : at + horizon].mean(axis=1) - grid[:, :at].mean(axis=1)
-        effects.append(change[one])
-        noise.append(change[controls].var(ddof=1))
-    return np.array(effects), np.array(noise)
+    starts = start[adopters].astype(int)
+    changes = [grid[:, at : at + horizon].mean(axis=1) - grid[:, :at].mean(axis=1) for at in starts]
+    effects = np.array([change[one] for one, change in zip(adopters, changes, strict=True)])
+    return effects, np.array([change[controls].var(ddof=1) for change in changes])
 
 
-@dataclass(frozen=True)
-class MetaRegression:
-    """Coefficients of level effects with their covariance, and the spread between units."""
+def _meta_regression(
+    effects: np.ndarray, noise: np.ndarray, columns: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Coefficients of effects on columns, their covariance, and the spread between units that noise does not explain.
 
-    coefficients: np.ndarray
-    covariance: np.ndarray
-    spread: float
-    df: int
-
-    @property
-    def slope(self) -> tuple[float, float, float]:
-        from scipy.stats import t
-
-        estimate, se = float(self.coefficients[1]), float(np.sqrt(self.covariance[1, 1]))
-        return estimate, se, float(2 * t.sf(abs(estimate / se), self.df))
-
-
-def _meta_regression(effects: np.ndarray, noise: np.ndarray, columns: np.ndarray) -> MetaRegression:
-    """Effects on columns, weighted by their noise and by the spread between units that noise does not explain."""
+    Weighted by noise and spread (DerSimonian and Laird 1986).
+    """
     weights = 1 / noise.clip(np.finfo(float).tiny)
-    df = len(effects) - columns.shape[1]
     bread = np.linalg.inv(columns.T @ (columns * weights[:, None]))
     left = effects - columns @ (bread @ (columns.T @ (weights * effects)))
     squares = columns.T @ (columns * (weights**2)[:, None])
-    between = max(0.0, float((weights @ left**2 - df) / (weights.sum() - np.trace(bread @ squares))))
+    excess = weights @ left**2 - (len(effects) - columns.shape[1])
+    between = max(0.0, float(excess / (weights.sum() - np.trace(bread @ squares))))
     weights = 1 / (noise + between).clip(np.finfo(float).tiny)
     covariance = np.linalg.inv(columns.T @ (columns * weights[:, None]))
-    coefficients = covariance @ (columns.T @ (weights * effects))
-    return MetaRegression(coefficients, covariance, float(np.sqrt(between)), df)
-
-
-def _sizes(data: Panel, size: str | None, chosen: list[int]) -> np.ndarray | None:
-    """The latest size of each candidate."""
-    return None if size is None else data.rows.groupby("unit")[f"x:{size}"].last().to_numpy(float)[chosen]
-
-
-def _predict(
-    fit: MetaRegression, levels: np.ndarray, units: list[Any], sizes: np.ndarray | None, seed: int
-) -> pd.DataFrame:
-    from scipy.stats import t
-
-    columns = np.column_stack([np.ones(len(levels)), levels])
-    gain = columns @ fit.coefficients
-    variance = np.einsum("ij,jk,ik->i", columns, fit.covariance, columns) + fit.spread**2
-    half = t.ppf(1 - LEVEL / 2, fit.df) * np.sqrt(variance)
-    scale = np.ones(len(levels)) if sizes is None else sizes
-    rng = np.random.default_rng(seed)
-    drawn = rng.multivariate_normal(fit.coefficients, fit.covariance, DRAWS) @ columns.T
-    drawn = (drawn + fit.spread * rng.standard_normal(drawn.shape)) * scale
-    best = np.bincount(drawn.argmax(axis=1), minlength=len(levels)) / DRAWS
-    table = pd.DataFrame({"unit": units, "level": levels, "gain": gain, "ci_low": gain - half, "ci_high": gain + half})
-    if sizes is not None:
-        table = table.assign(size=sizes, total=gain * sizes)
-    table["probability"] = best
-    return table.sort_values("gain" if sizes is None else "total", ascending=False, kind="stable", ignore_index=True)
+    return covariance @ (columns.T @ (weights * effects)), covariance, float(np.sqrt(between))

@@ -62,32 +62,21 @@ def read_design(
     predictors: Sequence[Predictor] = (),
 ) -> Design:
     """The checked matrices of a design with one start."""
-    if method not in METHODS:
-        raise ParameterError(f"method {method!r}: {nearest(method, METHODS)}")
+    for name, value, allowed in (("method", method, METHODS), ("incomplete", incomplete, ("refuse", "drop"))):
+        if value not in allowed:
+            raise ParameterError(f"{name} {value!r}: {nearest(value, allowed)}")
     if predictors and method != "synthetic_control":
         raise ParameterError(f"predictors: only method='synthetic_control' matches on them, not {method!r}")
-    if incomplete not in ("refuse", "drop"):
-        raise ParameterError(f"incomplete {incomplete!r}: {nearest(incomplete, ('refuse', 'drop'))}")
     if not treated_units:
         raise ParameterError("treated_units: name at least one unit")
     columns = {"outcome": outcome, "unit": unit, "period": period}
-    whole = read_panel(frame, **columns)
-    for one in treated_units:
-        if not pd.api.types.is_scalar(one):
-            raise ParameterError(f"treated unit {plain(one)}: one code or name is needed, as column {unit!r} holds it")
-    treated = list(dict.fromkeys(as_written(one, whole.units) for one in treated_units))
-    for one in treated:
-        if one not in set(whole.units):
-            close = closest(one, [str(unit) for unit in whole.units])
-            hint = f"did you mean {close!r}? " if close else ""
-            raise EstimationError(f"treated unit {plain(one)} is not in the panel: {hint}units: {listed(whole.units)}")
-    pool = _pool(whole, treated, None if donors is None else [as_written(one, whole.units) for one in names_of(donors)])
+    treated, pool = _who(read_panel(frame, **columns), treated_units, unit, donors)
     part = frame[frame[unit].isin([*treated, *pool])]
     chosen = read_panel(part, **columns)
     n_pre = _periods_before(chosen, start)
     pool, warnings = _complete(chosen, treated, pool, incomplete)
     grid, place = chosen.wide(), {name: row for row, name in enumerate(chosen.units)}
-    others = grid[[place[one] for one in pool]]
+    own, others = (grid[[place[one] for one in units]] for units in (treated, pool))
     if (others == others[0, 0]).all():  # placebos could not show what chance does
         raise EstimationError(
             f"{outcome} is {others[0, 0]:g} in all periods of all {len(pool)} donors ({listed(pool)}): a constant "
@@ -97,23 +86,33 @@ def read_design(
     if predictors:
         found = read_predictors(part, chosen, predictors, unit=unit, period=period, n_pre=n_pre)
         traits = found[:, [place[one] for one in (*treated, *pool)]]
-    own = grid[[place[one] for one in treated]]
     return Design(chosen, tuple(pool), own, others, n_pre, traits, (*chosen.warnings, *warnings))
 
 
-def _pool(panel: Panel, treated: list[Any], donors: Sequence[Any] | None) -> list[Any]:
-    if donors is not None:
-        unknown = [one for one in donors if one not in set(panel.units)]
-        if unknown:
-            raise EstimationError(f"donors not in the panel: {listed(unknown)}; units: {listed(panel.units)}")
-        both = [one for one in donors if one in treated]
-        if both:
-            raise EstimationError(f"{listed(both)} cannot be both treated and a donor")
-    allowed = set(panel.units if donors is None else donors)
+def _who(
+    panel: Panel, treated_units: list[Any], unit: str, donors: Sequence[Any] | None
+) -> tuple[list[Any], list[Any]]:
+    """The treated units and the donors, as the panel writes them."""
+    known = set(panel.units)
+    for one in treated_units:
+        if not pd.api.types.is_scalar(one):
+            raise ParameterError(f"treated unit {plain(one)}: one code or name is needed, as column {unit!r} holds it")
+    treated = list(dict.fromkeys(as_written(one, panel.units) for one in treated_units))
+    for one in treated:
+        if one not in known:
+            close = closest(one, [str(unit) for unit in panel.units])
+            hint = f"did you mean {close!r}? " if close else ""
+            raise EstimationError(f"treated unit {plain(one)} is not in the panel: {hint}units: {listed(panel.units)}")
+    allowed = known if donors is None else {as_written(one, panel.units) for one in names_of(donors)}
+    if allowed - known:
+        raise EstimationError(f"donors not in the panel: {listed(allowed - known)}; units: {listed(panel.units)}")
+    both = [one for one in treated if donors is not None and one in allowed]
+    if both:
+        raise EstimationError(f"{listed(both)} cannot be both treated and a donor")
     pool = [one for one in panel.units if one in allowed and one not in treated]
     if not pool:
         raise EstimationError(f"no donors: {listed(treated)} has nothing to be compared with")
-    return pool
+    return treated, pool
 
 
 def _periods_before(panel: Panel, start: str | int) -> int:
@@ -134,8 +133,7 @@ def _periods_before(panel: Panel, start: str | int) -> int:
 
 def _complete(panel: Panel, treated: list[Any], pool: list[Any], incomplete: str) -> tuple[list[Any], tuple[str, ...]]:
     """The donors observed in every period, or an error that names who lacks which."""
-    holes = panel.gaps(pool)
-    holed = panel.gaps(treated)
+    holes, holed = panel.gaps(pool), panel.gaps(treated)
     if holed:
         raise EstimationError(
             f"the treated unit has gaps: {listed(holed)}; fill them in, or drop these periods for all"
@@ -147,8 +145,8 @@ def _complete(panel: Panel, treated: list[Any], pool: list[Any], incomplete: str
             f"the panel has gaps: {listed(holes)}; drop the period, name other donors, or pass incomplete='drop' to "
             "leave out incomplete donors"
         )
-    whole = panel.present.all(axis=1)
-    kept = [one for one in pool if whole[panel.units.index(one)]]
+    whole = dict(zip(panel.units, panel.present.all(axis=1), strict=True))
+    kept = [one for one in pool if whole[one]]
     if not kept:
         raise EstimationError(f"no donors: all {len(pool)} have gaps, the first {listed(holes, 1)}")
     return kept, (f"{len(holes)} of {len(pool)} donors left out because they have gaps: {listed(holes)}",)
@@ -190,18 +188,9 @@ def pilot(
     and Hainmueller (2010) for placebo ranks; Ferman and Pinto (2019) on why each is scaled by its unit's noise, as the
     module `placebos` says; Chernozhukov, Wüthrich and Zhu (2021) for conformal intervals.
     """
-    design = read_design(
-        panel,
-        outcome=outcome,
-        unit=unit,
-        period=period,
-        treated_units=[treated_unit],
-        start=start,
-        method=method,
-        donors=donors,
-        incomplete=incomplete,
-        predictors=predictors,
-    )
+    columns = {"outcome": outcome, "unit": unit, "period": period, "start": start, "donors": donors}
+    options = {"method": method, "incomplete": incomplete, "predictors": predictors}
+    design = read_design(panel, treated_units=[treated_unit], **columns, **options)
     found = judge(design, method)
     lasting = conformal_test(design.treated[0], design.donors, design.n_pre, found.own.att, method=method)
     return PilotEffect(
@@ -254,17 +243,9 @@ def detectable_effect(
     for name, value in (("power", power), ("alpha", alpha)):
         if not (isinstance(value, Real) and 0 < value < 1):
             raise ParameterError(f"{name} {value!r}: a share between 0 and 1 is needed")
-    design = read_design(
-        panel,
-        outcome=outcome,
-        unit=unit,
-        period=period,
-        treated_units=names_of(treated_units),
-        start=start,
-        method=method,
-        donors=donors,
-        incomplete=incomplete,
-    )
+    columns = {"outcome": outcome, "unit": unit, "period": period, "start": start, "donors": donors}
+    treated = names_of(treated_units)
+    design = read_design(panel, treated_units=treated, **columns, method=method, incomplete=incomplete)
     own = [fit_unit(row, design.donors, design.n_pre, method=method) for row in design.treated]
     found = ranks.Placebos(own[0], placebo_fits(design.donors, design.n_pre, method))
     scale = float(np.sqrt(np.mean(found.scale_of(np.array([one.pre_rmspe for one in own])) ** 2)))
@@ -317,12 +298,11 @@ def headline(found: ranks.Placebos) -> dict[str, Any]:
 
 def _warnings(found: ranks.Placebos) -> tuple[str, ...]:
     notes, errors = [], found.errors
-    n_donors = max(len(errors), 1)
-    named = "1 donor" if n_donors == 1 else f"{n_donors} donors"
-    if ranks.smallest_p(len(errors)) > LEVEL:
+    smallest, named = ranks.smallest_p(len(errors)), f"{max(len(errors), 1)} donor{'s' * (len(errors) > 1)}"
+    if smallest > LEVEL:
         notes.append(
-            f"{named}: the smallest p that a placebo rank can reach is {ranks.smallest_p(len(errors)):.3f}, so no "
-            "effect can be told from chance at 5 % and the 95 % set is unbounded"
+            f"{named}: the smallest p that a placebo rank can reach is {smallest:.3f}, so no effect can be told from "
+            "chance at 5 % and the 95 % set is unbounded"
         )
     if len(errors) and found.motionless:
         notes.append(
@@ -339,40 +319,29 @@ def _warnings(found: ranks.Placebos) -> tuple[str, ...]:
 
 def _tables(design: Design, found: ranks.Placebos, method: str) -> dict[str, pd.DataFrame]:
     """All tables of a PilotEffect, by name."""
-    own, units, periods, n_pre = (
-        found.own,
-        np.array(design.donor_units, dtype=object),
-        design.panel.labels,
-        design.n_pre,
-    )
-    placed, observed = units[: len(found.donors)], design.treated[0]
+    own, periods, n_pre, observed = found.own, design.panel.labels, design.n_pre, design.treated[0]
+    units = np.array(design.donor_units, dtype=object)
+    placed = units[: len(found.donors)]
     weights = pd.DataFrame({"unit": units, "weight": own.unit_weights})
     path = {"period": periods, "observed": observed, "counterfactual": observed - own.gap, "gap": own.gap}
+    study = {"relative_period": np.arange(len(periods)) - n_pre, "period": periods, "estimate": own.gap}
     gaps = np.array([one.gap for one in found.donors]).reshape(len(placed), len(periods))
     scaled = gaps / found.scales[:, None]
     bounds = [ranks.interval(gap, found.scale, scaled[:, place], LEVEL) for place, gap in enumerate(own.gap)]
     later = by_period(observed, design.donors, n_pre, own.gap[n_pre:], method=method)
+    conformal = {"period": periods[n_pre:], "estimate": own.gap[n_pre:]} | _bounds([one.ci for one in later])
+    placebos = {"unit": placed, "att": found.effects, "pre_rmspe": found.errors, "statistic": found.statistics}
+    paths = {"unit": np.repeat(placed, len(periods)), "period": periods * len(placed), "gap": gaps.ravel()}
     return {
         "weights": weights.sort_values("weight", ascending=False, kind="stable", ignore_index=True),
         "time_weights": pd.DataFrame({"period": periods[:n_pre], "weight": own.time_weights}),
         "path": pd.DataFrame(path),
-        "event_study": pd.DataFrame(
-            {"relative_period": np.arange(len(periods)) - n_pre, "period": periods, "estimate": own.gap}
-            | _bounds(bounds)
-        ),
-        "placebos": pd.DataFrame(
-            {"unit": placed, "att": found.effects, "pre_rmspe": found.errors, "statistic": found.statistics}
-        ),
-        "placebo_paths": pd.DataFrame(
-            {"unit": np.repeat(placed, len(periods)), "period": periods * len(placed), "gap": gaps.ravel()}
-        ),
+        "event_study": pd.DataFrame(study | _bounds(bounds)),
+        "placebos": pd.DataFrame(placebos),
+        "placebo_paths": pd.DataFrame(paths),
         "leave_one_out": _leave_one_out(design, own, method),
         "in_time": _in_time(design, method),
-        "conformal": pd.DataFrame(
-            {"period": periods[n_pre:], "estimate": own.gap[n_pre:]}
-            | _bounds([one.ci for one in later])
-            | {"p_value": [one.p_value for one in later]}
-        ),
+        "conformal": pd.DataFrame(conformal | {"p_value": [one.p_value for one in later]}),
     }
 
 

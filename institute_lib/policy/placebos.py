@@ -1,25 +1,18 @@
 """Inference with one treated unit: its estimate among the estimates of units that had no policy.
 
-A donor's placebo treats it as if it had started together with the treated unit, against the other donors. Units differ
-in how noisy they are, small counties more than large ones, so a large one's effect is judged by the noise of its like:
-over the donors, the variance of a placebo effect is modelled as level · noise^exponent, noise being the mean squared
-error before the start. Exponent 0 is the raw effect, which never rejects for a quiet unit; exponent 1 its ratio to the
-pre-period error, which rejects too often where shocks come that no size makes smaller. Ferman and Pinto (2019),
-Inference in differences-in-differences with few treated groups and heteroskedasticity, Review of Economics and
-Statistics 101(3), model the variance on group size, which a panel need not hold; the error before the start takes its
-place. The exponent is fitted by maximum likelihood (Davidian and Carroll 1987, Variance function estimation, Journal of
-the American Statistical Association 82(400), on powers of this kind).
+A donor's placebo treats it as if it had started together with the treated unit, against the other donors. Small
+counties are noisier than large ones, so an effect is judged by the noise of its like (Ferman and Pinto 2019, Inference
+in differences-in-differences with few treated groups and heteroskedasticity, Review of Economics and Statistics
+101(3)): over the donors, the variance of a placebo effect is level · noise^exponent, noise being the mean squared error
+before the start, fitted by maximum likelihood (Davidian and Carroll 1987, Variance function estimation, JASA 82(400)).
 
-Two things would bias it. The error before the start is itself a measurement, and would flatten the exponent, so that
-the quietest units, a city's large core among them, would be judged by too much noise: the two halves of the periods
-before the start measure it twice and give its reliability (Fuller 1987, Measurement error models, section 1.1; Spearman
-and Brown for the whole of two halves), by which the exponent is raised again. And the treated unit has no part in the
-fit, so no donor has in the fit that judges it: each is left out of its own, as in the jackknife+ of Barber, Candès,
-Ramdas and Tibshirani (2021), Annals of Statistics 49(1).
+That error is itself a measurement and would flatten the exponent: its two halves measure it twice and give its
+reliability (Fuller 1987, Measurement error models, section 1.1), by which the exponent is raised again. The treated
+unit has no part in the fit, so each donor is left out of its own (the jackknife+ of Barber, Candès, Ramdas and
+Tibshirani 2021, Annals of Statistics 49(1)).
 
 What it cannot mend: shocks that come at the start, as large in quiet units as in noisy ones, are no power of the noise,
-and the quietest unit is still rejected somewhat too often. With few periods before the start it is rejected too seldom.
-Of two to eight donors the exponent is guesswork, but there no rank reaches 5 %.
+and the quietest unit is still rejected somewhat too often; with few periods before the start, too seldom.
 """
 
 from dataclasses import dataclass

@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import EstimationError
 from institute_lib.result import Measure, Result, provenance_of
-from institute_lib.retention.intervals import wilson
 from institute_lib.tables.contracts import EXAM_LEVELS
 from institute_lib.talent.checks import (
     TOTAL,
@@ -150,30 +148,6 @@ def _afterwards(exams: pd.DataFrame, workers: pd.DataFrame, at: str | None) -> p
     stayed = followed & first.index.isin(there)
     steps = {"in_post": pd.Series(True, first.index), "followed": followed, "year_later": stayed}
     return pd.DataFrame(steps).reindex(exams.index).fillna(False).astype("float64")
-
-
-def pass_rate(passed: float, *, out_of: float | None, denominator: str) -> tuple[float, float, float]:
-    """A pass rate with its Wilson interval: (rate, low, high).
-
-    Args:
-        passed: how many passed.
-        out_of: how many could have; None where it is not known.
-        denominator: what `out_of` counts: "sat" or "registered".
-
-    Raises:
-        EstimationError: the denominator is unknown, or counts something else (people mobilised are no candidates).
-    """
-    if denominator not in DENOMINATORS:
-        raise EstimationError(
-            f"a pass rate out of {denominator!r} is refused: those people need not have been candidates; "
-            f"allowed denominators: {', '.join(DENOMINATORS)}"
-        )
-    if out_of is None or pd.isna(out_of):
-        raise EstimationError(f"a pass rate without a denominator is refused: how many {denominator} is not known")
-    if not 0 <= passed <= out_of or out_of == 0:
-        raise EstimationError(f"{passed} passed out of {out_of} {denominator} cannot be")
-    low, high = wilson(passed, out_of)
-    return passed / out_of, float(low), float(high)
 
 
 # Results: what a notebook shows. Candidates are persons.

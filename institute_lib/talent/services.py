@@ -23,12 +23,11 @@ from institute_lib.talent.checks import (
     with_share,
     with_total,
 )
-from institute_lib.talent.control import ControlChart, p_chart, p_limits, posterior, set_apart, shrink
+from institute_lib.talent.control import p_limits, set_apart
 
 KEYS = ("district", "quarter", "field")
 COUNTS = ("outcome_numerator", "outcome_denominator")
 NUMBERS = ("caseload", *COUNTS)
-FEWEST_GROUPS = 3  # below that, how much districts differ cannot be told
 
 
 def check_services(services: pd.DataFrame) -> None:
@@ -53,10 +52,6 @@ def check_services(services: pd.DataFrame) -> None:
 def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("field",)) -> pd.DataFrame:
     """Outcome rates of a quarter.
 
-    Rates of districts within a field are shrunk towards the field's mean: a beta prior is fitted to all districts of
-    the field (see `shrink`), and the posterior mean and 95 % interval are given beside the raw rate. Fewer than three
-    districts cannot tell how much districts differ, so that nothing is shrunk.
-
     Args:
         services: district, quarter, field, caseload, outcome_numerator, outcome_denominator. Rows without an outcome
             count in the caseload only.
@@ -65,7 +60,7 @@ def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("fiel
 
     Returns:
         the columns of `by`, caseload, outcome_numerator, outcome_denominator, rate with rate_low and rate_high
-        (Wilson); by district and field also shrunk, shrunk_low, shrunk_high and prior_cases.
+        (Wilson).
 
     Raises:
         DataError: a numerator above its denominator, a number that is none, or a column missing.
@@ -80,40 +75,7 @@ def outcomes(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("fiel
     counted = now.assign(**{name: now[name].where(assessed) for name in COUNTS})
     numbers = list(NUMBERS)
     sums = counted.groupby(groups, observed=True)[numbers].sum().reset_index()
-    frame = with_share(sums, numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
-    if set(groups) == {"field", "district"} and len(frame):
-        frame = pd.concat([_with_shrunk(part) for _, part in frame.groupby("field", observed=True)]).sort_index()
-    return frame
-
-
-def _with_shrunk(part: pd.DataFrame) -> pd.DataFrame:
-    successes, trials = part["outcome_numerator"], part["outcome_denominator"]
-    if (trials > 0).sum() < FEWEST_GROUPS:
-        return part.assign(shrunk=np.nan, shrunk_low=np.nan, shrunk_high=np.nan, prior_cases=np.nan)
-    return part.join(posterior(successes, trials, shrink(successes, trials)))
-
-
-def control(
-    services: pd.DataFrame, *, field: str, districts: Sequence[str] | None = None, baseline: Sequence[str] | None = None
-) -> ControlChart:
-    """The control chart of one field's outcome rate, quarter by quarter.
-
-    Args:
-        districts: whose cases are summed; None for all in the table.
-        baseline: the quarters that set the centre; None for all that lie within the limits of the others (`set_apart`),
-            so that no quarter that is a signal sets what it is judged by.
-
-    Raises:
-        DataError: services that cannot be.
-        ParameterError: an unknown field.
-        EstimationError: nothing was assessed in the field.
-    """
-    check_services(services)
-    own = services[services["field"] == _field(field)]
-    own = own if districts is None else own[own["district"].isin(list(districts))]
-    known = _assessed(own).groupby("quarter", as_index=False)[list(COUNTS)].sum()
-    apart = set_apart(*(known[name].to_numpy(float) for name in COUNTS))
-    return p_chart(known, baseline=known.loc[~apart, "quarter"] if baseline is None and len(known) else baseline)
+    return with_share(sums, numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
 
 
 def _assessed(services: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +83,7 @@ def _assessed(services: pd.DataFrame) -> pd.DataFrame:
 
 
 def signals(services: pd.DataFrame, *, quarter: str | None = None) -> pd.DataFrame:
-    """Every point beyond the control limits of its district and field, as `control` sets them.
+    """Every point beyond the control limits of its district and field, by the centre of the series' other quarters.
 
     Returns:
         district, field, quarter, outcome_numerator, outcome_denominator, baseline_numerator, baseline_denominator,
@@ -160,40 +122,34 @@ def _judged(series: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def cohorts(services: pd.DataFrame, *, field: str = "drug", years: int = 3, rolling: bool = False) -> pd.DataFrame:
+def cohorts(services: pd.DataFrame, *, field: str = "drug", years: int = 3) -> pd.DataFrame:
     """Outcomes that take years, by the year in which their cases entered.
 
     A case that is assessed in a quarter entered so many years before, so that a year's cases are one entry cohort.
-    Where the register reports rolling windows instead (each quarter everyone of the last three years), neighbouring
-    quarters hold the same people: then only quarters a whole window apart are kept, counted back from the last one.
 
     Args:
         services: the contract's table.
         field: drug, whose outcome is three years without relapse.
         years: from entry to assessment.
-        rolling: whether the quarters' windows overlap.
 
     Returns:
         entry_year, quarters (how many were assessed), outcome_numerator, outcome_denominator, rate, rate_low,
         rate_high; complete: whether all four quarters of the year were assessed. Empty where nothing was.
 
     Raises:
-        DataError, ParameterError: as `control`.
+        DataError: services that cannot be. ParameterError: an unknown field.
     """
     check_services(services)
     own = services[(services["field"] == _field(field)) & services["outcome_numerator"].notna()]
     by_quarter = own.groupby("quarter", as_index=False)[list(COUNTS)].sum()
     number = pd.PeriodIndex(by_quarter["quarter"], freq="Q").astype("int64")
-    if rolling:
-        kept = (number.max() - number) % (4 * years) == 0
-        by_quarter, number = by_quarter[kept], number[kept]
     # Quarter number 0 is the first of 1970.
     entry = 1970 + (np.asarray(number) - 4 * years) // 4
     grouped = (
         by_quarter.assign(entry_year=entry, quarters=1).drop(columns="quarter").groupby("entry_year", as_index=False)
     )
     rated = with_share(grouped.sum(), numerator="outcome_numerator", denominator="outcome_denominator", name="rate")
-    return rated.assign(complete=(rated["quarters"] == 4) | rolling)
+    return rated.assign(complete=rated["quarters"] == 4)
 
 
 def schools(services: pd.DataFrame, *, quarter: str, by: Sequence[str] = ("district",)) -> pd.DataFrame:
@@ -373,13 +329,13 @@ def watched(services: pd.DataFrame, *, field: str = "", quarter: str | None = No
 def control_result(
     services: pd.DataFrame, *, field: str = "", quarter: str | None = None, language: str = "zh"
 ) -> Result:
-    """The control chart of a field, as `control`, where `watched` finds it worth following.
+    """The control chart of a field where `watched` finds it worth following (limits as `signals`).
 
     Returns:
         Result by quarter: rate, centre (of the quarters that are no signals), assessed.
 
     Raises:
-        As `control`.
+        ParameterError: an unknown field.
     """
     now = described_quarter(services, quarter)
     field, here = watched(services, field=field, quarter=now)

@@ -33,8 +33,6 @@ CRATES = [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2
 BRUISED = [47, 42, 55, 51, 46, 61, 39, 44, 41, 51, 88, 101, 101, 40, 48, 47, 50, 48, 57, 45, 43, 105, 98, 100, 96]
 SHARES = [188, 168, 220, 204, 184, 244, 156, 176, 164, 204, 176, 202, 202, 160, 192, 188, 200, 192, 228, 180, 172, 210]
 SHARES += [196, 200, 192]
-# Families of 12 children in Saxony by number of boys, 0 to 12: Geissler (1889); Lindsey (1995), p. 131.
-SAXONY = [3, 24, 104, 286, 670, 1033, 1343, 1112, 829, 478, 181, 45, 7]
 # Women of Sweden by five-year age group in 1993, person-years lived, and the survivors of 1998: Preston, Heuveline and
 # Guillot (2001), Demography, box 6.1, p. 125. Their sum, 4,397,428, is the one that Rodríguez (Princeton, ECO 572,
 # Population Projections, https://data.princeton.edu/eco572/project) gets from the box's data.
@@ -48,11 +46,14 @@ WOMEN_1998 += [204944, 204793, 194419, 142324, 131768]
 
 def test_bristol_alone_lies_outside_the_funnel_of_child_heart_surgery():
     """Spiegelhalter (2005), and the Bristol inquiry's statisticians in Aylin et al. (2001)."""
-    rows = [(name, operations, deaths) for name, (operations, deaths) in CHILD_HEART_SURGERY.items()]
-    frame = pd.DataFrame(rows, columns=["hospital", "sat", "passed"])
-    found = talent.funnel_plot(frame, unit="hospital")
-    assert list(found.frame.loc[found.frame["signal"] == "alarm", "hospital"]) == ["Bristol"]
-    assert found.frame["rate"].round(3).iloc[0] == 0.287
+    names, operations, deaths = zip(*((name, *counts) for name, counts in CHILD_HEART_SURGERY.items()), strict=True)
+    overall = sum(deaths) / sum(operations)
+    outside = talent.tail_probability(overall, deaths, operations) < (1 - talent.ALARM) / 2
+    assert [name for name, out in zip(names, outside, strict=True) if out] == ["Bristol"]
+    low, high = talent.control_limits(overall, operations, level=talent.ALARM)
+    rates = np.divide(deaths, operations)
+    assert rates[0].round(3) == 0.287
+    assert ((rates < low) | (rates > high)).tolist() == outside.tolist()
 
 
 def test_orange_juice_has_the_limits_of_montgomery_example_7_1():
@@ -82,22 +83,6 @@ def test_bruised_peaches_in_shipments_of_unequal_size_have_the_chart_of_pyzdek_t
     assert chart.frame["upper"].to_numpy() == pytest.approx(0.193 + half)
     assert chart.frame["lower"].to_numpy() == pytest.approx(0.193 - half)
     assert not chart.frame["signal"].any()
-
-
-def test_the_beta_binomial_of_saxon_families_is_that_of_the_literature():
-    """Maximum likelihood α = 34.0956, β = 31.5715 (data of Lindsey 1995, table 1.1)."""
-    boys = np.repeat(np.arange(13), SAXONY)
-    prior = talent.shrink(pd.Series(boys), pd.Series(np.full(len(boys), 12)))
-    assert prior.alpha == pytest.approx(34.09558, rel=2e-3)
-    assert prior.beta == pytest.approx(31.5715, rel=2e-3)
-
-
-def test_the_posterior_of_rat_tumours_is_that_of_bayesian_data_analysis_section_5_1():
-    """Gelman et al. (2013), pp. 102-103: prior Beta(1.4, 8.6), 4 of 14 rats: Beta(5.4, 18.6), mean 0.223."""
-    found = talent.posterior(pd.Series([4]), pd.Series([14]), talent.Prior(0.14, 10.0)).iloc[0]
-    assert found["shrunk"] == pytest.approx(0.223, abs=2.1e-3)
-    assert found["shrunk"] == pytest.approx(5.4 / 24)
-    assert found["shrunk_low"] < 0.136 < found["shrunk_high"]
 
 
 def test_the_women_of_sweden_in_1998_are_those_of_preston_heuveline_and_guillot_box_6_1():

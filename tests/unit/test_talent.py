@@ -8,9 +8,8 @@ import pytest
 from scipy import stats
 
 from institute_lib import areas, disclosure, talent
-from institute_lib.errors import DataError, EstimationError, ParameterError
+from institute_lib.errors import DataError, ParameterError
 from institute_lib.result import Provenance, with_provenance
-from institute_lib.retention.intervals import wilson
 from institute_lib.sharing import Read
 
 RNG = np.random.default_rng(20241108)
@@ -85,15 +84,6 @@ def test_an_unknown_grouping_names_the_nearest():
         talent.funnel(EXAMS, by=("districts",))
 
 
-def test_people_mobilised_are_never_a_denominator():
-    with pytest.raises(EstimationError, match="mobilised"):
-        talent.pass_rate(3671, out_of=20000, denominator="mobilised")
-    with pytest.raises(EstimationError, match="not known"):
-        talent.pass_rate(3671, out_of=None, denominator="sat")
-    rate, low, high = talent.pass_rate(1, out_of=29, denominator="sat")
-    assert low < rate < high
-
-
 TITLES = pd.DataFrame(
     [("p", "supervisor", "320613", "2022-01-01"), ("q", "lecturer", "320614", "2025-01-01")],
     columns=["person_id", "title", "district", "awarded"],
@@ -129,47 +119,6 @@ def test_an_outcome_above_its_denominator_is_named_with_its_row():
     with pytest.raises(DataError) as caught:
         talent.outcomes(table, quarter="2025Q4")
     assert [(fault.row, fault.column) for fault in caught.value.faults] == [(2, "outcome_numerator")]
-
-
-def test_the_fitted_prior_maximises_the_beta_binomial_likelihood():
-    trials = RNG.integers(5, 200, 60)
-    successes = RNG.binomial(trials, RNG.beta(12, 4, 60))
-    prior = talent.shrink(pd.Series(successes), pd.Series(trials))
-
-    def likelihood(mean, precision):
-        return stats.betabinom.logpmf(successes, trials, mean * precision, (1 - mean) * precision).sum()
-
-    best = likelihood(prior.mean, prior.precision)
-    around = [
-        likelihood(prior.mean + shift, prior.precision * factor)
-        for shift in (-0.01, 0, 0.01)
-        for factor in (0.8, 1, 1.25)
-    ]
-    assert best >= max(around) - 1e-6
-
-
-def test_a_planted_prior_is_recovered():
-    trials = np.full(3000, 80)
-    successes = RNG.binomial(trials, RNG.beta(16, 4, 3000))
-    prior = talent.shrink(pd.Series(successes), pd.Series(trials))
-    assert prior.mean == pytest.approx(0.8, abs=0.01)
-    assert prior.precision == pytest.approx(20, rel=0.1)
-
-
-def test_small_districts_are_shrunk_more_than_large_ones():
-    rows = [(f"3206{n:02d}", "2025Q4", "drug", 500, 300 + 20 * n, 500) for n in range(8)]
-    rows += [("320699", "2025Q4", "drug", 3, 3, 3)]
-    frame = talent.outcomes(services(rows), quarter="2025Q4", by=("field", "district")).set_index("district")
-    assert frame.loc["320699", "shrunk"] < 0.95
-    large = frame.loc["320607"]
-    assert abs(large["shrunk"] - large["rate"]) < abs(frame.loc["320699", "shrunk"] - 1)
-    assert (frame["shrunk_low"] < frame["shrunk"]).all()
-
-
-def test_alike_districts_are_shrunk_to_the_common_mean():
-    prior = talent.shrink(pd.Series([50] * 10), pd.Series([100] * 10))
-    assert prior.mean == pytest.approx(0.5, abs=1e-3)
-    assert prior.precision > 1000
 
 
 def contracts(amounts, **changes):
@@ -335,11 +284,3 @@ def test_register_indicators_count_nantong_alone_as_of_the_day():
         "drug_social_workers": 1,
     }
     assert found["village_rooms"] == (0, "stations")
-
-
-def test_a_district_among_its_like_is_known_no_better_than_their_common_mean():
-    successes, trials = pd.Series([720.0] * 6), pd.Series([800.0] * 6)
-    found = talent.posterior(successes, trials, talent.shrink(successes, trials))
-    pooled = wilson(successes.sum(), trials.sum())
-    assert found["shrunk_low"].to_numpy() == pytest.approx(np.full(6, float(pooled[0])), abs=0.001)
-    assert found["shrunk_high"].to_numpy() == pytest.approx(np.full(6, float(pooled[1])), abs=0.001)

@@ -50,24 +50,10 @@ def test_limits_refuse_what_cannot_be(changes, message):
 
 
 def test_a_small_districts_luck_is_no_signal_and_a_large_ones_difference_is():
-    frame = pd.DataFrame(
-        {"district": ["small", "large", "rest"], "sat": [4, 4000, 40_000], "passed": [4, 1500, 11_000]}
-    )
-    found = talent.funnel_plot(frame).frame.set_index("district")["signal"]
-    assert found["small"] != "alarm"
-    assert found["large"] == "alarm"
-
-
-def test_districts_that_differ_beyond_chance_as_a_whole_are_called_so():
-    alike = pd.DataFrame({"district": list("abcd"), "sat": 100, "passed": [29, 30, 31, 30]})
-    unlike = pd.DataFrame({"district": list("abcd"), "sat": 4000, "passed": [900, 1100, 1300, 1500]})
-    assert talent.funnel_plot(alike).warnings == ()
-    assert "dispersion" in talent.funnel_plot(unlike).warnings[0]
-
-
-def test_a_funnel_without_denominators_is_refused():
-    with pytest.raises(EstimationError, match="sat"):
-        talent.funnel_plot(pd.DataFrame({"district": ["a"], "sat": [0], "passed": [0]}))
+    tails = talent.tail_probability(12_501 / 44_004, [4, 1500], [4, 4000])
+    small, large = tails < (1 - talent.ALARM) / 2
+    assert large
+    assert not small
 
 
 def series(rates, size=200):

@@ -93,9 +93,11 @@ class Figure:
         return sign + terms.number(value, language, digits)
 
     def words(self, language: str = "zh") -> str:
-        """The figure in a sentence."""
+        """The figure in a sentence; large sums in 万 in Chinese."""
         if self.state == HIDDEN:
             return terms.text("disclosure.not_listed", language)
+        if self.unit == "yuan" and self.state == SHOWN and self.digits is None:
+            return terms.count(self.value, language)
         if self.unit == "points" and self.state == SHOWN:
             return terms.points(self.value, language)
         if self.state in (BELOW, ABOVE):

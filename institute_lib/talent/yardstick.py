@@ -231,6 +231,7 @@ def beside_suzhou(
                     "gap": compared["gap"].get(indicator) if last else math.nan,
                     "years_behind": compared["years_behind"].get(indicator) if last else math.nan,
                     "source": fact["source"],
+                    "unit": fact["unit"],
                 }
             )
             provenance.append(provenance_of(published))
@@ -251,7 +252,9 @@ def beside_suzhou(
             of_row = {name: row[name] for name in ("indicator", "area", "period")}
             words = {name: shown.figure(name, **of_row) for name in ("gap", "years_behind")}
             key = "yardstick_years" if words["years_behind"].state != "missing" else "yardstick"
-            found.append((f"talent.{key}", words | {"indicator": shown.name("indicator", row["indicator"])}))
+            words |= {"indicator": shown.name("indicator", row["indicator"]), "period": row["period"]}
+            unit = "unit_person" if row["unit"] == "person" else "unit_other"
+            found.append((f"talent.{key}", words | {"unit": terms.text(f"talent.{unit}", language)}))
         return found
 
     return Result(

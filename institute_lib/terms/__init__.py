@@ -146,9 +146,9 @@ def number(value: float | None, language: str = "zh", digits: int = 0) -> str:
 
 
 def count(value: float | None, language: str = "zh") -> str:
-    """A count: from ten thousand up in 万 in Chinese (3.67万), grouped in English (36,710)."""
+    """A count: from a hundred thousand up in 万 in Chinese (36.7万, 4,666万), grouped in English (367,100)."""
     if language == "zh" and _is_given(value) and abs(value) >= 100_000:
-        return f"{number(value / 10_000, language, 1)}万"
+        return f"{number(value / 10_000, language, 1 if abs(value) < 10_000_000 else 0)}万"
     return number(value, language)
 
 

@@ -1,12 +1,15 @@
 """Every brief of the quarter's plan in both languages, in a browser: what the tests ask of some is asked of all."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from bs4 import BeautifulSoup
 from playwright.sync_api import Error, sync_playwright
 
 from institute_lib.runs import load_plan
+from tests import counted
 from tests.bench.lines import Bound
 from tests.bench.notebooks import QUARTER, started
 from tests.bench.quarter import project
@@ -28,9 +31,13 @@ def measure(*, large: bool) -> list[Bound]:
         briefs = [told(path, faults(browser, path, language, folder)) for path, language in steps(found, "briefs")]
         indices = [told(runs[one] / "index.html", index_faults(browser, runs[one], one)) for one in runs]
         browser.close()
+        said = list(counted_wrong(folder, runs["zh"]))
     return [
         Bound(
             "briefs with a fault", sum(briefs), 0, f"of {len(briefs)}", "drawn, quiet, axe, without scripts, printed"
+        ),
+        Bound(
+            "sentences that differ from a count", sum(map(bool, said)), 0, f"of {len(said)}", "pandas on the registers"
         ),
         Bound("index pages with a fault", sum(indices), 0, f"of {len(indices)}", "quiet, axe"),
     ]
@@ -40,6 +47,21 @@ def run(folder: Path, language: str) -> Path:
     """The folder of the quarter, run in a language."""
     started(folder, "institute_lib", "run", QUARTER, "--language", language)
     return folder / "papermill_runs" / (QUARTER if language == "zh" else f"{QUARTER}-{language}")
+
+
+def counted_wrong(folder: Path, run: Path) -> Iterator[list[str]]:
+    """Of each finding that `tests.counted` can give, in every area, what is not as counted; each is told."""
+    registers = counted.Registers(folder)
+    for area in steps((counted.CITY, *counted.DISTRICTS), "sentences"):
+        page = list(counted.one_page(registers, area))
+        for one in (*counted.sentences(registers, area), *page):
+            path = run / one.notebook / area / "brief.html"
+            soup = BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+            said = [item.get_text() for item in soup.select(".findings li")]
+            if one not in page or any(one.about in text for text in said):
+                found = counted.faults(said, one)
+                told(path, found)
+                yield found
 
 
 def faults(browser: Any, path: Path, language: str, folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ from institute_lib import terms
 from institute_lib.errors import ParameterError
 
 CATALOGUE = Path(__file__).with_suffix(".toml")
-OPTIONAL = ("advice", "beside")  # parts that an entry may lack
+OPTIONAL = ("advice", "beside", "yearly")  # parts that an entry may lack
 BACK = {"_last_quarter": 1, "_last_year": 4}  # the same indicator, so many quarters before
 
 
@@ -30,6 +30,7 @@ class Indicator:
         name, definition, numerator, denominator, population, period: {zh, en}.
         advice: what to look at where it is worse than it should be, {zh, en}; may be left out.
         beside: key of the indicator that must be read with it, or "".
+        yearly: whether it is of a calendar year, which a sentence then names in place of the quarter.
     """
 
     key: str
@@ -45,10 +46,11 @@ class Indicator:
     period: Mapping[str, str]
     advice: Mapping[str, str] = field(default_factory=dict)
     beside: str = ""
+    yearly: bool = False
 
     def explanation(self, language: str = "zh") -> str:
         """Its line under 指标解释: name, definition, numerator and denominator, population, period, direction."""
-        words = {one.name: getattr(self, one.name)[language] for one in fields(self)[5:-2]}
+        words = {one.name: getattr(self, one.name)[language] for one in fields(self)[5:-3]}
         parts = [terms.text("result.indicator", language, **words)]
         parts += [terms.text("result.indicator_of", language, **words)] if words["denominator"] else []
         parts += [terms.text("result.indicator_scope", language, **words)]

@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -29,6 +30,7 @@ from institute_lib.errors import DataError, DisclosureError, ParameterError, nea
 from institute_lib.registers.personal import find_personal
 from institute_lib.result import Measure, Provenance, Result, job_provenance, with_provenance
 from institute_lib.runs import exchange, places
+from institute_lib.runs.plan import PLAN_VARIABLE, NotebookPlan, Plan, load_plan, notebook_title
 from institute_lib.sharing import Read
 from institute_lib.tables.files import load_own
 
@@ -137,6 +139,36 @@ class Study:
     @property
     def area_name(self) -> str:
         return self.area.name(self.language)
+
+    @property
+    def _place(self) -> Path | None:
+        """Where a run puts this job's files, in a folder named after its notebook; None outside a run."""
+        folder = os.environ.get(exchange.JOB_VARIABLE)
+        return Path(folder) if folder else None
+
+    @cached_property
+    def _plan(self) -> Plan | None:
+        own = os.environ.get(PLAN_VARIABLE)
+        return load_plan() if own or paths.plan().is_file() else None
+
+    @cached_property
+    def links(self) -> tuple[dict[str, str], ...]:
+        """The run's other briefs of the area, or of its city where the area has none: notebook, title, href."""
+        if not self._place or not self._plan:
+            return ()
+        quarter, found = self._place.parents[1], []
+        for one in self._plan.notebooks:
+            area = next((code for code in (self.area.code, self.own_city) if self._planned(one, code)), "")
+            place = quarter / one.name / area
+            failed = (place / places.FAILURE).is_file() and not (place / places.BRIEF).is_file()
+            if area and not failed and one.name != self._place.parent.name:
+                title = notebook_title(one.path, self.language)
+                href = f"../../{one.name}/{area}/{places.BRIEF}"
+                found.append({"notebook": one.name, "title": title, "href": href})
+        return tuple(sorted(found, key=lambda one: one["notebook"]))
+
+    def _planned(self, notebook: NotebookPlan, area: str) -> bool:
+        return area in self._plan.areas and notebook.runs_for(area)
 
     def quarters(self, number: int) -> tuple[str, ...]:
         """The last quarters up to the one that is shown, oldest first."""
@@ -532,26 +564,41 @@ class Study:
             "personal": provenance.personal,
             "mark": "internal",
             "exact": exact,
+            "made": date.today().isoformat(),
+            "contact": self._plan.contact if self._plan else "",
+            "links": list(self.links),
+            "revision": self._revision(findings),
         }
         where = f"{self.area_name} · {terms.quarter(self.asked, self.language)}"
         marks = [terms.text("charts.demo", self.language)] if provenance.demo else []
         return Block(OPENING, content, (where, *marks, *findings))
 
+    def _revision(self, findings: Sequence[str]) -> str:
+        """What of the last release of the same brief is said no more."""
+        if not self._place:
+            return ""
+        from institute_lib.release.chain import last_findings
+
+        number, before = last_findings(self.asked, self.language, f"{self._place.parent.name}/{self.area.code}")
+        gone = [one for one in before if one not in findings]
+        key = "revised" if gone else "unrevised" if number else "unreleased"
+        quoted = terms.text("result.revised_join", self.language).join(gone)
+        return terms.text(f"result.{key}", self.language, number=number, gone=quoted)
+
     def _record(self, headline, change, findings, sources, provenance) -> None:
         """Leave `result.json` for others, under a run; protected figures only, with their status."""
-        folder = os.environ.get(exchange.JOB_VARIABLE)
         reads = _of_registers(provenance)  # else nobody need have reported, and the job does not rest on who has
         figures = {name: figure for name, figure in self._figures.items() if not (reads and self.absent)}
         first = self._figures[headline]
         content = {
-            "notebook": Path(folder).parent.name if folder else "",
+            "notebook": self._place.parent.name if self._place else "",
             "area": self.area.code,
             "quarter": self.asked,
             "language": self.language,
             "demo": provenance.demo,
             "partial": bool((reads and self.late) or provenance.absent),
             "headline": {
-                "text": findings[0],
+                "text": next((one for one in findings if first.words(self.language) in one), findings[0]),
                 "value": first.value,
                 "unit": first.unit,
                 "words": first.words(self.language),
@@ -568,8 +615,8 @@ class Study:
                 for (name, area, quarter), claim in self._claims.items()
             ],
         }
-        if folder:
-            places.write_json(Path(folder) / places.RESULT, json.loads(json.dumps(content)))
+        if self._place:
+            places.write_json(self._place / places.RESULT, json.loads(json.dumps(content)))
 
     def _change_words(self, change: str) -> str:
         figure = self._figures.get(change)
@@ -589,7 +636,7 @@ class Earlier:
 
     def records(self) -> pd.DataFrame:
         """What the jobs recorded of the catalogue's indicators: one row an indicator, area and quarter, the area's own
-        jobs first; columns as `disclosure.from_records` and notebook.
+        jobs first; columns as `disclosure.from_records`, absent (districts left out) and notebook.
         """
         own = self.found.around.get(self.found.area, {})
         jobs = [*own.items(), *(job for area in self.found.around.values() for job in area.items())]
@@ -598,7 +645,7 @@ class Earlier:
             for notebook, result in jobs
             for one in result.get("indicators", ())
         ]
-        columns = ["indicator", "area", "quarter", *disclosure.RECORDED, "words", "notebook"]
+        columns = ["indicator", "area", "quarter", *disclosure.RECORDED, "words", "absent", "notebook"]
         return pd.DataFrame(rows, columns=columns).drop_duplicates(["indicator", "area", "quarter"])
 
     def figure(self, notebook: str, name: str, *, area: str = "") -> Figure:

@@ -134,6 +134,7 @@ def _render(
             word={"href": word, "text": page.word("word", language)} if word else None,
             fold=[_markup(html) for html in content.fold],
             sources=page.sources(content),
+            colophon=page.colophon(content, language),
             made=page.made(content, language),
             provenance=page.provenance(content, _parameters(notebook), more, python, language),
             scripts=[_markup(tag) for tag in tags],

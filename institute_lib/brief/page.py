@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import unescape
 from importlib import metadata
 from typing import Any
@@ -79,14 +79,15 @@ def head(content: Content, language: str) -> dict[str, Any]:
         number = {"number": opening["release"]} if "release" in opening else {}
         mark = "mark_released" if number else f"mark_{opening['mark']}"
         marks.append({"kind": opening["mark"], "text": word(mark, language, **number)})
-    title = opening.get("title") or word("untitled", language)
+    title = (content.tiles or opening).get("title") or word("untitled", language)
     where = [opening["area"], terms.quarter(opening["quarter"], language)] if opening else []
-    if opening.get("as_of"):
-        where.append(word("as_of", language, date=terms.date(opening["as_of"], language)))
-    if opening.get("known"):
-        where.append(word("known", language, date=terms.date(opening["known"], language)))
+    page_title = " · ".join([title, *where[bool(content.tiles) : 2], *(mark["text"] for mark in marks[:1])])
+    where += [
+        word(key, language, date=terms.date(opening[key], language)) for key in ("as_of", "known") if opening.get(key)
+    ]
+    if content.tiles:  # its title names the area; whoever acts on it sees whom to ask
+        where = [*where[1:], *(text for _, text in _contact(opening, language))]
     missing = content.tiles["missing"] if content.tiles else []  # a one page says it under its own heading
-    page_title = " · ".join([title, *where[:2], *(mark["text"] for mark in marks[:1])])
     return {
         "title": title,
         "page_title": page_title,
@@ -95,7 +96,36 @@ def head(content: Content, language: str) -> dict[str, Any]:
         "question": opening.get("question", ""),
         "findings": opening.get("findings", [])[:MAIN_FINDINGS],
         "further": [one for one in opening.get("findings", [])[MAIN_FINDINGS:] if one not in missing],
+        "links": opening.get("links", []) if opening.get("mark") == "internal" else [],
+        "index": word("index", language),
+        "beside": word("beside", language),
     }
+
+
+def _contact(opening: Mapping[str, Any], language: str) -> list[tuple[str, str]]:
+    """When the brief was made and whom to ask, each in words of its own."""
+    made = opening.get("made")
+    day = "released_on" if "release" in opening else "made_on"
+    named = opening.get("contact") or word("institute", language)
+    return (
+        [(day, word(day, language, date=terms.date(made, language))), ("ask", word("ask", language, named=named))]
+        if made
+        else []
+    )
+
+
+def colophon(content: Content, language: str) -> list[str]:
+    """How to cite the brief, when it was made and by whom, and what of its last release has changed."""
+    opening, shown = content.opening or {}, head(content, language)
+    if not opening.get("made"):
+        return []
+    words = {"title": shown["title"], "area": opening["area"], "quarter": terms.quarter(opening["quarter"], language)}
+    marks = "，".join if language == "zh" else ", ".join
+    words["marks"] = marks(mark["text"] for mark in shown["marks"])
+    contact = dict(_contact(opening, language))
+    cited = word("cite", language, institute=word("institute", language), made=next(iter(contact.values())), **words)
+    asked = [] if content.tiles else [contact["ask"]]
+    return [cited, *asked, *filter(None, [opening.get("revision")])]
 
 
 def cautions(content: Content, language: str) -> list[str]:
@@ -113,7 +143,7 @@ def tiles(content: Content, language: str) -> dict[str, Any] | None:
     """The tiles of a one page with their sparklines, and the words of its headings."""
     if not content.tiles:
         return None
-    heads = ("heading_advice", "heading_missing", "heading_links")
+    heads = ("heading_advice", "heading_missing")
     none = "no_advice" if any(one["status"] for one in content.tiles["tiles"]) else "not_judged"
     made = [one | {"line": sparkline(one["past"])} for one in content.tiles["tiles"]]
     legend = list(
@@ -257,7 +287,17 @@ def _figure(block: dict[str, Any]) -> dict[str, Any]:
     height = int(layout.get("height", 400)) - sum(max(margin.get(side, size) - size, 0) for side, size in cut.items())
     layout |= {"annotations": notes, "margin": margin | cut, "height": height}
     figure = {"data": [dict(trace) for trace in block["figure"]["data"]], "layout": layout}
-    return {"figure": figure, "height": height, "alt": block["alt"], "svg": picture(block["svg"])}
+    if steps := layout.get("meta", {}).get("steps"):  # a slider's sentences go with it
+        told = [one | {"alt": _without_title(one["alt"], one["title"])} for one in steps]
+        layout["meta"] = layout["meta"] | {"steps": told}
+    alts = {"alt": block["alt"], "finding": _without_title(block["alt"], block["title"])}
+    return alts | {"figure": figure, "height": height, "svg": picture(block["svg"])}
+
+
+def _without_title(sentence: str, title: str) -> str:
+    """A chart's sentence without its title, which stands above it as the caption."""
+    said = re.sub(f"^{re.escape(title)}[：:] *", "", sentence)
+    return said[:1].upper() + said[1:]
 
 
 def json_block(value: Any) -> str:

@@ -100,7 +100,8 @@ class _Document:
         self.heading(page.word("sources", language) if sources else "")
         for one in sources:
             self.text(" ".join(filter(None, (one["text"], one["url"]))), "List Bullet")
-        self.text(page.made(content, language), "No Spacing", indent=False)
+        for line in (*page.colophon(content, language), page.made(content, language)):
+            self.text(line, "No Spacing", indent=False)
 
     def saved(self) -> bytes:
         """The file; the same content gives the same bytes."""
@@ -208,7 +209,7 @@ class _Document:
             table = block["table"]
             columns = [(one["label"], one["numeric"]) for one in table["columns"]]
             self.table(columns, table["rows"])
-        self.text(block.get("alt", ""))
+        self.text(block.get("finding", ""))
         for note in (*block["notes"], block["source"]):
             self.text(note, "No Spacing")
 

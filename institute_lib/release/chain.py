@@ -86,6 +86,23 @@ def released(number: str) -> Path:
     return paths.runs() / f"{quarter}{english or ''}" / RELEASED / number
 
 
+def last_findings(quarter: str, language: str, brief: str) -> tuple[str, list[str]]:
+    """The number of a brief's last release, such as of 03_retention_drivers/320613, and the findings of its page.
+
+    Returns:
+        An empty number and no findings where it never left.
+    """
+    from lxml.html import fromstring
+
+    folder = paths.run_folder(quarter, language) / RELEASED
+    pages = {path.parents[2].name: path for path in folder.glob(f"*/{brief}/{places.BRIEF}")}
+    if not pages:
+        return "", []
+    number = max(pages, key=lambda one: int(one.rpartition("-")[2]))
+    page = fromstring(pages[number].read_text(encoding="utf-8"))
+    return number, [one.text_content() for one in page.xpath("//section[@class='findings']//li")]
+
+
 def now() -> datetime:
     return datetime.now(UTC).astimezone().replace(microsecond=0)
 

@@ -18,7 +18,7 @@ from institute_lib.charts import CHART_MIME
 from institute_lib.disclosure import TABLE_MIME
 from institute_lib.errors import InstituteError
 from institute_lib.release import names
-from institute_lib.release.chain import RELEASED
+from institute_lib.release.chain import RELEASED, now
 from institute_lib.release.findings import Finding
 from institute_lib.release.scanning import scan
 from institute_lib.result import Provenance
@@ -102,7 +102,7 @@ def public(notebook: Any, number: str) -> Any:
     for output in (output for cell in notebook["cells"] for output in cell.get("outputs", ())):
         data = output.get("data", {})
         if OPENING in data:
-            data[OPENING] |= {"mark": "public", "release": number}
+            data[OPENING] |= {"mark": "public", "release": number, "made": now().date().isoformat()}
         elif CHART_MIME in data and any(stamp in data[CHART_MIME]["notes"] for stamp in stamps):
             output["data"] = _without_boundaries(data[CHART_MIME], stamps)
     return notebook

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pandas as pd
 
 from institute_lib import areas, indicators, terms
 from institute_lib.brief.page import sparkline
+from institute_lib.disclosure.figures import MISSING, SHOWN, Figure, recorded_figure
 from institute_lib.runs import places
 from institute_lib.runs.plan import Job, Plan
 
@@ -22,11 +23,13 @@ Recorded = list[tuple[Job, Mapping[str, Any]]]
 Records = dict[tuple[str, str], dict[str, Mapping[str, Any]]]  # by indicator and area: by quarter what was recorded
 
 
-def write(plan: Plan, template: Any, recorded: Recorded, *, quarter: str, folder: Path, demo: bool) -> Path | None:
+def write(
+    plan: Plan, template: Any, recorded: Recorded, *, late: Collection[str], quarter: str, folder: Path, demo: bool
+) -> Path | None:
     """Write `compare.html` beside the index; None, and no page, where fewer than two areas have results.
 
     Args:
-        recorded: as `records` finds them.
+        recorded: as `records` finds them. late: the districts that have not reported the quarter.
     """
     found: Records = {}
     for _, one in recorded:
@@ -37,6 +40,7 @@ def write(plan: Plan, template: Any, recorded: Recorded, *, quarter: str, folder
         return None
     language = plan.language
     script = (HERE / "compare.js").read_text(encoding="utf-8")
+    place = {"late": late, "quarter": quarter, "language": language}
     named = [name for name in indicators.catalogue() if any(one == name for one, _ in found)]
     page = template.render(
         lang="zh-CN" if language == "zh" else "en",
@@ -49,7 +53,7 @@ def write(plan: Plan, template: Any, recorded: Recorded, *, quarter: str, folder
             {"code": code, "name": areas.get(code).name(language), "chosen": place < FIRST}
             for place, code in enumerate(shown)
         ],
-        rows=[row for name in named if (row := _row(name, shown, found, quarter, language))],
+        rows=[row for name in named if (row := _row(name, shown, found, **place))],
         demo=demo,
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -65,7 +69,9 @@ def records(plan: Plan, folder: Path) -> Recorded:
     return [(job, one) for job, result in results for one in result.get("indicators", ()) if one["indicator"] in known]
 
 
-def _row(name: str, shown: list[str], found: Records, quarter: str, language: str) -> dict[str, Any] | None:
+def _row(
+    name: str, shown: list[str], found: Records, *, late: Collection[str], quarter: str, language: str
+) -> dict[str, Any] | None:
     """One indicator of every area, its lines on one scale; None where no area has it in this quarter."""
     if not any(quarter in found.get((name, code), {}) for code in shown):
         return None
@@ -76,9 +82,19 @@ def _row(name: str, shown: list[str], found: Records, quarter: str, language: st
         "name": known.name[language],
         "definition": known.definition[language],
         "cells": [
-            _cell(found.get((name, code), {}).get(quarter), pasts[code], values, known.unit, language) for code in shown
+            {"line": sparkline(pasts[code], min(values), max(values)) if pasts[code] else ""}
+            | _cell(found.get((name, code), {}).get(quarter), language, late=code in late)
+            for code in shown
         ],
     }
+
+
+def in_unit(figure: Figure, language: str) -> str:
+    """A recorded figure with its unit, as a sentence or a tile says it: 14.9%, 3,840人, 6.0元."""
+    words = figure.words(language) if figure.state != MISSING else terms.text("runs.not_available", language)
+    key = f"unit_{figure.unit}"
+    known = figure.state == SHOWN and key in terms.catalogue("runs")
+    return terms.text(f"runs.{key}", language, figure=words) if known else words
 
 
 def past(values: Mapping[str, float | None], quarter: str, most: int = HISTORY) -> tuple[tuple[str, float | None], ...]:
@@ -94,16 +110,16 @@ def _values(by_quarter: Mapping[str, Mapping[str, Any]], quarter: str) -> list[f
     return [value for _, value in past({at: one["value"] for at, one in by_quarter.items()}, quarter)]
 
 
-def _cell(
-    one: Mapping[str, Any] | None, line: list[float | None], values: list[float], unit: str, language: str
-) -> dict[str, str]:
+def _cell(one: Mapping[str, Any] | None, language: str, *, late: bool) -> dict[str, str]:
     if one is None:
-        return {"value": terms.text("runs.state_not_reported", language), "interval": "", "line": ""}
-    low, high = one["interval"]
+        return {
+            "value": terms.text("runs.state_not_reported" if late else "runs.not_available", language),
+            "interval": "",
+        }
+    figure, (low, high) = recorded_figure(one), one["interval"]
     interval = ""
     if low is not None and high is not None and not math.isnan(low):
-        scale, digits = (100, 1) if unit == "share" else (1, one["digits"] or 1)
-        limits = terms.interval(low, high, language, digits, scale)
-        interval = terms.text("runs.compare_interval", language, limits=limits + ("%" if unit == "share" else ""))
-    drawn = sparkline(line, min(values), max(values)) if line else ""
-    return {"value": one["words"], "interval": interval, "line": drawn}
+        scale, digits = (100, 1) if figure.unit == "share" else (1, figure.digits or 1)
+        limits = terms.interval(low, high, language, digits, scale) + ("%" if figure.unit == "share" else "")
+        interval = terms.text("runs.compare_interval", language, limits=limits)
+    return {"value": in_unit(figure, language), "interval": interval}

@@ -52,7 +52,7 @@ def job_inputs(
     return {
         "notebook": source_hash(notebook.path),
         "parameters": job_parameters(plan, job, quarter=quarter),
-        "form": ("single" if plan.single else "shared") + (" word" if plan.word else ""),
+        "form": " ".join(filter(None, ("single" if plan.single else "shared", "word" * plan.word, plan.contact))),
         "audience": plan.audience,
         "library": library_hash(),
         "divisions": divisions_hash(),

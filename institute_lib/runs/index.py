@@ -32,7 +32,9 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
     script = (Path(__file__).parent / "index.js").read_text(encoding="utf-8")
     demo = any(_demo(folder, job) for job in plan.jobs())
     recorded = compare.records(plan, folder)
-    beside = compare.write(plan, _template("compare"), recorded, quarter=quarter, folder=folder, demo=demo)
+    late = not_reported(plan, quarter=quarter)
+    place = {"quarter": quarter, "folder": folder, "demo": demo}
+    beside = compare.write(plan, _template("compare"), recorded, late=late, **place)
     page = _template("index").render(
         lang="zh-CN" if language == "zh" else "en",
         font=terms.FONT_STACK,
@@ -43,7 +45,7 @@ def write(plan: Plan, *, quarter: str, folder: Path, run: Mapping[str, Any]) -> 
         rows=rows,
         states=_states(rows, language),
         troubles=[*_troubles(plan, rows), *_contradictions(recorded, language)],
-        late=[areas.get(code).name(language) for code in not_reported(plan, quarter=quarter)],
+        late=[areas.get(code).name(language) for code in late],
         demo=demo,
         compare=beside.name if beside else "",
         script=script,

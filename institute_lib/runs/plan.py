@@ -14,7 +14,7 @@ from institute_lib import paths, terms
 from institute_lib.errors import ParameterError, nearest
 from institute_lib.parameters import read_cells
 
-PLAN_KEYS = ("areas", "language", "single", "word", "audience", "tables", "limits", "notify", "notebooks")
+PLAN_KEYS = ("areas", "language", "single", "word", "audience", "contact", "tables", "limits", "notify", "notebooks")
 AUDIENCES = ("office", "internal")
 OWN_KEYS = (*PLAN_KEYS, "without")
 NOTIFY_KEYS = ("command", "mail")
@@ -74,6 +74,7 @@ class Plan:
         word: each brief stands beside itself as a Word document too.
         audience: "office", or "internal": counts of persons from ten up are not rounded, every brief says that small
             groups may follow by subtraction, and none of them is ever released.
+        contact: whom a reader of a brief may ask, as it is printed; empty for the institute alone.
         notify: who is told when a scheduled run fails: `command` (words; the text comes on its standard input) or
             `mail` (an address for the computer's own `mail`).
     """
@@ -86,6 +87,7 @@ class Plan:
     single: bool = False
     word: bool = False
     audience: str = "office"
+    contact: str = ""
     notify: Mapping[str, Any] = field(default_factory=dict)
 
     def notebook(self, name: str) -> NotebookPlan:
@@ -187,6 +189,7 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
         single=content.get("single", False),
         word=content.get("word", False),
         audience=audience,
+        contact=str(content.get("contact", "")),
         notify=content.get("notify", {}),
     )
 

@@ -22,6 +22,7 @@ def recorded(area, value, quarter="2025Q4"):
     interval = [value - 0.02, value + 0.02]
     words = f"{100 * value:.1f}%"
     figure = {"value": value, "words": words, "interval": interval, "digits": None, "unit": "share", "absent": []}
+    figure |= {"state": "shown", "limit": None, "error": 0.001}
     return {"indicator": "turnover", "area": area, "quarter": quarter, **figure}
 
 
@@ -61,10 +62,20 @@ def test_a_line_keeps_the_gap_of_a_quarter_without_the_figure():
     assert compare.past(values, "2025Q2") == ()
 
 
-def test_an_area_without_the_figure_says_that_it_has_none(folder):
+@pytest.mark.parametrize(("late", "words"), [((), "暂无"), (("320613",), "未报送")])
+def test_an_area_without_the_figure_says_that_it_has_none_or_has_not_reported(folder, monkeypatch, late, words):
+    monkeypatch.setattr(index, "not_reported", lambda plan, quarter: late)
     leave(folder, "01_first", "320600", recorded("320600", 0.19), recorded("320613", 0.15, "2024Q4"))
     cells = {cell["data-of"]: cell.text.strip() for cell in page(folder, compare.NAME).select("tbody td")}
-    assert cells["320613"] == "未报送"
+    assert cells["320613"] == words
+
+
+def test_a_count_stands_with_its_unit(folder):
+    people = {"indicator": "average_headcount", "value": 3840, "unit": "count", "interval": [None, None]}
+    leave(folder, "01_first", "320600", recorded("320600", 0.19) | people)
+    leave(folder, "01_first", "320613", recorded("320613", 0.19))
+    values = [one.text for one in page(folder, compare.NAME).select(".value")]
+    assert "3,840人" in values
 
 
 def test_one_area_alone_has_nothing_beside_it(folder):

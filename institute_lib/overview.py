@@ -216,6 +216,11 @@ def page(study: Study, *, tiles: Sequence[str]) -> Page:
         *study.reports.notes(study.language),
         *([now.found.summary(study.language)] if now.found.missing else []),
     ]
+    whole = records[records["area"].eq(study.own_city) & records["quarter"].eq(study.quarter)]
+    left_out = dict.fromkeys(code for codes in whole["absent"] if isinstance(codes, list) for code in codes)
+    if left_out and not study.is_city:
+        names = terms.listed((areas.get(code).name(study.language) for code in left_out), study.language)
+        missing.append(terms.text("overview.city_without", study.language, names=names))
     judged = any((one.key, area) in targets for one in wanted for area in (study.area.code, ""))
     made = tuple(one.tile(targets) for one in seen)
     return Page(study, made, _peers(study, records, list(tiles)), seen[0].map(), tuple(missing), judged)

@@ -157,7 +157,7 @@ class Study:
         if not self._place or not self._plan:
             return ()
         quarter, found = self._place.parents[1], []
-        for one in self._plan.notebooks:
+        for one in sorted(self._plan.notebooks, key=lambda one: (not one.after, one.name)):  # the one page first
             area = next((code for code in (self.area.code, self.own_city) if self._planned(one, code)), "")
             place = quarter / one.name / area
             failed = (place / places.FAILURE).is_file() and not (place / places.BRIEF).is_file()
@@ -165,7 +165,7 @@ class Study:
                 title = notebook_title(one.path, self.language)
                 href = f"../../{one.name}/{area}/{places.BRIEF}"
                 found.append({"notebook": one.name, "title": title, "href": href})
-        return tuple(sorted(found, key=lambda one: one["notebook"]))
+        return tuple(found)
 
     def _planned(self, notebook: NotebookPlan, area: str) -> bool:
         return area in self._plan.areas and notebook.runs_for(area)

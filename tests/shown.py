@@ -69,8 +69,9 @@ def opening(
     quarter: str = "2025Q4",
     language: str = "zh",
     as_of: str = "",
+    **more: object,
 ) -> Block:
-    """The opening of a brief, as `study.close` leaves it."""
+    """The opening of a brief, as `study.close` leaves it; `more` are further parts of it."""
     content = {
         "title": title,
         "question": question,
@@ -83,4 +84,4 @@ def opening(
         "demo": demo,
         "mark": "internal",
     }
-    return Block(OPENING, content, (title, *findings))
+    return Block(OPENING, content | more, (title, *findings))

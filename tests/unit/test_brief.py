@@ -338,3 +338,29 @@ def test_what_the_notebook_shows_besides_is_listed_as_left_out_with_its_cell(tmp
     assert "RAW" not in text
     assert "单元格 [2] 的表、单元格 [3] 的图、单元格 [4] 的图、单元格 [5] 打印的文字" in text
     assert "未列入简报" not in export(tmp_path, notebook(head("zh"), table()), language="zh")
+
+
+MADE = {"made": "2026-01-12", "contact": "研究一部", "revision": "与放行稿相同。"}
+
+
+def test_a_brief_says_how_to_cite_it_whom_to_ask_and_what_was_revised(tmp_path):
+    text = export(tmp_path, notebook(head(language="zh", title="留任因素", demo=True, **MADE)), "zh")
+    lines = re.findall(r"<p>(.*?)</p>", re.search(r'<div class="colophon">(.*?)</div>', text)[1])
+    assert lines[0].endswith("：《留任因素》，崇川区，2025年四季度，2026年1月12日编制（演示数据，内部）。")
+    assert lines[1:] == ["联系：研究一部", "与放行稿相同。"]
+
+
+def test_a_brief_links_to_the_others_and_to_the_index_until_it_is_released(tmp_path):
+    links = [{"notebook": "06_one", "title": "06 One page", "href": "../../06_one/320613/brief.html"}]
+    addresses = re.compile(r'<nav class="links".*?</nav>', re.DOTALL)
+    shown = addresses.search(export(tmp_path, notebook(head(links=links))))[0]
+    assert re.findall('href="(.*?)"', shown) == ["../../06_one/320613/brief.html", "../../index.html"]
+    assert not addresses.search(export(tmp_path, notebook(head(links=links, mark="public", release="2025Q4-1"))))
+
+
+def test_the_sentence_of_a_chart_does_not_say_its_title_again(tmp_path):
+    made = chart()._repr_mimebundle_()
+    made[CHART_MIME]["alt"] = "Stations by level: the city has one."
+    text = export(tmp_path, notebook(head(), made))
+    assert '<p class="finding">The city has one.</p>' in text
+    assert 'aria-label="Stations by level: the city has one."' in text

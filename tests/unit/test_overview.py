@@ -194,3 +194,45 @@ def test_a_districts_sum_is_not_judged_by_that_of_its_city(page_of):
     people = {"indicator": "exam_passed", "unit": "count", "width": None}
     _, content = page_of(said(CHONGCHUAN, 80, **people), said(CITY, 900, **people), tiles=["exam_passed"])
     assert (content["tiles"][0]["status"], content["tiles"][0]["standing"]) == ("", "")
+
+
+def test_a_count_is_worse_only_beyond_chance(page_of):
+    people = {"indicator": "exam_passed", "unit": "count", "width": None}
+    for now, status in ((395, "normal"), (365, "watch")):
+        recorded = [said(CHONGCHUAN, now, **people), said(CHONGCHUAN, 425, quarter=BEFORE, **people)]
+        _, content = page_of(*recorded, tiles=["exam_passed"])
+        assert content["tiles"][0]["status"] == status
+
+
+def test_an_indicator_of_a_year_names_the_year_and_not_the_quarter(page_of):
+    people = {"indicator": "exam_passed", "unit": "count", "width": None}
+    page, _ = page_of(
+        said(CHONGCHUAN, 480, **people), said(CHONGCHUAN, 400, quarter=BEFORE, **people), tiles=["exam_passed"]
+    )
+    page.say()
+    assert page.study._said == ["崇川区2025年考试通过人数为480人，比上年增长20.0%。"]
+
+
+def test_a_place_among_some_districts_says_that_they_are_those_that_reported(page_of):
+    districts = [one.code for one in areas.districts(CITY)][:4]
+    far = [said(code, 0.30) for code in districts if code != CHONGCHUAN]
+    _, content = page_of(said(CHONGCHUAN, 0.10), *far, said(CITY, 0.28))
+    assert content["tiles"][0]["standing"] == f"居已报送的{len({*districts, CHONGCHUAN})}个区县第1位"
+
+
+def test_the_headline_is_that_of_the_first_sentence_and_the_title_names_the_area(page_of):
+    recorded = [said(CHONGCHUAN, 0.15), said(CHONGCHUAN, 0.5, indicator="village_coverage")]
+    recorded += [
+        said(CHONGCHUAN, 0.16, quarter=BEFORE),
+        said(CHONGCHUAN, 0.9, indicator="village_coverage", quarter=BEFORE),
+    ]
+    page, content = page_of(*recorded, tiles=["turnover", "village_coverage"])
+    page.say()
+    assert page.headline == "village_coverage"
+    assert "社工室覆盖率为50.0%" in page.study._said[0]
+    assert content["title"] == "崇川区社会工作人才一页纸"
+
+
+def test_a_district_says_whom_its_citys_figures_leave_out(page_of):
+    page, _ = page_of(said(CHONGCHUAN, 0.15), said(CITY, 0.2) | {"absent": [HAIMEN]})
+    assert page.missing == ("全市数未计入海门区。",)

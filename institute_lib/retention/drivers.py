@@ -208,7 +208,8 @@ def _constant(data: pd.DataFrame, driver: str, language: str) -> str | None:
     values = data[driver]
     if values.isna().any() or values.nunique() != 1:
         return None
-    words = {"driver": driver_word(driver, language), "value": driver_word(level_name(values.iloc[0]), language)}
+    value = level_label(driver, level_name(values.iloc[0]), language)
+    words = {"driver": driver_word(driver, language), "value": value}
     return terms.text("retention.driver_constant", language, **words)
 
 
@@ -221,22 +222,13 @@ def _why_not(data: pd.DataFrame, event: str, driver: str, kept: list[str], langu
         rows, events = np.bincount(codes), np.bincount(codes, weights=data[event].to_numpy(float))
         one_sided = np.flatnonzero((events == 0) | (events == rows))
         if len(one_sided):
-            level = driver_word(names[one_sided[0]], language)
+            level = level_label(driver, names[one_sided[0]], language)
             return terms.text("retention.driver_separated", language, driver=word, level=level)
     others = aliased(data, [*kept, driver])
     if others is None:
         return None
-    said = "、" if language == "zh" else ", "
-    key = "driver_decided" if _decides(data, others[-1:], driver) else "driver_tied"
-    return terms.text(
-        f"retention.{key}", language, driver=word, other=said.join(driver_word(one, language) for one in others)
-    )
-
-
-def _decides(data: pd.DataFrame, others: Sequence[str], driver: str) -> bool:
-    """Whether the others' joint level leaves a driver no choice."""
-    pairs = data[[*others, driver]].drop_duplicates()
-    return len(pairs) == len(pairs[list(others)].drop_duplicates())
+    said = terms.listed((driver_word(one, language) for one in others), language)
+    return terms.text("retention.driver_tied", language, driver=word, other=said)
 
 
 def aliased(data: pd.DataFrame, drivers: Sequence[str]) -> tuple[str, ...] | None:
@@ -250,12 +242,6 @@ def aliased(data: pd.DataFrame, drivers: Sequence[str]) -> tuple[str, ...] | Non
             deciding = dict.fromkeys(owner[at] for at in np.flatnonzero(np.abs(weights) > 1e-6))
             return tuple(name for name in deciding if name != drivers[-1]) or (drivers[-1],)
     return None
-
-
-def told_apart(data: pd.DataFrame, drivers: Sequence[str]) -> bool:
-    """Whether no column of the drivers is fixed by the others."""
-    gram, owner = _gram(data, drivers)
-    return not owner or bool(np.linalg.eigvalsh(gram)[0] > ALIASED)
 
 
 def _gram(data: pd.DataFrame, drivers: Sequence[str]) -> tuple[np.ndarray, list[str]]:

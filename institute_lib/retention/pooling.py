@@ -14,7 +14,7 @@ import pandas as pd
 
 from institute_lib.errors import DataError, ParameterError, nearest
 from institute_lib.retention.counting import Source, count
-from institute_lib.retention.drivers import FEW_EVENTS, Drivers, told_apart
+from institute_lib.retention.drivers import FEW_EVENTS, Drivers, aliased
 from institute_lib.retention.fitting import Problem, build, invert, link_named
 from institute_lib.retention.hazard import HazardModel, coefficient_table, hazard, level_sizes
 from institute_lib.retention.spells import plain, require_columns
@@ -262,7 +262,9 @@ def local(
     well_filled = np.mean([(one["sum"] >= FEW_EVENTS).all() for one in leavers.values()]) if leavers else 0.0
     width = 1 + sum(data[name].nunique() - 1 for name in drivers)
     events, needed = int(here[event].sum()), EVENTS_A_COEFFICIENT * width
-    if len(here) == len(data) or (events >= needed and estimable and told_apart(here, drivers)):
+    if len(here) == len(data) or (
+        events >= needed and estimable and not any(aliased(here, drivers[: at + 1]) for at in range(len(drivers)))
+    ):
         model = hazard(here, event=event, drivers=list(drivers), cluster=cluster)
         return LocalModel(model, "own", events, needed, float("nan"), model.warnings)
     models = pooled(data, event=event, drivers=list(drivers), by=by)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
+from institute_lib.errors import DataError, EstimationError
 from institute_lib.result import Measure, Provenance, Result, described_quarter, provenance_of
 from institute_lib.retention.dependence import dependence
 from institute_lib.retention.drivers import FEW_EVENTS, driver_word, level_name, merge_thin, usable_drivers
@@ -369,6 +370,7 @@ def what_goes_with_leaving(
     apart = _fitted(rows, FIELD, **asked) if enough else None
     shown = apart or whole
     provenance = provenance_of(workers) | provenance_of(changes)
+    calibration = _calibration(whole, since, until, provenance)
     tied = dependence(
         shown.here, drivers=[name for name in shown.used if name not in CALENDAR], others=["district", "quarter"]
     )
@@ -377,10 +379,11 @@ def what_goes_with_leaving(
         _ratios(whole, provenance) if apart else None,
         _effects(whole, provenance),
         _levers(whole, levers, provenance),
-        _calibration(whole, since, until, provenance),
+        calibration,
         (
             terms.text("retention.baseline", language),
             *dict.fromkeys(note for one in (shown, whole) for note in one.notes),
+            *([] if calibration else [terms.text("retention.not_judged", language)]),
             *([] if recorded.all() else [terms.text("retention.unrecorded_left_out", language)]),
             *(_hardly_apart(one, language) for one in tied[tied["nearly"]].itertuples()),
             terms.text("retention.many_levels", language),
@@ -403,6 +406,11 @@ class _Fitted:
     @property
     def basis(self) -> pd.DataFrame:
         return self.everyone if self.kind == "city" else self.here
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """Those that the estimates come from, a pooled model's included."""
+        return self.here if self.kind == "own" else self.everyone
 
     @cached_property
     def sizes(self) -> pd.DataFrame:
@@ -561,10 +569,13 @@ def _levers(fitted: _Fitted, offered: Mapping[str, tuple[str, str]], provenance:
 
 
 def _calibration(fitted: _Fitted, since: str | None, until: str, provenance: Provenance) -> Result | None:
-    """None where the register has not been open for more than eight quarters: nothing earlier to train on."""
+    """None where the register is younger than eight quarters, or the quarters before the last four bear no model."""
     if since and str(pd.Period(until, freq="Q") - 7) < since:
         return None
-    judged = out_of_time(fitted.here if fitted.kind == "own" else fitted.everyone, event="left", drivers=fitted.used)
+    try:
+        judged = out_of_time(fitted.rows, event="left", drivers=fitted.used)
+    except (DataError, EstimationError):  # nobody left of late, or the quarters before cannot bear a model: said below
+        return None
     table = judged.calibration
     frame = table.assign(
         tenth=(table["bin"] + 1).astype(str),

@@ -161,6 +161,10 @@ CGD = {
 PBC_BASELINE = (0.930592, 2.890573)
 PBC_TIME_DEPENDENT = (1.241214, 3.983400)
 
+# Klein, J. P. and Moeschberger, M. L. (2003), Survival Analysis, 2nd edition, section 9.4: the retirement centre
+# Channing House, age at entry and at death or leaving, men against women; Breslow's ties. Coefficient, error, p.
+CHANNING = (0.3158, 0.1731, 0.0682)
+
 # Miller (1997), Survival Analysis: acute myelogenous leukaemia, maintained or not (`aml`); observed and expected deaths
 # and chi-square of the log-rank test as recorded in survival's tests/difftest.Rout.save.
 AML_CHI2 = 3.4

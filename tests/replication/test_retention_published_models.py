@@ -122,6 +122,15 @@ def test_larynx_cox_table():
     agrees(model, published.LARYNX, 4)
 
 
+def test_channing_house_with_entry_at_the_age_of_moving_in():
+    rows = data("KMsurv", "channing")
+    rows = rows[rows["age"] > rows["ageentry"]].assign(man=lambda frame: (frame["gender"] == 1).astype(int))
+    model = retention.cox(rows, entry="ageentry", exit="age", event="death", drivers=["man"], ties="breslow")
+    assert model.coefficients.loc[0, ["estimate", "se", "p_value"]].astype(float).round(4).tolist() == list(
+        published.CHANNING
+    )
+
+
 def test_veterans_lung_cancer_cox_table():
     levels = ("squamous", "smallcell", "adeno", "large")
     drivers = {name: levels if name == "celltype" else None for name, _ in published.VETERAN}

@@ -134,3 +134,13 @@ def test_curves_are_compared_by_the_log_rank_test_of_all_groups():
     assert found.at["total", "logrank_p"] == curves.logrank["p_value"]
     assert (found["mean_years_low"].dropna() < found["mean_years"].dropna()).all()
     assert retention.compared(workers.assign(kind="agency"), by="kind", quarter="2025Q4") is None
+
+
+def test_a_last_year_without_leavers_judges_no_model_and_says_so():
+    workers, changes = register(2)
+    late = workers["left"] >= "2025-01-01"
+    workers.loc[late, ["left", "leave_reason"]] = [pd.NaT, None]
+    options = {"area": ["320612"], "among": ["gender"], "bands": {}, "levers": {}, "quarter": "2025Q4"}
+    found = retention.what_goes_with_leaving(workers, changes, **options)
+    assert found.calibration is None
+    assert any("不足以检验模型" in note for note in found.notes)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 # Below this many units a permutation p says little about a pattern: Moran's I is refused, with the reason.
 SMALLEST_N = 30
 NEIGHBOURS = ("contiguity", "nearest")
-_PERMUTATIONS_AT_ONCE = 111
 
 
 @dataclass(frozen=True)
@@ -203,13 +202,13 @@ def _moran(
     links, z = links[linked][:, linked], values[linked] - values[linked].mean()
     if not np.ptp(z) > 0:
         return None, "Moran's I refused: the value is the same in every unit"
-    observed = _statistic(links, z[:, None])[0]
-    drawn = _permuted(links, z, permutations, seed)
+    observed, rng = _statistic(links, z), np.random.default_rng(seed)
+    drawn = np.array([_statistic(links, rng.permutation(z)) for _ in range(permutations)])
     centre = drawn.mean()
     extreme = int((np.abs(drawn - centre) >= abs(observed - centre)).sum())
     above = int((drawn >= observed).sum())
     return Moran(
-        i=float(observed),
+        i=observed,
         expected=-1 / (len(z) - 1),
         p_value=(1 + extreme) / (permutations + 1),
         p_one_sided=(1 + min(above, permutations - above)) / (permutations + 1),
@@ -220,18 +219,9 @@ def _moran(
     ), None
 
 
-def _permuted(links: "csr_array", z: np.ndarray, permutations: int, seed: int) -> np.ndarray:
-    """I of the values dealt out anew, as often as asked."""
-    rng, drawn = np.random.default_rng(seed), []
-    for start in range(0, permutations, _PERMUTATIONS_AT_ONCE):
-        copies = np.repeat(z[:, None], min(_PERMUTATIONS_AT_ONCE, permutations - start), axis=1)
-        drawn.append(_statistic(links, rng.permuted(copies, axis=0)))
-    return np.concatenate(drawn)
-
-
-def _statistic(links: "csr_array", z: np.ndarray) -> np.ndarray:
-    """I of each column of deviations; with row-standardised weights the units' count and the weights' sum cancel."""
-    return (z * (links @ z)).sum(axis=0) / (z**2).sum(axis=0)
+def _statistic(links: "csr_array", z: np.ndarray) -> float:
+    """I of deviations; with row-standardised weights the units' count and the weights' sum cancel."""
+    return float(z @ (links @ z) / (z @ z))
 
 
 def _links(known: "gpd.GeoDataFrame", neighbours: str) -> "csr_array":

@@ -1,10 +1,9 @@
 """Where next: the sites that bring most people within reach, and the fewest that bring everybody.
 
 Both are integer programmes, solved to proven optimality by HiGHS (`scipy.optimize.milp`); where time runs out first,
-the better of its choice and a greedy one is given with the gap to the bound that it proved.
+its best choice is given with the gap to the bound that it proved.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -236,17 +235,11 @@ def _most(
     capped = LinearConstraint(csr_array(np.column_stack([limits, np.zeros((len(limits), points))])), ub=caps)
     objective, integral = np.r_[np.zeros(sites), -gains / scale], np.r_[np.ones(sites), np.zeros(points)]
     solved = _solve(objective, [linked, capped], integral, seconds)
-
-    def allowed(chosen: list[int]) -> np.ndarray:
-        return (limits[:, chosen].sum(axis=1)[:, None] + limits <= caps[:, None] + 1e-9).all(axis=0)
-
-    choices = [_greedy(reach, gains, allowed)]
-    choices += [] if solved.x is None else [np.flatnonzero(solved.x[:sites] > 0.5)]
-    values = [float(gains[reach[:, choice].sum(axis=1) > 0].sum()) for choice in choices]
-    best = int(np.argmax(values))
-    bound = gains.sum() if solved.mip_dual_bound is None else min(-solved.mip_dual_bound * scale, gains.sum())
-    gap = max(bound / values[best] - 1, 0.0) if values[best] else 0.0
-    return choices[best], 0.0 if gap <= EXACT else float(gap)
+    choice = np.flatnonzero(solved.x[:sites] > 0.5)
+    value = float(gains[reach[:, choice].sum(axis=1) > 0].sum())
+    bound = min(-solved.mip_dual_bound * scale, gains.sum())
+    gap = max(bound / value - 1, 0.0) if value else np.inf
+    return choice, 0.0 if gap <= EXACT else float(gap)
 
 
 def _fewest(reach: "csr_array", seconds: float) -> tuple[np.ndarray, float]:
@@ -257,10 +250,8 @@ def _fewest(reach: "csr_array", seconds: float) -> tuple[np.ndarray, float]:
     if not points:
         return np.array([], int), 0.0
     solved = _solve(np.ones(sites), [LinearConstraint(reach, lb=1)], np.ones(sites), seconds)
-    chosen = _greedy(reach, np.ones(points), lambda _: np.ones(sites, bool))
-    if solved.x is not None and round(solved.x.sum()) <= len(chosen):
-        chosen = np.flatnonzero(solved.x > 0.5)
-    bound = max(1.0 if solved.mip_dual_bound is None else np.ceil(solved.mip_dual_bound - 1e-6), 1.0)
+    chosen = np.flatnonzero(solved.x > 0.5)
+    bound = max(np.ceil(solved.mip_dual_bound - 1e-6), 1.0)
     return chosen, float(max(len(chosen) - bound, 0.0) / len(chosen))
 
 
@@ -269,22 +260,9 @@ def _solve(objective: np.ndarray, constraints: list, integral: np.ndarray, secon
 
     options = {"mip_rel_gap": 0, "time_limit": seconds}
     solved = milp(objective, constraints=constraints, integrality=integral, bounds=Bounds(0, 1), options=options)
-    if solved.status not in (0, 1):  # neither solved nor out of time: every problem posed here has a choice
-        raise EstimationError(f"siting: the solver gave up: {solved.message}")
+    if solved.x is None:  # every problem posed here has a choice
+        raise EstimationError(f"siting: no choice in {seconds:g} s; raise time_limit_s: {solved.message}")
     return solved
-
-
-def _greedy(reach: "csr_array", gains: np.ndarray, allowed: Callable[[list[int]], np.ndarray]) -> np.ndarray:
-    """A choice made by taking what adds most, as long as anything does: for when the solver finds none in time."""
-    columns, left, chosen = reach.T.tocsr(), gains.copy(), []
-    while left.any():
-        added = np.where(allowed(chosen), columns @ left, 0.0)
-        site = int(np.argmax(added))
-        if not added[site] > 0:
-            break
-        chosen.append(site)
-        left[columns.indices[columns.indptr[site] : columns.indptr[site + 1]]] = 0
-    return np.array(chosen, int)
 
 
 def _distinct(reach: "csr_array", weights: np.ndarray) -> "tuple[csr_array, np.ndarray]":

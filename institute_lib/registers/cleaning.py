@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -36,6 +36,7 @@ _WORD = re.compile(r"[\w()·、/+\-. %]{1,20}")
 NAME = "name"  # why a text is personal, where it is for the name of its row's own person
 OF_THE_CITY = ("stations", "procurement")  # tables whose rows may be the city's own
 PLACE_ENDINGS = ("街道", "镇", "乡", "村", "社区", "居委", "路", "园区", "新村", "苑", "小区", "花园", "港", "河", "桥")
+_PARTS = re.compile(r"[·•∙●⋅・･‧.．]")
 _PLACE_ENDING = re.compile(r"(?:社区)?(?:居民|村民)?(?:委员会|居委会|村委会)$|(?:街道|社区|镇|乡|村)$")
 WORD_PARTS = (
     "科",
@@ -195,24 +196,40 @@ def _names_in_texts(
 
     A name that is a place or a common word (陈桥 in 陈桥街道社工站) is asked about; once taught, a text is kept.
     """
-    people = [bare_name(value.value) if value.value else "" for value in parsed["name"]]
+    people = _forms([value.value for value in parsed["name"]])
     known = frozenset(name for name in names if 2 < len(name) <= _LONGEST_NAME)
     for name in texts:
-        plain = {text: squeezed(text) for text in {value.value for value in parsed[name]} if text}
+        plain = {
+            text: vocabulary.simplified(squeezed(text)) for text in {value.value for value in parsed[name]} if text
+        }
         plain = {text: bare for text, bare in plain.items() if ("text", vocabulary.normal(text)) not in taught}
         holding = {text for text, bare in plain.items() if _holds(bare, known)}
-        for at, (value, person) in enumerate(zip(parsed[name], people, strict=True)):
+        for at, (value, forms) in enumerate(zip(parsed[name], people, strict=True)):
             text = value.value
             if text not in plain:
                 continue
             place = (records.sheet.file, records.sheet.name, records.rows[at], records.headers[name])
-            if len(person) < 2 or person.isascii() or person not in plain[text]:
+            person = next((form for form in forms if form in plain[text]), None)
+            if person is None:
                 if text in holding:
                     yield "w", Problem("text_names_somebody", *place, mask(text))
             elif is_place_or_word(person, plain[text]):
                 yield "w", Problem("text_name_is_word", *place, printable(text))
             else:
                 yield "f", Problem("text_personal", *place, mask(text), NAME)
+
+
+def _forms(names: Sequence[str | None]) -> list[tuple[str, ...]]:
+    """How each person may be called in a text: by the whole name, and of 阿依古丽·买买提 by 阿依古丽 too."""
+    bare = vocabulary.converted("\n".join(bare_name(name) if name else "" for name in names)).split("\n")
+    found: list[tuple[str, ...]] = []
+    for name, whole in zip(names, bare, strict=True):
+        forms = [whole] if len(whole) >= (6 if whole.isascii() else 2) else []
+        if name and _PARTS.search(name):
+            parts = (vocabulary.simplified(bare_name(part)) for part in _PARTS.split(name)[:-1])
+            forms += [part for part in parts if len(part) > 2]
+        found.append(tuple(forms))
+    return found
 
 
 def _holds(text: str, known: frozenset[str]) -> bool:

@@ -16,7 +16,7 @@ _ORDERED = (
     ("outcome_numerator", "outcome_denominator", "part_above_whole", False),
     ("schools_covered", "schools", "part_above_whole", False),
 )
-_ONCE = {"exams": ["exam_date", "level"], "talent": ["title", "awarded"]}  # what a person has once
+_ONCE = {"exams": ["year", "level"], "talent": ["title", "awarded"]}  # what a person has once: one examination a year
 
 
 def drop_repeats(
@@ -55,6 +55,8 @@ def _of_one_person(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
     numbers = _numbers(frame["identity"])
     again = frame[numbers.duplicated(keep=False) & numbers.notna()]
     again = again.assign(number=numbers.reindex(again.index))
+    if "exam_date" in again:
+        again["year"] = [day and day.year for day in again["exam_date"]]
     yield from _two_names(again, table)
     if table == "workers":
         yield from _overlaps(again, table)

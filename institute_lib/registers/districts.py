@@ -112,7 +112,7 @@ def find_in(text: str) -> list[str]:
     from institute_lib import areas
 
     plain = vocabulary.normal(text)
-    words = [word for word in re.split(r"[^\u3400-\u9fff]+", plain) if word]
+    words = [word for word in re.findall(r"[\u3400-\u9fff]+|(?<!\d)3206\d\d(?!\d)", plain) if word]
     whole = [word for word in words if word in vocabulary.district_words() or _is_district(word)]
     if not whole:
         names = {area.name_zh for area in areas.districts("320000")} | set(vocabulary.district_words())

@@ -41,7 +41,7 @@ _OLD_RESIDENT = re.compile(r"\d{15}", re.ASCII)
 _TRAVEL_DOCUMENT = re.compile(r"(?=.*\d)[A-Z][A-Z0-9]{5,14}|\d{8}|\d{9}|\d{10}[A-Z0-9]{0,2}")
 _MADE_UP = re.compile(r"(\d)\1+|0?123456789?0?|9?87654321")
 _PREFIX = re.compile(
-    r"^(?:ID|NO\.?|身份证|台胞证|通行证|回乡证|护照|居住证|居留证|港澳居民|台湾居民|来往内地通行证|来往大陆通行证|证件)+号?码?[::]?"
+    r"^(?:(?:ID|PASSPORT|PERMIT|NO)\.?|[\u4e00-\u9fff]{1,20}[证照件民号码])+[::]?"
     r"(?=[A-Z]{0,3}\d{6,17}[\dX]?[A-Z]?$)"
 )
 
@@ -95,7 +95,8 @@ def parse(text: str) -> Identity:
         return _checked(expanded + check_character(expanded), ("identity_expanded",))
     if _RESIDENT.fullmatch(number):
         return _checked(number, ())
-    if _TRAVEL_DOCUMENT.fullmatch(number) and not _MADE_UP.fullmatch(number) and not _is_birth(number):
+    is_phone = re.fullmatch(r"1[3-9]\d{9}", number) is not None
+    if _TRAVEL_DOCUMENT.fullmatch(number) and not is_phone and not _MADE_UP.fullmatch(number) and not _is_birth(number):
         return Identity(number, "travel_document", ("identity_travel_document",))
     raise IdentityFault("identity_form")
 

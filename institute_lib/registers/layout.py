@@ -14,6 +14,8 @@ from institute_lib.registers.vocabulary import Unit
 
 BLANKING = ("formula_unstored", "cell_error")
 LONGEST_TOTAL = 20
+_DAY = re.compile(r"\d{4}\s*[-/.年]\s*\d{1,2}\s*[-/.月]\s*\d{1,2}\s*日?(?: 00:00:00)?")
+_NOTE = re.compile(r"[:。]|^[(]?\d{1,2}[.、)]")  # of a sentence or a numbered remark, not of a name
 _THOUSANDS = re.compile(r"\d{3}(\.\d+)?")
 _WHOLE_NUMBER = re.compile(r"\d{1,3}")
 
@@ -168,7 +170,7 @@ def _fill_merged(
     amounts = {
         found.positions[column.name]: column.name
         for column in vocabulary.columns(table)
-        if column.type == "amount" and column.name in found.positions
+        if column.type in ("amount", "share") and column.name in found.positions
     }
     for (first, column), (last, _) in sheet.merged:
         rows = range(first + 1 - start, min(last + 1 - start, len(body))) if first >= start else range(0)
@@ -259,11 +261,11 @@ def _is_footer(row: list[Any], found: header.Header) -> bool:
     cells = {index: str(cell) for index, cell in enumerate(row) if filled(cell)}
     if any(map(vocabulary.is_signature, cells.values())):
         needed = [cells[index] for index in found.needed | found.naming if index in cells]
-        return all(map(vocabulary.is_signature, needed))
+        return all(vocabulary.is_signature(text) or _DAY.fullmatch(text) for text in needed)
     if len(cells) != 1:
         return False
     ((index, text),) = cells.items()
-    return index not in found.naming or len(text) > LONGEST_TOTAL or ":" in vocabulary.normal(text)
+    return index not in found.naming or len(text) > LONGEST_TOTAL or bool(_NOTE.search(vocabulary.normal(text)))
 
 
 def _blank_by_formula(sheet: Sheet, rows: set[int], found: header.Header) -> list[Problem]:

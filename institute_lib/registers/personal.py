@@ -27,8 +27,9 @@ _PHONE_GROUPS = frozenset(
 )
 _MOBILE = re.compile(r"(?:0086|086|86|0|17951|12593)?1[3-9]\d{9}")
 _PREFIXES = frozenset({"86", "086", "0086", "0", "17951", "12593"})
-_LANDLINE = re.compile(r"(?:0086|86)?0(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}")
-_AREA_CODE = re.compile(r"0(?:10|2\d|[3-9]\d\d)")
+_LANDLINE = re.compile(r"(?:(?:0086|86)?0|0086|86)(?:10|2\d|[3-9]\d\d)[2-8]\d{6,7}")
+_AREA_CODE = re.compile(r"(?:0|86|0086)?(?:10|2\d|[3-9]\d\d)")
+_LONE_CIRCLE = re.compile("(?<![\u2460-\u24ff])[\u2460-\u24ff](?![\u2460-\u24ff])")  # a list's number
 _MONEY = re.compile(r"\s*(?:元|万|亿|%|％|‰|人次)")
 _EDGE, _END = r"(?<![A-Za-z0-9])", r"(?![A-Za-z0-9])"
 _PERMIT = re.compile(rf"{_EDGE}(?:[HM]\d{{8}}(?:\d{{2}})?|[CWTL]\d{{8}}|C[A-HJ-NP-Z]\d{{7}}|[A-Z]{{3}}\d{{12}}){_END}")
@@ -47,7 +48,8 @@ _CARD = re.compile(r"(?:62|4\d|5[1-5]|35|37)\d{13,17}")
 _HAN = r"\u3400-\u9fff\U00020000-\U0003ffff"
 _HAN_ONLY = re.compile(f"[{_HAN}]+")
 _ORDINARY = re.compile("[\u4e00-\u9fff]+")  # nothing in such a name is written in two ways
-_NAME_MARKS = re.compile(r"[\s·•∙●⋅・･ㆍ‧᛫⸱․.．'’‘`\-*＊#△▲☆★\u200b-\u200f\u2060\ufeff]")
+_NAME_MARKS = re.compile(r"[\s_/|·•∙●⋅・･ㆍ‧᛫⸱․.．'’‘`\-*＊#△▲☆★\u200b-\u200f\u2060\ufeff]")
+_PLAIN_NAME = re.compile("[\u3400-\u9fff]+")  # to which nothing of the below applies
 _REMARK = re.compile(r"[(\[【〔<《].*?[)\]】〕>》]")
 _TITLES = re.compile(
     rf"(?<=[{_HAN}]{{2}})(?:同志|先生|女士|小姐|老师|教授|博士|主任|副主任|站长|副站长|社工|社工师|书记|院长|所长|督导|理事长|总干事|医生|律师)$"
@@ -107,6 +109,7 @@ def flatten(text: str) -> str:
     """A text of the same length in which full-width letters, other scripts' digits and brackets are plain ones."""
     if text.isascii():
         return text
+    text = _LONE_CIRCLE.sub(" ", text)
     table = {}
     for letter in set(text):
         if letter > "\x7f":
@@ -216,6 +219,8 @@ def bare_name(name: str) -> str:
     """
     if _ORDINARY.fullmatch(name):
         return _TITLES.sub("", name) if len(name) > 2 else name
+    if len(name) < 4 and _PLAIN_NAME.fullmatch(name):
+        return name
     plain = unicodedata.normalize("NFKC", name)
     bare = _NAME_MARKS.sub("", _REMARK.sub("", plain))
     return _TITLES.sub("", bare or _NAME_MARKS.sub("", plain)).casefold()

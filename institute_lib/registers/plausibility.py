@@ -9,6 +9,7 @@ from institute_lib.registers import vocabulary
 from institute_lib.registers.report import Problem
 
 AGES = (16, 70)  # full years at entry
+_NOT_ABOVE = (("overstaffed", "posts_filled", "posts"), ("subsidy_above_pay", "subsidy", "monthly_pay"))
 PROVINCE = {"x": (116.2, 122.1), "y": (30.6, 35.3)}  # degrees; the province with some water around it
 
 
@@ -20,17 +21,22 @@ def find(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
         table: the register's table.
     """
     yield from _of_the_person(frame, table)
+    if {"left", "leave_reason"} <= set(frame):
+        for index in frame.index[frame["left"].isna() & frame["leave_reason"].notna()]:
+            yield at(frame, index, table, "reason_without_day", "left")
     for column, (low, high) in vocabulary.declared()["plausible"].items():
         if column in frame:
             numbers = pd.to_numeric(frame[column])
             is_odd = ((numbers < low) | (numbers > high)) & (numbers != 0)
             for index in frame.index[is_odd]:
                 yield at(frame, index, table, "amount_odd", column, detail=f"{numbers[index]:,.10g}")
-    if {"posts", "posts_filled"} <= set(frame):
-        posts, filled = pd.to_numeric(frame["posts"]), pd.to_numeric(frame["posts_filled"])
-        for index in frame.index[filled > posts]:
-            detail = f"{filled[index]:g} > {posts[index]:g}"
-            yield at(frame, index, table, "overstaffed", "posts_filled", detail=detail)
+    for rule, part, whole in _NOT_ABOVE:
+        if {part, whole} <= set(frame):
+            less, more = pd.to_numeric(frame[part]), pd.to_numeric(frame[whole])
+            for index in frame.index[less > more]:
+                yield at(frame, index, table, rule, part, detail=f"{less[index]:g} > {more[index]:g}")
+    for column in {"station_id", "contract_id"} & set(frame):
+        yield from _of_the_codes(frame, table, column)
     if {"x", "y"} <= set(frame):
         yield from _of_the_point(frame, table)
 
@@ -54,6 +60,22 @@ def _of_the_person(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
         stated = people["gender"].to_numpy(dtype=object)
         for place in np.flatnonzero([said in ("male", "female") for said in stated] & (stated != computed)):
             yield at(people, people.index[place], table, "gender_conflict", "gender")
+
+
+def _of_the_codes(frame: pd.DataFrame, table: str, column: str) -> Iterator[Problem]:
+    """Codes that stand in two rows which are both open, and those that have lost the zeros which their like have."""
+    codes = frame[column].fillna("").astype(str)
+    is_open = frame["closed"].isna() if "closed" in frame else pd.Series(True, frame.index)
+    asked = frame[is_open & (codes != "")]
+    of = [name for name in ("described", column) if name in frame]
+    again = asked[of].fillna("").duplicated()
+    for index in asked.index[again]:
+        first = asked.index[(codes[asked.index] == codes[index])][0]
+        yield at(frame, index, table, "code_twice", column, detail=str(frame.loc[first, "row"]))
+    lengths = set(codes[codes.str.fullmatch(r"0\d+")].str.len())
+    if len(lengths) == 1:
+        for index in frame.index[codes.str.fullmatch(r"[1-9]\d*") & (codes.str.len() < max(lengths))]:
+            yield at(frame, index, table, "code_zeros", column, detail=codes[index])
 
 
 def _of_the_point(frame: pd.DataFrame, table: str) -> Iterator[Problem]:

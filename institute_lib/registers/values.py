@@ -212,7 +212,7 @@ def _day(cell: Any, epoch_1904: bool) -> Value:
     if isinstance(cell, int | float) and not _COMPACT.fullmatch(written(cell)):
         return _serial(float(cell), epoch_1904)
     text, remarks = tidy(unmarked(written(cell)))
-    text = vocabulary.normal(text)
+    text = vocabulary.normal(text).rstrip(".,;。、")
     if vocabulary.is_missing(text) or vocabulary.is_error(text):
         return Value(fault="cell_error" if vocabulary.is_error(text) else "")
     if _SERIAL.fullmatch(text):

@@ -3,7 +3,7 @@
 import re
 import tomllib
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +13,7 @@ from institute_lib.errors import ParameterError
 
 _BRACKETS = re.compile(r"[(\[【〔<《].*?[)\]】〕>》]")
 _MARKS = re.compile(r"[()\[\]【】〔〕<>《》\"“”'‘’·]")
+_NUMBERING = re.compile(r"^[(]?\d{1,2}[).、.]+(?=[^\d])")
 _EDGES = "*:;.,、。*#"
 _UNIT_WORDS = re.compile(r"^(?:计量|金额|货币)?单位:?|^单位为|^按|^以|计$")
 _PERIOD = re.compile(r"^(.*?)(?:/|每)(?:每)?(.+)$")
@@ -79,10 +80,15 @@ def columns(table: str) -> tuple[Column, ...]:
     if table not in tables():
         allowed = partial(terms.nearest_in, value=table, allowed=tables())
         raise terms.error(ParameterError, "registers.error_table", table=table, nearest=allowed)
-    return tuple(
-        Column(name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
-        for name, entry in declared()["tables"][table].items()
-    )
+    every = []
+    for name, entry in declared()["tables"][table].items():
+        column = Column(
+            name, **{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        )
+        if column.type == "district":
+            column = replace(column, headers=(*column.headers, *declared()["district_headers"]))
+        every.append(column)
+    return tuple(every)
 
 
 @cache
@@ -111,7 +117,9 @@ def meaning(table: str, header: str) -> Meaning | None:
     for form in (plain(header), plain(simplified(header))):
         if form in known:
             return Meaning(known[form])
-    text = plain(normal(simplified(header)))
+    text = _NUMBERING.sub("", plain(normal(simplified(header))))
+    if not plain(_BRACKETS.sub("", text)):  # 【入职日期】
+        text = _MARKS.sub("", text)
     body, unit, odd = plain(_BRACKETS.sub("", text)), None, ""
     for remark in (part[1:-1].strip() for part in _BRACKETS.findall(text)):
         found = unit_of(remark)
@@ -369,6 +377,11 @@ def _converter() -> Any:
 @lru_cache(maxsize=1 << 14)
 def simplified(text: str) -> str:
     """A text in simplified characters (OpenCC)."""
+    return converted(text)
+
+
+def converted(text: str) -> str:
+    """`simplified` of a long text, which is not remembered."""
     return text if text.isascii() else _converter().convert(text)
 
 

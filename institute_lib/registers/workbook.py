@@ -48,6 +48,7 @@ _HIDDEN_ROW = re.compile(_TAG + rb"""row\b(?=[^>]*\bhidden=["'](?:1|true)["'])[^
 _HIDDEN_COLUMNS = re.compile(_TAG + rb"""col\b(?=[^>]*\bhidden=["'](?:1|true)["'])([^>]*)>""")
 _SPAN = re.compile(rb"""\b(min|max)=["'](\d+)["']""")
 _STYLED = re.compile(_TAG + rb"""c\b(?=[^>]*\bs=["'](\d+)["'])([^>]*)>""")
+_SHARED = re.compile(_TAG + rb"""c\b([^>]*\bt=["']s["'][^>]*)>\s*<(?:\w+:)?v>(\d+)<""")
 _MAIN = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument"
 _TELLING_FORMAT = re.compile(r"0{2,}|[\u4e00-\u9fff%‰]|\"[^\"]+\"|[A-Z]")  # zeros in front, a unit, letters
 LONGEST_COMMENT, MOST_COMMENTS = 200, 2_000
@@ -198,6 +199,7 @@ def unpack(content: bytes) -> tuple[dict[str | None, bytes], dict[str, Any]]:
             paths = dict(_sheets(package, book))
             parts = {name: read(part) for name, part in paths.items()}
             formats, struck = _styles(package)
+            pieces = _struck_texts(package)
             comments = {name: _comments(package, part) for name, part in paths.items()}
     except (zipfile.BadZipFile, KeyError, ElementTree.ParseError, EOFError, NotImplementedError, ValueError):
         raise Refusal("damaged") from None
@@ -205,7 +207,8 @@ def unpack(content: bytes) -> tuple[dict[str | None, bytes], dict[str, Any]]:
         _refuse_strays(xml, name)
     properties = book.find("{*}workbookPr")
     epoch_1904 = properties is not None and properties.get("date1904") in ("1", "true")
-    return parts, {"epoch_1904": epoch_1904, "formats": formats, "struck": struck, "comments": comments}
+    told = {"epoch_1904": epoch_1904, "formats": formats, "struck": struck, "pieces": pieces, "comments": comments}
+    return parts, told
 
 
 def _styles(package: zipfile.ZipFile) -> tuple[dict[int, str], set[int]]:
@@ -262,7 +265,7 @@ def inspect(parts: dict[str | None, bytes], of_the_book: dict[str, Any]) -> dict
     """
     return {
         name: {"epoch_1904": of_the_book["epoch_1904"], "comments": of_the_book["comments"].get(name, [])}
-        | _inspect_sheet(parts.pop(name), of_the_book["formats"], of_the_book["struck"])
+        | _inspect_sheet(parts.pop(name), of_the_book["formats"], of_the_book["struck"], of_the_book["pieces"])
         for name in list(parts)
     }
 
@@ -347,7 +350,7 @@ def _refuse_strays(xml: bytes, sheet: str | None) -> None:
         raise Refusal("stray_cell", sheet=sheet, row=max(rows))
 
 
-def _inspect_sheet(xml: bytes, formats: dict[int, str], struck: set[int]) -> dict[str, Any]:
+def _inspect_sheet(xml: bytes, formats: dict[int, str], struck: set[int], pieces: set[int]) -> dict[str, Any]:
     has_errors = b't="e"' in xml or b"t='e'" in xml
     has_formulas = b"<f" in xml or b":f" in xml
     has_hidden = b"hidden=" in xml
@@ -358,11 +361,11 @@ def _inspect_sheet(xml: bytes, formats: dict[int, str], struck: set[int]) -> dic
         else set(),
         "hidden_rows": {int(row) for row in _HIDDEN_ROW.findall(xml)} if has_hidden else set(),
         "hidden_columns": _hidden_columns(xml) if has_hidden else set(),
-        **_styled(xml, formats, struck),
+        **_styled(xml, formats, struck, pieces),
     }
 
 
-def _styled(xml: bytes, formats: dict[int, str], struck: set[int]) -> dict[str, Any]:
+def _styled(xml: bytes, formats: dict[int, str], struck: set[int], pieces: set[int]) -> dict[str, Any]:
     """Places of the telling number formats, and rows with text that is struck through."""
     places: dict[str, set[tuple[int, int]]] = {}
     rows: set[int] = set()
@@ -372,7 +375,25 @@ def _styled(xml: bytes, formats: dict[int, str], struck: set[int]) -> dict[str, 
             places.setdefault(formats[style], set()).add(_position(found[2]))
         if style in struck and not found[2].endswith(b"/"):
             rows.add(_position(found[2])[0])
+    struck_inside = re.finditer(rb"<(?:\w+:)?strike\b", xml) if b"strike" in xml else ()
+    for piece in struck_inside:  # of a text that stands in its cell
+        start = max(xml.rfind(b"<c ", 0, piece.start()), xml.rfind(b":c ", 0, piece.start()))
+        rows.add(_position(xml[start : piece.start()])[0])
+    if pieces:
+        rows |= {_position(found[1])[0] for found in _SHARED.finditer(xml) if int(found[2]) in pieces}
     return {"formats": places, "struck_rows": rows}
+
+
+def _struck_texts(package: zipfile.ZipFile) -> set[int]:
+    """The numbers of the shared texts of which a piece is struck through."""
+    if "xl/sharedStrings.xml" not in package.namelist():
+        return set()
+    content = package.read("xl/sharedStrings.xml")
+    if b"strike" not in content:
+        return set()
+    texts = ElementTree.fromstring(content).iterfind("{*}si")
+    lines = [[line.get("val", "1") for line in text.iterfind(".//{*}strike")] for text in texts]
+    return {at for at, found in enumerate(lines) if any(value not in ("0", "false") for value in found)}
 
 
 def _is_unstored(formula: re.Match[bytes]) -> bool:

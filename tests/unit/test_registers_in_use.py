@@ -163,6 +163,13 @@ UNSEEN = [
     ("离职日期", "仍在上班", "day_word"),
     ("离职日期（预计）", "2026-03-01", "header_aside"),
     ("入职日期", "201803", "day_incomplete"),
+    ("月薪（元/人·月）", "5000", 5_000),
+    ("月薪", "5.0千元", 5_000),
+    ("月薪（元/小时）", "35", "unit_unclear"),
+    ("身份证号", "13912345678", "identity_form"),
+    ("社工站", "甲站 +86-513-85512345", "text_personal"),
+    ("社工站", "甲站①13912345678", "text_personal"),
+    ("级别", "中级会计师", "level_unknown"),
 ]
 
 
@@ -195,7 +202,16 @@ def test_a_code_is_read_as_its_workbook_shows_it(tmp_path, code, cell, read):
 
 @pytest.mark.parametrize(
     ("word", "code"),
-    [("通州湾", "320612"), ("苏锡通科技产业园区", "320671"), ("海門區", "320614"), ("竹行街道", "320671")],
+    [
+        ("崇川区（320613）", "320613"),
+        ("崇川区（市区）", "320613"),
+        ("如皋高新区", "320682"),
+        ("如东县洋口镇", "320623"),
+        ("通州湾", "320612"),
+        ("苏锡通科技产业园区", "320671"),
+        ("海門區", "320614"),
+        ("竹行街道", "320671"),
+    ],
 )
 def test_zones_towns_and_traditional_names_stand_for_their_district(project, tmp_path, word, code):
     path = write_csv(tmp_path / "a.csv", [person(0, 区=word)])
@@ -229,3 +245,117 @@ def test_a_warning_that_is_accepted_with_all_others_is_asked_once_all_the_same(p
     path = write_csv(tmp_path / "a.csv", [person(0, 姓名="陈桥", 社工站="陈桥街道社工站")])
     registers.hand_back(registers.import_files(path, quarter="2025Q4", accept_warnings=True).report, None)
     assert registers.check(path).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("甄倀", "甄/倀工作室"),
+        ("甄倀", "甄_倀站"),
+        ("買買提", "买买提工作室"),
+        ("阿依古丽·买买提", "阿依古丽工作室"),
+        ("John Smith", "John Smith工作室"),
+    ],
+)
+def test_a_persons_name_is_found_however_a_text_writes_it(tmp_path, name, text):
+    path = write_csv(tmp_path / "a.csv", [person(0, 姓名=name, 社工站=text)])
+    assert places(registers.check(path, today=TODAY).faults) == [("text_personal", 2, "社工站")]
+
+
+@pytest.mark.parametrize("number", ["passport E12345678", "外国人永久居留身份证931320199003070015", "护照：G12345678"])
+def test_a_document_with_its_name_before_it_is_an_identity(tmp_path, number):
+    path = write_csv(tmp_path / "a.csv", [person(0, 身份证号=number)])
+    assert registers.check(path, today=TODAY).faults == ()
+
+
+@pytest.mark.parametrize(
+    "header", ["市（县、区）", "区/县", "行政区划", "所属县区", "【区】", "1.区", "区（工作所在地）", "服务区县"]
+)
+def test_a_district_is_found_under_what_offices_call_it(tmp_path, header):
+    headers = [header if own == "区" else own for own in HEADERS]
+    path = write_csv(tmp_path / "a.csv", [person(0)], headers)
+    assert (registers.check(path, today=TODAY).faults, registers.check(path, today=TODAY).problems) == ((), ())
+
+
+@pytest.mark.parametrize("header", ["区（身份证地址）", "区（户籍）", "居住区县"])
+def test_a_district_of_something_else_is_not_the_district_of_the_work(tmp_path, header):
+    headers = [header if own == "区" else own for own in HEADERS]
+    report = registers.check(write_csv(tmp_path / "a.csv", [person(0)], headers), today=TODAY)
+    assert {problem.rule for problem in (*report.faults, *report.problems)} & {"district_missing", "header_remark"}
+
+
+@pytest.mark.parametrize(
+    "line", ["单位：万元", "单 位：万元", "金额:万元", "（万元）", "以万元计", "计量单位：万元、人"]
+)
+def test_a_line_above_the_header_states_the_unit(project, tmp_path, line):
+    headers = ["合同编号", "区", "签约日期", "层级", "服务领域", "承接机构", "金额", "社工占比", "人力成本占比"]
+    row = ["HT-1", "崇川区", "2025-03-01", "区级", "养老", "甲中心", 42.5, "75%", "60%"]
+
+    def title(book):
+        book.active.insert_rows(1)
+        book.active["A1"] = line
+
+    path = write_workbook(tmp_path / "a.xlsx", [row], headers, title)
+    assert registers.read(path, table=CONTRACTS, today=TODAY).frame["amount"].tolist() == [425_000]
+
+
+@pytest.mark.parametrize("quarter", ["2025年7月-9月", "2025年7月至9月", "Q3 2025", "2025年第Ⅲ季度", "2025年7—9月"])
+def test_a_quarter_is_read_in_the_ways_offices_write_it(project, tmp_path, quarter):
+    path = write_csv(tmp_path / "a.csv", [["崇川区", quarter, "养老", 12]], ["区", "季度", "服务领域", "服务对象数"])
+    assert registers.read(path, table=SERVICES, today=TODAY).frame["quarter"].tolist() == ["2025Q3"]
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        [["填表人：张三", "", "", "审核人：李四", "", "", "", "2025年12月31日", ""]],
+        [["说明："], ["1. 本表一式两份，由区县民政局盖章后报送。"], ["2. 不得涂改。"]],
+    ],
+)
+def test_what_stands_below_a_register_is_no_record(tmp_path, below):
+    report = registers.check(write_workbook(tmp_path / "a.xlsx", [person(0), *below]), today=TODAY)
+    assert (report.rows_out, report.faults) == (1, ())
+
+
+def test_a_signature_between_records_is_not_passed_over(tmp_path):
+    path = write_workbook(tmp_path / "a.xlsx", [person(0), ["填表人：张三"], person(1)])
+    assert "required_missing" in {problem.rule for problem in registers.check(path, today=TODAY).faults}
+
+
+def asked(path, table):
+    return places(registers.check(path, table=table, today=TODAY).problems)
+
+
+def test_a_code_in_two_rows_and_one_without_its_zeros_are_asked_about(tmp_path):
+    headers = ["站点编号", "社工站", "层级", "区", "启用日期", "岗位数", "在岗人数"]
+    rows = [
+        [code, name, "镇街", "崇川区", "2020-01-02", 3, 2] for code, name in (("001", "甲"), (2, "乙"), ("001", "丙"))
+    ]
+    path = write_workbook(tmp_path / "a.xlsx", rows, headers)
+    assert asked(path, STATIONS) == [("code_zeros", 3, "站点编号"), ("code_twice", 4, "站点编号")]
+
+
+def test_one_examination_on_two_days_is_one_examination(tmp_path):
+    headers = ["身份证号", "考试日期", "区", "级别", "报名", "参考", "通过"]
+    rows = [[person(0)[1], day, "崇川区", "初级", "是", "是", "否"] for day in ("2025-06-14", "2025-06-15")]
+    report = registers.check(write_csv(tmp_path / "a.csv", rows, headers), table=EXAMS, today=TODAY)
+    assert [problem.rule for problem in report.faults] == ["person_twice", "person_twice"]
+
+
+def test_a_reason_for_leaving_without_a_day_and_a_subsidy_above_the_pay_are_asked_about(tmp_path):
+    headers, row = [*HEADERS, "离职原因", "持证津贴"], [*person(0), "转行", "6000"]
+    path = write_csv(tmp_path / "a.csv", [row], headers)
+    assert sorted(asked(path, WORKERS)) == [("reason_without_day", 2, "离职日期"), ("subsidy_above_pay", 2, "持证津贴")]
+
+
+def test_a_piece_of_a_text_that_is_struck_through_is_asked_about(tmp_path):
+    from openpyxl.cell.rich_text import CellRichText, TextBlock
+    from openpyxl.cell.text import InlineFont
+
+    def strike(book):
+        book.active["E2"].value = CellRichText(
+            TextBlock(InlineFont(strike=True), "甲站"), TextBlock(InlineFont(), "乙站")
+        )
+
+    path = write_workbook(tmp_path / "a.xlsx", [person(0), person(1)], change=strike)
+    assert asked(path, WORKERS) == [("row_struck", 2, "姓名")]

@@ -26,7 +26,7 @@ except ImportError:  # Windows
 
 SHARED_VARIABLE = "INSTITUTE_SHARED"
 READS_VARIABLE = "INSTITUTE_READS"
-KINDS = ("tables", "reports", "sources", "reference", "files", "earlier", "declared")
+KINDS = ("tables", "reports", "quarters", "sources", "reference", "files", "earlier", "declared")
 CANNOT_BE_PICKLED = (pickle.PicklingError, AttributeError, TypeError)
 Function = TypeVar("Function", bound=Callable[..., Any])
 logger = logging.getLogger(__name__)
@@ -37,7 +37,8 @@ class Read:
     """Something that a job read: a change of it makes the job stale, and figures made from it carry it as their source.
 
     Attributes:
-        kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "sources"
+        kind: one of `KINDS`: "tables" (its rows as of a day), "reports" (who had reported a quarter), "quarters"
+            (which quarters a table describes), "sources"
             (whether a table is a register or the demo), "reference" (a file of published facts), "files" (any other,
             by its path), "earlier" (a result of another quarter: its run folder, notebook and area) or "declared"
             (something that an author states and no table proves, such as a count of persons typed by hand).

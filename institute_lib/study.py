@@ -199,7 +199,9 @@ class Study:
             own = load_own(name, language=self.language)
             _refuse_persons(own)
             return own
-        frame = tables.load(str(name), self.as_of, known=self.known)
+        own_city = [one.code for one in areas.districts(self.own_city)]
+        scoped = {"area": self.all_districts, "city": own_city, "province": ()}[scope]
+        frame = tables.load(str(name), self.as_of, known=self.known, districts=scoped)
         reported = None  # who had reported is asked of the scope alone: a neighbour's report makes no other job stale
         if scope != "province":
             reported = self.reports if scope == "area" else self.city_reports

@@ -5,7 +5,7 @@ A table's hash is kept beside other derived files, so that an unchanged table is
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -66,27 +66,26 @@ def by_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
     return named
 
 
-def table_hash(name: str, as_of: str, known: str = "") -> str:
-    """Hash of what a table shows on a day: its rows, their order and types, and where they come from.
+def table_hash(name: str, as_of: str, known: str = "", districts: Sequence[str] = ()) -> str:
+    """Hash of what a table shows on a day (of some districts): rows, their order and types, where they come from.
 
     Raises:
         DataError: the table is missing or breaks its contract.
     """
-    return _kept(kept_hash(name, as_of, known), lambda: _digest_of(name, as_of, known))
+    asked = {"known": known or None, "districts": districts}
+    place = kept_hash(name, as_of, known, districts)
+    return _kept(place, lambda: digest(tables.load(name, as_of or None, **asked)))
 
 
-def _digest_of(name: str, as_of: str, known: str) -> str:
-    return digest(tables.load(name, as_of or None, known=known or None))
-
-
-def kept_hash(name: str, as_of: str, known: str = "") -> Path:
+def kept_hash(name: str, as_of: str, known: str = "", districts: Sequence[str] = ()) -> Path:
     """The file in which a table's hash is kept, whether or not it is there: another file for another content.
 
     Raises:
         DataError: the table is missing.
     """
     place = tables.locate(name, as_of or "9999-12-31", known=known or None)
-    return _place_for(name, as_of, known, place.source, str(place.snapshot), places.file_hash(place.path))
+    content = places.file_hash(place.path)
+    return _place_for(name, as_of, known, place.source, str(place.snapshot), content, *districts)
 
 
 def late(
@@ -135,7 +134,9 @@ def _hash(read: Read, since: float | None) -> str:
     # A job may show that a table is faulty or lacking: then it depends on the file as it stands.
     with suppress(DataError):
         if read.kind == "tables":
-            return table_hash(read.name, read.as_of, read.known)
+            return table_hash(read.name, read.as_of, read.known, read.districts)
+        if read.kind == "quarters":
+            return " ".join(tables.covered_quarters(as_of=read.as_of or None, known=read.known or None))
         if read.kind == "reports":
             missing = late(read.name, read.districts, read.as_of, known=read.known, table=read.title or "workers")
             return f"late: {' '.join(missing)}" if missing else "all there"

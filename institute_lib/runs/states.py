@@ -61,7 +61,7 @@ class JobStatus:
 
 
 def _named(kind: str, name: str, language: str) -> str:
-    if kind == "tables":
+    if kind in ("tables", "quarters"):
         return terms.label(name, language, column="table")
     if kind == "reports":
         return terms.quarter(name, language)

@@ -181,7 +181,7 @@ def _add_earlier(accepted: pd.DataFrame, state: pd.DataFrame, at: int, days: lis
     earlier = pd.DataFrame({"worker_id": state["worker_id"], "from": state["entered"], "to": end, "row": state.index})
     later = accepted[["worker_id", "entered", "left"]].assign(at=accepted.index)
     pairs = earlier.merge(later, on="worker_id")
-    same = (pairs["from"] < pairs["left"].fillna(pd.Timestamp.max)) & (pairs["entered"] < pairs["to"])
+    same = ~(pairs["from"] >= pairs["left"]) & (pairs["entered"] < pairs["to"])
     accepted = _carry(accepted, state, pairs[same].drop_duplicates("at"), days[at])
     own = state.drop(index=pairs.loc[same, "row"].unique())
     if own.empty:

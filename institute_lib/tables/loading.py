@@ -6,7 +6,7 @@ falls back on the demo for another table.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -73,18 +73,23 @@ def source(name: str, *, root: Path | None = None) -> str:
     return _locate(name, LAST_DAY, None, root).source
 
 
-def _locate(name: str, as_of: str, known: str | None, root: Path | None) -> Location:
+def _locate(name: str, as_of: str, known: str | None, root: Path | None, districts: Sequence[str] = ()) -> Location:
     if name not in CONTRACTS:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
     if own.there(name, known=known, root=root):
         source, days = own.DERIVED.get(name, name), []
         if source in journal.STATES:
             cells = journal.in_force(source, journal.entries(root), known)
-            days = [day for of_district in journal.state_days(cells, as_of).values() for day in of_district]
+            days = [
+                day
+                for code, of_district in journal.state_days(cells, as_of).items()
+                if not districts or areas.host(history.current(code)) in districts
+                for day in of_district
+            ]
         return Location(journal.folder(root) / journal.JOURNAL, "register", max(days, default=None))
     ledger = paths.reference() / f"{name}.csv"
     demo = (Path(root) / "data" / "demo" if root else paths.demo()) / f"{name}.parquet"
-    if demo.is_file() and not own.kept(root, known):
+    if demo.is_file() and not own.kept(root):  # on no day of knowledge does a demo stand in for an own register
         return Location(demo, "demo", None)
     if ledger.is_file():
         return Location(ledger, "published", None)
@@ -97,13 +102,22 @@ def _in_words(name: str, language: str) -> str:
     return f"{terms.label(name, language, column='table')} ({name})" if language == "zh" else repr(name)
 
 
-def load(name: str, as_of: str | None = None, *, known: str | None = None, root: Path | None = None) -> pd.DataFrame:
+def load(
+    name: str,
+    as_of: str | None = None,
+    *,
+    known: str | None = None,
+    districts: Sequence[str] = (),
+    root: Path | None = None,
+) -> pd.DataFrame:
     """One table, checked, as it describes the time up to a day.
 
     Args:
         name: a table of the contract (`tables.CONTRACTS`).
         as_of: an ISO day, the last one that is described; None shows everything.
         known: an ISO day: what had been imported by its end; None for the newest.
+        districts: codes of the districts whose rows (of `worker_changes`: whose persons' rows) are wanted, so that a
+            job which reads them is stale only when theirs change; empty for all. Policies name areas and stay whole.
         root: another project folder to read from.
 
     Returns:
@@ -120,7 +134,8 @@ def load(name: str, as_of: str | None = None, *, known: str | None = None, root:
         raise ParameterError(f"table {name!r}: {nearest(name, CONTRACTS)}")
     if known is not None:
         _day(known)
-    read = Read("tables", name, as_of or "", personal=name in PERSONAL, known=known or "")
+    listed = tuple(sorted(districts)) if name != "policies" else ()
+    read = Read("tables", name, as_of or "", listed, personal=name in PERSONAL, known=known or "")
     try:
         place = _locate(name, _day(as_of).date().isoformat(), known, root)
     except DataError:  # a job may show that a table is lacking, and depends on that
@@ -132,21 +147,40 @@ def load(name: str, as_of: str | None = None, *, known: str | None = None, root:
         journal.log_load(journal.folder(root), name, os.getpid())
     if root is None:
         sharing.note_read(read)
-    return with_provenance(_load(name, as_of, known, root), Provenance([read]))
+    return with_provenance(_load(name, as_of, known, root, listed), Provenance([read]))
 
 
-def _load(name: str, as_of: str | None, known: str | None, root: Path | None) -> pd.DataFrame:
+def _load(
+    name: str, as_of: str | None, known: str | None, root: Path | None, districts: Sequence[str] = ()
+) -> pd.DataFrame:
     day = _day(as_of)
-    place = _locate(name, day.date().isoformat(), known, root)
+    place = _locate(name, day.date().isoformat(), known, root, districts)
     if place.source == "register":
         frame = own.table(name, day.date().isoformat(), known=known, root=root)
     else:
         stamp = place.path.stat()
         frame = _checked(name, place.path, (stamp.st_mtime_ns, stamp.st_size))
     attrs = {"name": name, "source": place.source, "snapshot": place.snapshot, "as_of": as_of}
-    shown = _known_by(name, frame, day).reset_index(drop=True)
-    shown.attrs = {**frame.attrs, **attrs}
+    shown, told = _known_by(name, frame, day), dict(frame.attrs)
+    if districts:
+        shown = _of_districts(shown, districts, as_of, known, root)
+        by_district = {key: value for key, value in told.items() if isinstance(value, dict)}
+        told |= {key: {code: one[code] for code in districts if code in one} for key, one in by_district.items()}
+    if told.get("begun"):  # certificate, pay and caseload are known from the first quarter that all districts tell
+        told["since"] = str((pd.Timestamp(max(told["begun"].values())) + pd.Timedelta(days=1)).to_period("Q"))
+    shown = shown.reset_index(drop=True)
+    shown.attrs = {**told, **attrs}
     return shown
+
+
+def _of_districts(
+    frame: pd.DataFrame, districts: Sequence[str], as_of: str | None, known: str | None, root: Path | None
+) -> pd.DataFrame:
+    """The rows of some districts, or of the persons who work or worked in them."""
+    if "district" in frame:
+        return frame[frame["district"].isin(districts)]
+    persons = _load("workers", as_of, known, root, districts)["worker_id"]
+    return frame[frame["worker_id"].isin(persons)]
 
 
 @lru_cache(maxsize=len(CONTRACTS))
@@ -229,14 +263,24 @@ def covered_quarters(
     The demo covers its own quarters; own registers cover those from the first to the last one handed in. With `as_of`
     only those up to that day's, and a later quarter that comes in is no concern of a job that asked.
     """
-    if root is None:
-        sharing.note_read(Read("tables", "workers", as_of or "", known=known or ""))
+    if root is None:  # what a job depends on is the answer, not every row of the table behind it
+        sharing.note_read(Read("quarters", "workers", as_of or "", known=known or ""))
     last = _quarter(_day(as_of))
     return tuple(quarter for quarter in _covered(known, root) if quarter <= last)
 
 
+def _place_of_workers(known: str | None, root: Path | None) -> Location:
+    """Where the workers come from; a job that asks before any was imported lacks that table (缺登记表)."""
+    try:
+        return _locate("workers", LAST_DAY, known, root)
+    except DataError:
+        if root is None:
+            sharing.note_read(Read("tables", "workers", known=known or ""))
+        raise
+
+
 def _covered(known: str | None, root: Path | None) -> tuple[str, ...]:
-    place = _locate("workers", LAST_DAY, known, root)
+    place = _place_of_workers(known, root)
     if place.source == "demo":
         quarters = pd.read_parquet(place.path.with_name("reporting.parquet"), columns=["quarter"])["quarter"]
         first, last = quarters.min(), quarters.max()
@@ -266,7 +310,7 @@ def unreported(
         sharing.note_read(
             Read("reports", quarter, as_of or "", listed, known=known or "", title=_unless_workers(table))
         )
-    place = _locate("workers", LAST_DAY, known, root)
+    place = _place_of_workers(known, root)
     if place.source == "demo":
         reporting = _load("reporting", None, known, root)
         late = reporting[(reporting["quarter"] == quarter) & ~reporting["reported"]]
@@ -302,7 +346,7 @@ def withheld(
         said whether they left), or "gap" (a leaver's day is known only to a longer time than the rate covers).
     """
     listed = tuple(districts)
-    workers = load("workers", as_of or _last_day(quarter), known=known, root=root)
+    workers = load("workers", as_of or _last_day(quarter), known=known, districts=listed, root=root)
     observed = workers.attrs.get("observed")
     if observed is None:
         return {}

@@ -133,8 +133,10 @@ def _changes(as_of: str, known: str | None, root: Path | None) -> pd.DataFrame:
     if found is None:
         return _empty("worker_changes")
     frame = found.changes.copy()
-    first = pd.Timestamp(max(found.first.values()))
-    frame.attrs = {"since": str((first + pd.Timedelta(days=1)).to_period("Q"))}
+    begun: dict[str, str] = {}
+    for code, day in found.first.items():
+        begun[areas.host(code)] = max(day, begun.get(areas.host(code), ""))
+    frame.attrs = {"begun": begun}
     return frame
 
 

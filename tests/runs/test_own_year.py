@@ -55,7 +55,7 @@ def test_a_late_district_a_later_quarter_a_correction_and_an_undo_run_exactly_wh
     assert stale() == set()
 
     keep(quarter.root, "workers", state("x", district=FIRST), "2025-12-31")  # late
-    assert {job for job in stale() if job.endswith(SECOND)} == {f"01_first/{SECOND}"}
+    assert {job for job in stale() if job.endswith(SECOND)} == set()
     again = run()
     assert again[f"02_second/{SECOND}"] == again[f"06_last/{SECOND}"] == "current"
     assert again[f"01_first/{FIRST}"] == "done"
@@ -63,7 +63,7 @@ def test_a_late_district_a_later_quarter_a_correction_and_an_undo_run_exactly_wh
 
     before = tables.load("workers", "2025-12-31")
     keep(quarter.root, "workers", state("a", "b", "d"), "2025-12-31")  # a correction
-    assert stale() == {f"01_first/{FIRST}", f"01_first/{SECOND}"}
+    assert stale() == {f"01_first/{SECOND}"}
     registers.undo(5)
     assert tables.load("workers", "2025-12-31").equals(before)
     assert stale() == set()
@@ -75,3 +75,24 @@ def test_a_table_that_was_not_imported_stops_only_the_notebook_that_asks_for_it(
     assert ended[f"01_first/{SECOND}"] == "done"
     assert ended[f"02_second/{SECOND}"] == "no_register"
     assert "缺登记表" in (quarter.folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_correction_makes_only_the_jobs_stale_that_used_its_district(quarter):
+    quarter.write_notebook(
+        "01_first", 'workers = study.load("workers")', 'changes = study.load("worker_changes")', OPENS
+    )
+    quarter.write_notebook("02_second", 'workers = study.load("workers", scope="city")')
+    keep(quarter.root, "workers", state("x", "y", district=FIRST), "2025-09-30")
+    keep(quarter.root, "workers", state("x", "y", district=FIRST), "2025-12-31")
+    run()
+    assert stale() == set()
+    keep(quarter.root, "workers", state("a", "b", "c"), "2025-12-31")  # the second district hands its list in again
+    both = {f"02_second/{FIRST}", f"02_second/{SECOND}"}  # show the city, and so depend on each of its districts
+    assert stale() == {f"01_first/{SECOND}", *both}
+
+
+def test_a_day_of_knowledge_before_any_import_is_a_table_that_is_lacking(quarter):
+    quarter.write_notebook(
+        "02_second", 'study = Study(area=area, quarter=quarter, as_of="2025-10-01")', "study.districts"
+    )
+    assert run()[f"02_second/{SECOND}"] == "no_register"

@@ -9,7 +9,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.results import Result
-from institute_lib.tables import journal
+from institute_lib.tables import history, journal
 
 # What makes two rows of two states the same thing.
 KEYS = {
@@ -73,21 +73,20 @@ def compare(table: str = "workers", *, day: str | None = None, root: Path | None
         allowed = partial(terms.nearest_in, value=table, allowed=journal.STATES)
         raise terms.error(ParameterError, "registers.error_table", table=table, nearest=allowed)
     rows = journal.rows(table, root=root)
-    states = journal.state_days(rows[journal.CELL].unique())
-    days = sorted({one for of_district in states.values() for one in of_district})
+    states = history.states(rows[journal.CELL].unique())
+    known = journal.state_days(set(states.values()))
+    days = sorted({one for of_district in known.values() for one in of_district})
     later = day or (days[-1] if days else None)
     pairs = [
         (f"{district} {of_district[at - 1]}", f"{district} {later}")
-        for district, of_district in states.items()
+        for district, of_district in known.items()
         if later in of_district and (at := of_district.index(later))
     ]
     if not pairs:
         raise terms.error(DataError, "registers.error_no_snapshots", table=table, days=partial(_listed, days))
-    before, after = (
-        rows[rows[journal.CELL].isin(cells)].drop(columns=[journal.CELL, "number"])
-        for cells in zip(*pairs, strict=True)
-    )
-    return between(table, before, after, days=(max(cell.partition(" ")[2] for cell, _ in pairs), later))
+    state = rows[journal.CELL].map(states)
+    before, after = (rows[state.isin(ends)] for ends in zip(*pairs, strict=True))
+    return between(table, before, after, days=(max(first.partition(" ")[2] for first, _ in pairs), later))
 
 
 def _listed(days: list[str], language: str) -> str:
@@ -95,7 +94,10 @@ def _listed(days: list[str], language: str) -> str:
 
 
 def between(table: str, before: pd.DataFrame, after: pd.DataFrame, *, days: tuple[str, str]) -> Comparison:
-    """Two states of one table in the contract's columns, and the days they stand for."""
+    """Two states of one table as they are kept, and the days they stand for; districts are today's."""
+    before, after = (
+        _by_today(frame.drop(columns=[journal.CELL, "number"], errors="ignore")) for frame in (before, after)
+    )
     keys, end = KEYS[table], _END.get(table, [])
     joint = before.merge(after, how="outer", on=keys, suffixes=("_before", "_after"), indicator=True)
     both = joint[joint["_merge"] == "both"]
@@ -120,6 +122,14 @@ def between(table: str, before: pd.DataFrame, after: pd.DataFrame, *, days: tupl
         gone=len(gone) - moved,
         corrected=int((differs & ~closed).sum()) + moved,
         unchanged=int((~differs & ~closed).sum()),
+    )
+
+
+def _by_today(frame: pd.DataFrame) -> pd.DataFrame:
+    if "district" not in frame:
+        return frame
+    return frame.assign(
+        district=frame["district"].map({one: history.current(one) for one in frame["district"].unique()})
     )
 
 

@@ -194,10 +194,10 @@ def _prospective(planned: Plan, linked: pd.DataFrame, root: Path) -> pd.DataFram
 
 def _look_for_the_missing(planned: Plan, linked: pd.DataFrame, root: Path, missing: str | None) -> None:
     """Who is no longer listed between the states that are touched and their neighbours; answered where an answer is."""
-    touched = {history.current_cell(part.cell) for part in planned.parts}
     rows = _prospective(planned, linked, root)
-    cells = {history.current_cell(cell) for cell in rows[CELL].unique()}
-    several = [code for code, days in journal.state_days(cells).items() if len(days) > 1]
+    states = history.states(rows[CELL].unique())
+    touched = {states[part.cell] for part in planned.parts if part.cell in states}
+    several = [code for code, days in journal.state_days(set(states.values())).items() if len(days) > 1]
     if not _districts(touched) & set(several):
         return
     answers = own.answers(root=root)
@@ -224,8 +224,8 @@ def _same(gap: history.Gap, gaps: list[history.Gap]) -> bool:
 
 def rests_of(gap: history.Gap, cells: Mapping[str, tuple[Entry, ...]]) -> set[int]:
     """The imports that the two states of a gap come from."""
-    states = (f"{gap.district} {gap.first}", f"{gap.district} {gap.last}")
-    filed = [cell for cell in cells if history.current_cell(cell) in states]
+    ends = (f"{gap.district} {gap.first}", f"{gap.district} {gap.last}")
+    filed = [cell for cell, state in history.states(cells).items() if state in ends]
     return {entry.number for cell in filed for entry in cells[cell]}
 
 
@@ -237,23 +237,22 @@ def answer_line(gap: history.Gap, answer: str, number: int, rests: set[int]) -> 
 
 def _compare(table: str, planned: Plan, linked: pd.DataFrame, root: Path) -> Comparison | None:
     """The new states against the one before each, all districts together."""
-    before, after, days = [], [], ([], [])
     kept = journal.rows(table, root=root)
-    known = journal.state_days(kept[CELL].unique())
+    states = history.states(kept[CELL].unique())
+    own, merged = journal.state_days(kept[CELL].unique()), journal.state_days(set(states.values()))
+    first, last = set(), set()
     for cell, mode in planned.modes.items():
         district, _, day = cell.partition(" ")
-        earlier = [one for one in known.get(district, ()) if one < day or (one == day and mode == "replace")]
+        known = own.get(district) or merged.get(history.current(district), ())  # a new code's are its predecessors'
+        earlier = [one for one in known if one < day or (one == day and mode == "replace")]
         if earlier:
-            before.append(kept[kept[CELL] == f"{district} {earlier[-1]}"])
-            after.append(linked[linked[CELL] == cell])
-            days[0].append(earlier[-1])
-            days[1].append(day)
-    if not before:
+            there = f"{district} {earlier[-1]}"
+            first |= {there} if district in own else {one for one, state in states.items() if state == there}
+            last.add(cell)
+    if not first:
         return None
-    states = (
-        pd.concat(part, ignore_index=True).drop(columns=[CELL, "number"], errors="ignore") for part in (before, after)
-    )
-    return between(table, *states, days=(max(days[0]), max(days[1])))
+    before, after = kept[kept[CELL].isin(first)], linked[linked[CELL].isin(last)]
+    return between(table, before, after, days=tuple(max(cell[7:] for cell in of_them) for of_them in (first, last)))
 
 
 def write(

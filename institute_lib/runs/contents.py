@@ -133,16 +133,21 @@ def _hash(read: Read, since: float | None) -> str:
         return CHANGED
     # A job may show that a table is faulty or lacking: then it depends on the file as it stands.
     with suppress(DataError):
-        if read.kind == "tables":
-            return table_hash(read.name, read.as_of, read.known, read.districts)
-        if read.kind == "quarters":
-            return " ".join(tables.covered_quarters(as_of=read.as_of or None, known=read.known or None))
-        if read.kind == "reports":
-            missing = late(read.name, read.districts, read.as_of, known=read.known, table=read.title or "workers")
-            return f"late: {' '.join(missing)}" if missing else "all there"
-        if read.kind == "sources":
-            return tables.source(read.name)
+        if (found := _answer(read)) is not None:
+            return found
     return places.file_hash(file) if file and file.is_file() else ABSENT
+
+
+def _answer(read: Read) -> str | None:
+    """What tables answer to what a job asked of them; None where it asked something else."""
+    if read.kind == "tables":
+        return table_hash(read.name, read.as_of, read.known, read.districts)
+    if read.kind == "quarters":
+        return " ".join(tables.covered_quarters(as_of=read.as_of or None, known=read.known or None))
+    if read.kind == "reports":
+        missing = late(read.name, read.districts, read.as_of, known=read.known, table=read.title or "workers")
+        return f"late: {' '.join(missing)}" if missing else "all there"
+    return tables.source(read.name) if read.kind == "sources" else None
 
 
 def _file(read: Read) -> Path | None:

@@ -115,11 +115,12 @@ def gaps(rows: pd.DataFrame, answers: Iterable[Entry] = ()) -> tuple[Gap, ...]:
 
 def _filed(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with the day they describe and the district that stands for the filed code today."""
-    days = {cell: cell.partition(" ")[2] for cell in rows[CELL].unique()}
-    successor = {code: current(code) for code in rows["district"].unique()}
-    return rows.assign(
-        described=rows[CELL].map(days).astype("str"), lineage=rows["district"].map(successor).astype("str")
+    parts = {cell: state.split(" ") for cell, state in states(rows[CELL].unique()).items()}
+    rows = rows[rows[CELL].isin(parts)]
+    lineage, described = (
+        rows[CELL].map({cell: part[at] for cell, part in parts.items()}).astype("str") for at in (0, 1)
     )
+    return rows.assign(described=described, lineage=lineage)
 
 
 def current(code: str) -> str:
@@ -134,10 +135,32 @@ def current(code: str) -> str:
         return code
 
 
-def current_cell(cell: str) -> str:
-    """The cell of a state by today's district."""
-    code, _, day = cell.partition(" ")
-    return f"{current(code)} {day}"
+def states(cells: Iterable[str]) -> dict[str, str]:
+    """The state, by today's district, that each filed cell is part of.
+
+    The lists of one quarter by several districts that have merged since are one state, of the last of their days; a
+    list that the merged district's own, or a later one of the same district, has overtaken in that quarter is no part.
+    """
+    filed: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for cell in cells:
+        code, _, day = cell.partition(" ")
+        filed.setdefault((current(code), quarter_of_state(day)), {}).setdefault(code, []).append(day)
+    found = {}
+    for (district, _), of_codes in filed.items():
+        if len(of_codes) == 1:
+            found |= {f"{code} {day}": f"{district} {day}" for code, days in of_codes.items() for day in days}
+        else:
+            last = max(day for days in of_codes.values() for day in days)
+            there = {code: max(days) for code, days in of_codes.items() if _in_use(code, last)}
+            found |= {f"{code} {day}": f"{district} {last}" for code, day in there.items()}
+    return found
+
+
+def _in_use(code: str, day: str) -> bool:
+    try:
+        return areas.get(code, on=day).code == code
+    except ParameterError:
+        return False
 
 
 def _answers(answers: Iterable[Entry]) -> dict[tuple[str, str, str], dict[str, str]]:

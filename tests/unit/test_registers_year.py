@@ -369,6 +369,31 @@ def test_states_filed_before_a_reform_keep_their_code_and_are_read_by_todays_dis
     assert tables.unreported("2020Q2", [HAIMEN, CHONGCHUAN]) == (HAIMEN,)
 
 
+def test_lists_of_merged_districts_of_two_days_in_one_quarter_are_one_state(office):
+    """Chongchuan and Gangzha, one district since July 2020, closed their lists on two days of June."""
+    first, second, after = "2020-06-25", "2020-06-30", "2020-09-30"
+    spells = (replace(one, entered=date(2018, 3, 1) + timedelta(days=one.serial), left=None) for one in office.people)
+    people = [one for one in spells if one.district == CHONGCHUAN]
+    bring(office.write("崇川", first, people[:20]), first)
+    path = rename(office.write("港闸", second, people[20:]), {"崇川区": "港闸区"})
+    assert bring(path, second).gaps == ()
+    workers = tables.load("workers", second)
+    assert (len(workers), workers["left"].notna().sum()) == (len(people), 0)
+    assert workers.attrs["described"] == {CHONGCHUAN: second}
+
+    new = replace(people[0], serial=people[0].serial + 5_000, entered=date(2020, 8, 1))
+    receipt = bring(office.write("新区划", after, [*people[2:], new]), after, compare=True)
+    assert [(gap.district, gap.first, gap.last, len(gap.open)) for gap in receipt.gaps] == [
+        (CHONGCHUAN, second, after, 2)
+    ]
+    found = registers.compare("workers")
+    assert (found.before, found.after) == (second, after)
+    assert (found.joined, found.gone, found.corrected, found.unchanged) == (1, 2, 0, len(people) - 2)
+    assert receipt.comparison == found
+    registers.answer("崇川区", "2020Q3", "left")
+    assert tables.load("workers", after)["left"].isna().sum() == len(people) - 1
+
+
 def test_events_of_a_former_district_are_its_successors_and_a_divided_one_keeps_its_rows(project, tmp_path):
     headers = ["姓名", "身份证号", "称号", "区", "授予日期"]
     rows = [

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from institute_lib import terms
-from institute_lib.errors import DataError, EstimationError, ParameterError, nearest
+from institute_lib.errors import DataError, EstimationError
 from institute_lib.policy.ledger import Specification, sample
 from institute_lib.policy.periods import calendar_of
 from institute_lib.policy.pilots import headline, judge, pilot, read_design
@@ -16,7 +16,6 @@ from institute_lib.policy.results import PilotEffect, Verdict, outcome_name
 from institute_lib.policy.synthetic import METHODS
 from institute_lib.sharing import once_a_run
 
-CORRECTIONS = ("holm", "bonferroni", "holm-sidak", "sidak", "simes-hochberg", "hommel", "fdr_bh", "fdr_by")
 FEWEST_BEFORE = 2
 CHOICE_COLUMNS = ("pool", "window", "method", "att", "ci_low", "ci_high", "p_value", "detectable", "n_donors")
 
@@ -87,27 +86,24 @@ def evaluate(
     return Evaluation(specification, effects, table, warnings)
 
 
-def adjust(p_values: Sequence[float], method: str = "holm") -> np.ndarray:
-    """p values adjusted for their number, in the given order; a missing p stays missing and is not counted.
+def adjust(p_values: Sequence[float]) -> np.ndarray:
+    """p values adjusted for their number by Holm (1979), in the given order; a missing p stays so and is not counted.
 
     Args:
-        p_values: raw p of each outcome, 0 to 1. method: "holm" (Holm 1979) or another of statsmodels' corrections.
+        p_values: raw p of each outcome, 0 to 1.
 
     Raises:
-        ParameterError: unknown method. DataError: a value outside 0 to 1.
+        DataError: a value outside 0 to 1.
     """
-    if method not in CORRECTIONS:
-        raise ParameterError(f"method {method!r}: {nearest(method, CORRECTIONS)}")
+    from statsmodels.stats.multitest import multipletests
+
     raw = np.asarray(list(p_values), float)
     known = ~np.isnan(raw)
     if ((raw[known] < 0) | (raw[known] > 1)).any():
         raise DataError(f"p values must lie between 0 and 1: {raw[known].tolist()}")
-    adjusted = np.full(raw.shape, np.nan)
     if known.any():
-        from statsmodels.stats.multitest import multipletests
-
-        adjusted[known] = multipletests(raw[known], method=method)[1]
-    return adjusted
+        raw[known] = multipletests(raw[known], method="holm")[1]
+    return raw
 
 
 @once_a_run

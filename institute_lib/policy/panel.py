@@ -139,8 +139,7 @@ def read_panel(
         refuse_no_single_column(frame, name, "panel")
     if frame.empty:
         raise EstimationError("the panel has no rows")
-    _refuse_missing_keys(frame, unit, period)
-    _refuse_compound_units(frame[unit], unit)
+    _refuse_keys(frame, unit, period)
     calendar = calendar_of(frame[period], name=period)
     rows = pd.DataFrame({"unit": frame[unit].array, "period": calendar.ordinals(frame[period], name=period)})
     rows["outcome"] = numbers_of(frame[outcome], outcome)
@@ -148,8 +147,7 @@ def read_panel(
     rows = pd.concat([rows, pd.DataFrame(further, index=rows.index)], axis=1)
     rows, warnings = _without_missing(rows, outcome, required)
     if not repeated:
-        _refuse_duplicates(rows, calendar, unit, period)
-        _refuse_seen_once(rows, unit)
+        _refuse_repeated(rows, calendar, unit, period)
     if rows["outcome"].max() == rows["outcome"].min():
         raise EstimationError(
             f"{outcome} is {rows['outcome'].iloc[0]:g} in all {len(rows)} rows: without variation there is no effect "
@@ -190,7 +188,8 @@ def _holes(ordinals: np.ndarray, calendar: Calendar) -> tuple[str, ...]:
     return (f"no unit is observed in {named}{more}: time is counted in observed periods",)
 
 
-def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
+def _refuse_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
+    """Raise if a unit or period is missing, or a unit is a pair or a list, which tables of units could not hold."""
     faults = tuple(
         Fault("panel", row, column, None, "a unit and a period are needed in every row", "fill it in or drop the row")
         for column in (unit, period)
@@ -198,15 +197,10 @@ def _refuse_missing_keys(frame: pd.DataFrame, unit: str, period: str) -> None:
     )
     if faults:
         raise DataError(f"panel: {len(faults)} rows without {unit} or {period}", faults)
-
-
-def _refuse_compound_units(values: pd.Series, name: str) -> None:
-    """A unit is one code or name; tables of units could not hold pairs or lists."""
-    kinds = set(map(type, values)) if values.dtype == object else ()
-    compound = [kind for kind in kinds if issubclass(kind, tuple | list | dict | set)]
+    compound = [one for one in frame[unit] if isinstance(one, tuple | list | dict | set)]
     if compound:
-        first = next(one for one in values if isinstance(one, compound[0]))
-        raise DataError(f"{name}: {first!r} is a {compound[0].__name__}, not one code or name; join its parts to text")
+        kind = type(compound[0]).__name__
+        raise DataError(f"{unit}: {compound[0]!r} is a {kind}, not one code or name; join its parts to text")
 
 
 def numbers_of(values: pd.Series, name: str) -> np.ndarray:
@@ -268,9 +262,9 @@ def _without_missing(rows: pd.DataFrame, outcome: str, required: Sequence[str]) 
     return rows[~dropped], (f"{int(dropped.sum())} of {len(rows)} rows dropped for missing values: {by_column}",)
 
 
-def _refuse_duplicates(rows: pd.DataFrame, calendar: Calendar, unit: str, period: str) -> None:
-    repeated = rows[rows.duplicated(["unit", "period"], keep=False)]
-    pairs = repeated[["unit", "period"]].drop_duplicates()
+def _refuse_repeated(rows: pd.DataFrame, calendar: Calendar, unit: str, period: str) -> None:
+    """Raise if a unit has several rows in a period, or if nobody is followed from one period to another."""
+    pairs = rows.loc[rows.duplicated(["unit", "period"]), ["unit", "period"]].drop_duplicates()
     rule, remedy = "a unit has one row a period", "keep one row, or aggregate first"
     faults = tuple(
         Fault("panel", None, f"{unit}, {period}", f"{one}, {calendar.label(when)}", rule, remedy)
@@ -278,10 +272,6 @@ def _refuse_duplicates(rows: pd.DataFrame, calendar: Calendar, unit: str, period
     )
     if faults:
         raise DataError(f"panel: {len(pairs)} unit-periods have more than one row", faults)
-
-
-def _refuse_seen_once(rows: pd.DataFrame, unit: str) -> None:
-    """Raise if a panel of several periods follows nobody from one to another: repeated cross-sections."""
     if rows["period"].nunique() > 1 and not rows["unit"].duplicated().any():
         raise EstimationError(
             f"no {unit} is observed in more than one period, so nothing shows how one changed; of different persons in "

@@ -184,7 +184,8 @@ class Page:
                 "value": in_unit(tile.now.figure, language),
                 "more": "".join(terms.text("overview.clause", language, words=one) for one in clauses),
             }
-            self.study.say("overview.sentence", **{key: SafeSentence(MAKER, one) for key, one in words.items()})
+            bound = "" if tile.now.shown else "_bound"
+            self.study.say(f"overview.sentence{bound}", **{key: SafeSentence(MAKER, one) for key, one in words.items()})
         if not known:
             period = terms.quarter(self.study.asked, language)
             self.study.say("overview.nothing", period=SafeSentence(MAKER, period))

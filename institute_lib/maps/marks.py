@@ -60,11 +60,17 @@ def marks_of(stations: Located | None, sites: "gpd.GeoDataFrame | None", languag
 
 def _station_mark(points: "gpd.GeoDataFrame", level: str, language: str) -> Mark:
     label = terms.text(f"maps.station_{level}", language, size=terms.number(len(points), language))
-    return Mark(level, points.geometry.x.to_numpy(), points.geometry.y.to_numpy(), tuple(points["name"]), label)
+    return Mark(
+        level,
+        points.geometry.x.to_numpy(),
+        points.geometry.y.to_numpy(),
+        tuple(terms.place(one, language) for one in points["name"]),
+        label,
+    )
 
 
 def _sites(places: "gpd.GeoDataFrame", sites: "gpd.GeoDataFrame", language: str) -> Mark:
-    names = sites["name"] if "name" in sites else [""] * len(sites)
+    names = [terms.place(one, language) for one in sites["name"]] if "name" in sites else [""] * len(sites)
     ranked = tuple(
         terms.text("maps.site_rank", language, rank=rank, name=name).strip() for rank, name in enumerate(names, 1)
     )

@@ -30,6 +30,7 @@ FONT_STACK = (
     "'Noto Sans CJK SC', 'Source Han Sans SC', 'Microsoft YaHei', 'PingFang SC', 'Hiragino Sans GB', "
     "'WenQuanYi Micro Hei', sans-serif"
 )
+HAN = re.compile(r"[\u3400-\u9fff]")
 QUARTERS = ("quarter", "period", "treated_from", "partial_quarter", "start", "group")  # keys that hold one
 MISSING = {"zh": "—", "en": "–"}
 
@@ -235,6 +236,25 @@ def _entry(package: str, key: str) -> dict[str, str] | None:
         return None
 
 
+def place(name: str, language: str) -> str:
+    """The name of a town, village or station: in English its kind, and the rest in pinyin.
+
+    >>> place("和平桥街道", "en")
+    'Hepingqiao Subdistrict'
+    """
+    if language == "zh" or not HAN.search(name):
+        return name
+    for kind in (entry for key, entry in catalogue("areas").items() if key.startswith("place_")):
+        ending = kind["zh"].removeprefix("{name}")
+        if name.endswith(ending) and name != ending:
+            return kind["en"].format(name=place(name.removesuffix(ending), language))
+    import pypinyin
+
+    parts = [pypinyin.lazy_pinyin(part) for part in re.findall(r"[\u3400-\u9fff]+|[^\u3400-\u9fff]+", name)]
+    joined = ["".join(f"'{one}" if at and one[0] in "aeo" else one for at, one in enumerate(part)) for part in parts]
+    return "".join(one[:1].upper() + one[1:] for one in joined)
+
+
 def key(name: str, value: object, language: str, own: Mapping[str, str] | None = None) -> str:
     """A key of a table in words: a district's name, a quarter, a category's label, the total."""
     shown = str(value)
@@ -242,6 +262,8 @@ def key(name: str, value: object, language: str, own: Mapping[str, str] | None =
         shown = MISSING[language]
     elif own and shown in own:
         shown = own[shown]
+    elif name == "site":
+        shown = place(shown, language)
     elif shown in ("True", "False"):
         shown = text("disclosure.yes" if shown == "True" else "disclosure.no", language)
     elif isinstance(value, pd.Timestamp):
@@ -261,7 +283,7 @@ def _area(code: str, language: str) -> str:
     try:
         if len(code) > len("320613"):  # a town of the statistical list
             names = areas.towns(code[:6]).set_index("town")["name"]
-            return str(names.get(code, code))
+            return place(str(names.get(code, code)), language)
         return areas.get(code).name(language)
     except InstituteError:  # digits that are no area: shown as they stand
         return code

@@ -153,6 +153,8 @@ def test_a_figure_of_few_people_stands_as_its_bound_and_is_not_judged(page_of):
     assert content["tiles"][0]["value"] == "不足5.0%"
     assert content["tiles"][0]["status"] == ""
     assert page.peers is not None
+    page.say()
+    assert page.study._said == ["崇川区2025年四季度年离职率不足5.0%。"]
 
 
 def test_a_district_that_never_reported_still_gets_a_page(page_of):

@@ -93,3 +93,17 @@ def test_an_unknown_language_is_refused():
 
 def test_what_rounds_to_no_change_is_not_called_the_same():
     assert (terms.points(0.0, "zh"), terms.points(0.0003, "zh")) == ("持平", "基本持平")
+
+
+@pytest.mark.parametrize(
+    ("name", "english"),
+    [
+        ("和平桥街道", "Hepingqiao Subdistrict"),
+        ("西安路社区居委会", "Xi'anlu Community"),
+        ("尚湖镇社工站", "Social work station, Shanghu Town"),
+        ("Suzhou", "Suzhou"),
+    ],
+)
+def test_a_place_is_named_by_its_kind_and_in_pinyin_in_english_alone(name, english):
+    assert terms.place(name, "en") == english
+    assert terms.place(name, "zh") == name

@@ -148,7 +148,7 @@ def _regions(order: Order, cells: pd.DataFrame, shapes: "gpd.GeoDataFrame", clas
     states = _States(order, cells, classes)
     regions = []
     for shape in shapes.itertuples():
-        name = shape.name_zh if order.language == "zh" else shape.name_en
+        name = terms.place(shape.name_zh if order.language == "zh" else shape.name_en, order.language)
         drawn = {"rings": tuple(rings(shape.geometry)), "place": label_place(shape.geometry)}
         regions.append(Region(code=shape.code, name=name, **drawn, **states(shape.code, name)))
     return tuple(regions)

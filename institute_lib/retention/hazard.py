@@ -286,43 +286,45 @@ def clearest_in_words(coefficients: pd.DataFrame, language: str, link: str) -> s
     The baseline (intercept, tenure, calendar) stands aside unless there is no other. The interval is Bonferroni's over
     the coefficients among which it is the clearest; where it holds 1, no association is said to be clear.
     """
-    baseline = coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith(BASELINE)
-    drivers = coefficients[~baseline] if not baseline.all() else coefficients
-    number = len(drivers)
-    clearest = drivers.sort_values("p_value", kind="stable").iloc[0]
-    low, high = picked_interval(clearest, number)
-    clear = low > 0 or high < 0
-    ratio = {"ratio": float(clearest["estimate"]), "low": low, "high": high}
+    clock = _clock(coefficients)
+    drivers = with_picked(coefficients)[~clock | clock.all()]
+    clearest = drivers.loc[drivers["p_value"].fillna(np.inf).idxmin()]
+    low, high = clearest["picked_low"], clearest["picked_high"]
+    clear = low > 1 or high < 1
+    ratio = {"ratio": clearest["ratio"], "low": low, "high": high}
     return terms.text(
         f"retention.finding_{'clear' if clear else 'none'}",
         language,
         driver=driver_label(clearest["term"], clearest["level"], language),
         kind=terms.text(f"retention.ratio_{link}", language),
-        number=terms.count(number, language),
-        **{name: terms.number(float(np.exp(np.clip(value, -700, 700))), language, 2) for name, value in ratio.items()},
+        number=terms.count(len(drivers), language),
+        **{name: terms.number(float(value), language, 2) for name, value in ratio.items()},
     )
 
 
 def with_picked(coefficients: pd.DataFrame) -> pd.DataFrame:
     """Coefficients with picked_low and picked_high: each ratio's interval as if it were the one picked among all.
 
-    Among as many as there are coefficients beside the intercept and the clock.
+    Bonferroni's, as wide as its own to the level 1 − 0.05/n among the n coefficients beside intercept and clock.
     """
-    clock = coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith(BASELINE)
-    number = max(int((~clock).sum()), 1)
-    with np.errstate(over="ignore"):
-        ends = np.exp([picked_interval(row, number) for _, row in coefficients.iterrows()])
-    return coefficients.assign(picked_low=ends[:, 0], picked_high=ends[:, 1])
-
-
-def picked_interval(row: pd.Series, number: int) -> tuple[float, float]:
-    """The interval of one coefficient picked among `number`: as wide as its own, to the level 1 − 0.05/number."""
     from scipy.special import stdtrit
 
-    df, tail = np.nan_to_num(row.get("clusters", np.inf) - 1, nan=np.inf), (1 - LEVEL) / 2
+    number, tail = max(int((~_clock(coefficients)).sum()), 1), (1 - LEVEL) / 2
+    df = np.asarray(coefficients.get("clusters", pd.Series(np.inf, coefficients.index)), float) - 1
     stretch = stdtrit(df, 1 - tail / number) / stdtrit(df, 1 - tail)
-    low, high = (row["estimate"] + (row[side] - row["estimate"]) * stretch for side in ("ci_low", "ci_high"))
-    return float(low), float(high)
+    with np.errstate(over="ignore"):
+        ends = {
+            f"picked_{side}": np.exp(
+                coefficients["estimate"] + (coefficients[f"ci_{side}"] - coefficients["estimate"]) * stretch
+            )
+            for side in ("low", "high")
+        }
+    return coefficients.assign(**ends)
+
+
+def _clock(coefficients: pd.DataFrame) -> pd.Series:
+    """The intercept, tenure and the calendar, which are no findings."""
+    return coefficients["term"].eq(INTERCEPT) | coefficients["term"].str.startswith(BASELINE)
 
 
 def coefficient_table(

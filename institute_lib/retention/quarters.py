@@ -152,14 +152,15 @@ def _refuse_two_states(changes: pd.DataFrame, drivers: list[str]) -> None:
 def _latest_state(rows: pd.DataFrame, changes: pd.DataFrame) -> np.ndarray:
     """For each row the position in `changes` of its worker's last state on or before `start`, −1 if there is none."""
     worker, names = pd.factorize(rows["worker_id"])
-    changed = names.get_indexer(changes["worker_id"])
-    days, dated = np.unique(changes["date"].to_numpy("datetime64[us]"), return_inverse=True)
-    started = np.searchsorted(days, rows["start"].to_numpy("datetime64[us]"), side="right")
-    key = changed * (len(days) + 1) + dated + 1
-    order = np.argsort(key, kind="stable")
-    last = np.searchsorted(key[order], worker * (len(days) + 1) + started, side="right") - 1
-    place = np.where(last >= 0, order[last], -1)
-    return np.where((place >= 0) & (changed[place] == worker), place, -1)
+    asked = pd.DataFrame(
+        {"worker": worker, "day": rows["start"].to_numpy("datetime64[us]"), "row": np.arange(len(rows))}
+    )
+    known = pd.DataFrame(
+        {"worker": names.get_indexer(changes["worker_id"]), "day": changes["date"].to_numpy("datetime64[us]")}
+    )
+    known = known.assign(place=np.arange(len(known))).sort_values("day", kind="stable")
+    found = pd.merge_asof(asked.sort_values("day", kind="stable"), known, on="day", by="worker")
+    return found.sort_values("row")["place"].fillna(-1).to_numpy(int)
 
 
 def tenure_spells(

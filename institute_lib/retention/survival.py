@@ -12,7 +12,7 @@ import pandas as pd
 from institute_lib import terms
 from institute_lib.errors import DataError, ParameterError
 from institute_lib.results import Result
-from institute_lib.retention.drivers import ordered_levels
+from institute_lib.retention.drivers import level_name, ordered_levels
 from institute_lib.retention.intervals import normal_quantile
 from institute_lib.retention.spells import (
     YEAR_IN_DAYS,
@@ -219,10 +219,7 @@ def kaplan_meier(entry: np.ndarray, exit: np.ndarray, event: np.ndarray) -> pd.D
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.sqrt(np.cumsum(np.where(leavers > 0, leavers / (at_risk * (at_risk - leavers)), 0.0)))
         se = np.where(survival > 0, survival * relative, 0.0)
-        half = normal_quantile() * relative / np.abs(np.log(survival))
-        low, high = survival ** np.exp(half), survival ** np.exp(-half)
-    inside = (survival > 0) & (survival < 1)
-    outside = np.where(survival == 1, 1.0, np.nan)
+    low, high = _loglog(survival, relative)
     return pd.DataFrame(
         {
             "time": times,
@@ -231,8 +228,8 @@ def kaplan_meier(entry: np.ndarray, exit: np.ndarray, event: np.ndarray) -> pd.D
             "censored": (leaving - leavers).astype(int),
             "survival": survival,
             "se": se,
-            "ci_low": np.where(inside, low, outside),
-            "ci_high": np.where(inside, high, outside),
+            "ci_low": low,
+            "ci_high": high,
         }
     )
 
@@ -259,15 +256,21 @@ def aalen_johansen(entry: np.ndarray, exit: np.ndarray, cause: pd.Series, causes
         variance -= 2 * (incidence * np.cumsum(c) - np.cumsum(incidence * c))
         se = np.sqrt(np.maximum(variance, 0.0))
         with np.errstate(divide="ignore", invalid="ignore"):
-            half = normal_quantile() * se / (incidence * np.abs(np.log(incidence)))
-            low, high = incidence ** np.exp(half), incidence ** np.exp(-half)
-        inside = (incidence > 0) & (incidence < 1)
+            low, high = _loglog(incidence, se / incidence)
         columns = {"reason": name, "time": times, "at_risk": at_risk.astype(int), "events": events.astype(int)}
-        columns |= {"incidence": incidence, "se": se}
-        outside = np.where(incidence == 0, 0.0, np.nan)
-        columns |= {"ci_low": np.where(inside, low, outside), "ci_high": np.where(inside, high, outside)}
+        columns |= {"incidence": incidence, "se": se, "ci_low": low, "ci_high": high}
         tables.append(pd.DataFrame(columns))
     return tables
+
+
+def _loglog(share: np.ndarray, relative: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The log(−log) interval of a share whose logarithm has the error `relative`; what is certain has no width."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        half = normal_quantile() * relative / np.abs(np.log(share))
+        low, high = share ** np.exp(half), share ** np.exp(-half)
+    certain = (share == 0) & (np.nan_to_num(relative, nan=np.inf) == np.inf) | (share == 1)
+    inside = (share > 0) & (share < 1)
+    return tuple(np.where(inside, one, np.where(certain, share, np.nan)) for one in (low, high))
 
 
 def logrank(entry: np.ndarray, exit: np.ndarray, event: np.ndarray, group: pd.Series) -> dict[str, float]:
@@ -356,7 +359,7 @@ def grouped_rows(frame: pd.DataFrame, columns: list[str]) -> list[tuple[str, pd.
     place = {name: {level: at for at, level in enumerate(ordered_levels(name, frame[name]))} for name in columns}
     groups = frame.groupby(columns[0] if len(columns) == 1 else columns, observed=True, sort=False).groups.items()
     named = [(key if isinstance(key, tuple) else (key,), index) for key, index in groups]
-    named.sort(key=lambda one: [place[name][str(level)] for name, level in zip(columns, one[0], strict=True)])
+    named.sort(key=lambda one: [place[name][level_name(level)] for name, level in zip(columns, one[0], strict=True)])
     return [(" · ".join(map(str, key)), index) for key, index in named]
 
 

@@ -326,7 +326,7 @@ def test_drivers_that_do_not_vary_are_left_out_with_a_reason(rows):
     )
     assert kept == ("tenure", "certificate")
     assert "throughout" in reasons["subsidy"]
-    assert "Certificate level decides it" in reasons["copy"]
+    assert "beside Certificate level it cannot be told apart" in reasons["copy"]
     assert "not recorded throughout" in reasons["gap"]
 
 

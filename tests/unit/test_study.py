@@ -438,3 +438,39 @@ def test_the_methods_say_which_day_each_districts_own_register_describes(project
     one = Study(area=CHONGCHUAN, quarter="2025Q4", language="en")
     one.load("workers")
     assert "Workers: the day described is 31 December 2025." in one._methods
+
+
+@pytest.fixture
+def running(study, tmp_path, monkeypatch):
+    """The study as a job of a run, in a project of its own, and where its last released pages would lie."""
+    place = tmp_path / "papermill_runs" / "2025Q4" / "03_retention_drivers" / ".private"
+    place.mkdir(parents=True)
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    monkeypatch.setenv(exchange.JOB_VARIABLE, str(place))
+    return tmp_path / "papermill_runs" / "2025Q4" / "released"
+
+
+def released(folder, number: str, *findings: str) -> None:
+    page = folder / number / "03_retention_drivers" / CHONGCHUAN / "brief.html"
+    page.parent.mkdir(parents=True)
+    items = "".join(f"<li>{one}</li>" for one in findings)
+    page.write_text(f"<html><section class='findings'><ol>{items}</ol></section></html>", encoding="utf-8")
+
+
+def test_a_brief_says_which_sentences_of_its_last_release_have_changed(study, running):
+    assert study._revision(["甲。"]) == "本简报尚未放行过，没有修订。"
+    released(running, "2025Q4-9", "丙。")
+    released(running, "2025Q4-10", "甲。", "乙。")
+    assert study._revision(["甲。"]) == "放行稿2025Q4-10中的这些话已改：乙。"
+    assert study._revision(["甲。", "乙。"]) == "与放行稿2025Q4-10的主要发现相同。"
+
+
+def test_the_briefs_of_a_run_link_to_each_other_the_one_page_first(study, running):
+    plan = running.parents[1] / "quarterly.toml"
+    plan.write_text(
+        'areas = ["320600", "320613"]\n[notebooks.02_policy]\nareas = ["320600"]\n'
+        '[notebooks.03_retention_drivers]\n[notebooks.06_page]\nafter = ["02_policy"]\n',
+        encoding="utf-8",
+    )
+    addresses = [one["href"] for one in study.links]
+    assert addresses == ["../../06_page/320613/brief.html", "../../02_policy/320600/brief.html"]

@@ -30,7 +30,7 @@ FEWEST, BASE = 10, 5
 TOTAL = "total"
 SEVERAL = re.compile(r"\s*[;；、]\s*")
 MAGNITUDES, SLOPES = (0.5, 1.0, 1.5, 2.0), (0.0, 0.1, 0.2, 0.5)  # bounds; slopes in standard errors of the effect
-MOST_PERIODS = 8  # of an effect that are named in a sentence
+QUARTERS, STEPS = 8, 5  # most periods of a pilot, and of a programme, that are named in a sentence
 RELEVANT = 0.01  # of a share: a change of less than a point would change no decision
 
 
@@ -505,7 +505,7 @@ class Assessment:
         """One outcome in a sentence: the mean effect, the verdict, each period's effect, and when it was specified."""
         given, effect = self.specification, self.evaluation.effects[outcome]
         whole = self.effects.frame[self.effects.frame["outcome"] == outcome].assign(period=TOTAL)
-        parts = self._interval(_spread(effect.event_study), "effect", "estimate")
+        parts = self._interval(_spread(effect.event_study, QUARTERS), "effect", "estimate")
         frame = pd.concat([whole.assign(outcomes=len(self.outcomes)), parts])
         frame = frame.assign(unit=given.treated_unit, start=given.start, outcome=outcome).reset_index(drop=True)
         measures = [*self.effects.measures, Measure("outcomes", "count", counts="outcomes")]
@@ -535,7 +535,7 @@ class Assessment:
         effect = self.staggered.headline
         sizes = {name: getattr(effect, name) for name in ("n_units", "n_treated", "n_treated_clusters")}
         whole = self._interval(effect.to_frame(), "effect", "att").assign(relative_period=TOTAL, **sizes)
-        parts = self._interval(_spread(effect.event_study), "effect", "estimate")
+        parts = self._interval(_spread(effect.event_study, STEPS), "effect", "estimate")
         frame = pd.concat([whole, parts]).assign(method=effect.method, outcome=effect.outcome).reset_index(drop=True)
         counts = [Measure(name, "count", counts=name) for name in sizes]
         measures = [self._size("effect", frame["effect"], interval="given"), *self._p("p_value"), *counts]
@@ -581,10 +581,10 @@ class Assessment:
         return self._result(frame, (key,), measures, "policy.effects_table")
 
 
-def _spread(study: pd.DataFrame) -> pd.DataFrame:
+def _spread(study: pd.DataFrame, most: int) -> pd.DataFrame:
     """The periods since the start where they are several; of many some, evenly apart, the first and the last too."""
     table = study[study["relative_period"] >= 0]
-    places = np.linspace(0, len(table) - 1, min(len(table), MOST_PERIODS)).round().astype(int)
+    places = np.linspace(0, len(table) - 1, min(len(table), most)).round().astype(int)
     return table.iloc[np.unique(places)] if len(table) > 1 else table.iloc[:0]
 
 

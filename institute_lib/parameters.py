@@ -8,6 +8,7 @@ trailing comment explains a parameter, and braces in it list the values allowed:
 """
 
 import ast
+import functools
 import io
 import json
 import re
@@ -21,7 +22,7 @@ import pandas as pd
 
 from institute_lib import areas, terms
 from institute_lib.areas import Area
-from institute_lib.errors import ParameterError, nearest
+from institute_lib.errors import ParameterError
 
 CORE = ("area", "quarter", "language", "as_of")
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
@@ -51,14 +52,27 @@ class Parameter:
         if expected in (list, tuple) and isinstance(value, list | tuple):  # a plan's TOML has lists only
             value = expected(value)
         if None not in (value, self.default) and type(value) is not expected:
-            raise ParameterError(
-                f"{notebook}: parameter {self.name!r} = {value!r} is a {type(value).__name__}; "
-                f"allowed: {expected.__name__}, such as {self.default!r}"
+            raise terms.error(
+                ParameterError,
+                "runs.error_parameter_type",
+                notebook=notebook,
+                name=self.name,
+                value=repr(value),
+                given=type(value).__name__,
+                expected=expected.__name__,
+                default=repr(self.default),
             )
         listed = value if isinstance(value, list | tuple) else [] if value is None else [value]
         for one in listed if self.allowed else ():
             if one not in self.allowed:
-                raise ParameterError(f"{notebook}: parameter {self.name!r} = {one!r}: {nearest(one, self.allowed)}")
+                raise terms.error(
+                    ParameterError,
+                    "runs.error_parameter_value",
+                    notebook=notebook,
+                    name=self.name,
+                    value=repr(one),
+                    nearest=(one, self.allowed),
+                )
         return value
 
 
@@ -81,7 +95,13 @@ class Schema:
         """
         for name in values:
             if name not in self.names:
-                raise ParameterError(f"{self.notebook}: no parameter {name!r}: {nearest(name, self.names)}")
+                raise terms.error(
+                    ParameterError,
+                    "runs.error_parameter_unknown",
+                    notebook=self.notebook,
+                    name=name,
+                    nearest=(name, self.names),
+                )
         filled = {
             parameter.name: parameter.check(values.get(parameter.name, parameter.default), self.notebook)
             for parameter in self.parameters
@@ -138,7 +158,7 @@ def study(*, area: str, quarter: str, language: str = "zh", as_of: str = "") -> 
     """
     place = areas.get(str(area))
     if place.level not in ("city", "district"):
-        raise ParameterError(f"area {area!r} is a {place.level}; allowed: a city or a district, such as '320613'")
+        raise terms.error(ParameterError, "runs.error_area_level", area=area)
     period = check_quarter(quarter)
     terms.check_language(language)
     day = _check_day(as_of, period)
@@ -153,11 +173,17 @@ def check_quarter(quarter: str, covered: tuple[str, ...] | None = None) -> pd.Pe
         ParameterError: not written as 2025Q4, or outside the quarters that the data cover.
     """
     if not isinstance(quarter, str) or not _QUARTER.fullmatch(quarter):
-        example = f"; {nearest(str(quarter), covered)}" if covered else ""
-        raise ParameterError(f"quarter {quarter!r}: write it as 2025Q4 (Q1 to Q4){example}")
+        key = "runs.error_quarter_form" if covered else "runs.error_quarter"
+        raise terms.error(ParameterError, key, quarter=repr(quarter), nearest=(str(quarter), covered or ()))
     if covered is not None and quarter not in covered:
-        close = nearest(quarter, covered).split("allowed:")[0]
-        raise ParameterError(f"quarter {quarter!r}: {close}the data cover {covered[0]} to {covered[-1]}")
+        raise terms.error(
+            ParameterError,
+            "runs.error_quarter_outside",
+            quarter=quarter,
+            nearest=(quarter, covered, "close"),
+            first=covered[0],
+            last=covered[-1],
+        )
     return pd.Period(quarter, freq="Q")
 
 
@@ -165,14 +191,18 @@ def _check_day(as_of: str, quarter: pd.Period) -> str:
     if not as_of:
         return quarter.end_time.date().isoformat()
     if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", str(as_of)):
-        raise ParameterError(f"as_of {as_of!r}: write a day as 2025-12-31, or leave it empty for the quarter's last")
+        raise terms.error(ParameterError, "runs.error_day_form", day=repr(as_of))
     try:
         day = pd.Timestamp(as_of)
     except ValueError as error:
-        raise ParameterError(f"as_of {as_of!r}: there is no such day") from error
+        raise terms.error(ParameterError, "runs.error_day_unknown", day=repr(as_of)) from error
     if day < quarter.start_time:
-        raise ParameterError(
-            f"as_of {as_of!r} lies before {quarter} begins; allowed: {quarter.start_time:%Y-%m-%d} or later"
+        raise terms.error(
+            ParameterError,
+            "runs.error_day_early",
+            day=repr(as_of),
+            quarter=quarter,
+            first=f"{quarter.start_time:%Y-%m-%d}",
         )
     return day.date().isoformat()
 
@@ -192,12 +222,12 @@ def schema(notebook: Path) -> Schema:
         if "parameters" in cell.get("metadata", {}).get("tags", [])
     ]
     if len(tagged) != 1:
-        raise ParameterError(f"{path.name}: {len(tagged)} cells are tagged 'parameters'; exactly one is needed")
+        raise terms.error(ParameterError, "runs.error_parameter_cells", name=path.name, n=len(tagged))
     number, source = tagged[0]
     declared = tuple(_declarations(source, f"{path.name}, cell [{number}]"))
     missing = [name for name in CORE if name not in {parameter.name for parameter in declared}]
     if missing:
-        raise ParameterError(f"{path.name}: the parameters cell must declare {', '.join(missing)}")
+        raise terms.error(ParameterError, "runs.error_parameter_missing", name=path.name, missing=", ".join(missing))
     return Schema(path.stem, declared)
 
 
@@ -212,9 +242,7 @@ def read_cells(notebook: Path) -> list[dict[str, Any]]:
         cells = content["cells"]
     except (ValueError, KeyError, TypeError) as error:
         kind = type(error).__name__
-        raise ParameterError(
-            f"{notebook.name}: not a notebook of format 4 ({kind}); open it in JupyterLab and save it anew"
-        ) from error
+        raise terms.error(ParameterError, "runs.error_no_notebook", name=notebook.name, kind=kind) from error
     return cells
 
 
@@ -230,28 +258,26 @@ def _declarations(source: str, notebook: str) -> list[Parameter]:
         number = getattr(error, "lineno", None) or 1
         line = "".join(source.splitlines()[number - 1 : number]).strip()
         plain = line.translate(HALF_WIDTH)
-        hint = f"write {plain}" if plain != line else "magics and other code belong in a later cell"
-        raise ParameterError(
-            f"{notebook}: line {number} of the parameters cell, {line!r}, is not `name = value`; {hint}"
+        written = "write" if plain != line else "later"
+        hint = functools.partial(terms.text, f"runs.error_parameter_{written}", plain=plain)
+        raise terms.error(
+            ParameterError, "runs.error_parameter_line", notebook=notebook, number=number, line=line, hint=hint
         ) from error
     parameters = []
     for node in body:
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [None])
         target = targets[0] if len(targets) == 1 else None
         if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
-            raise ParameterError(
-                f"{notebook}: line {node.lineno} of the parameters cell is not `name = value`; move it to a later cell"
-            )
+            raise terms.error(ParameterError, "runs.error_parameter_code", notebook=notebook, number=node.lineno)
         try:
             default = ast.literal_eval(node.value)
         except (ValueError, TypeError, AttributeError) as error:
-            raise ParameterError(
-                f"{notebook}: line {node.lineno}: parameter {target.id!r} needs a plain default "
-                "(text, number, true/false, list)"
+            raise terms.error(
+                ParameterError, "runs.error_parameter_default", notebook=notebook, number=node.lineno, name=target.id
             ) from error
         if target.id in {parameter.name for parameter in parameters}:
-            raise ParameterError(
-                f"{notebook}: line {node.lineno}: parameter {target.id!r} is declared twice; keep one of the two"
+            raise terms.error(
+                ParameterError, "runs.error_parameter_twice", notebook=notebook, number=node.lineno, name=target.id
             )
         parameters.append(_parameter(target.id, default, comments.get(node.end_lineno, "")))
     return parameters

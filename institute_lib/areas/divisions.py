@@ -1,20 +1,16 @@
 """Which divisions there are, what they are called, what they used to be called, and which lies in which."""
 
+import functools
 from collections.abc import Sequence
 from datetime import date
 from difflib import SequenceMatcher, get_close_matches
 
+from institute_lib import terms
 from institute_lib.areas.register import Area, Entry, Register, load, parents_of
 from institute_lib.errors import ParameterError, nearest
 
 PROVINCE = "320000"
 ON_RETIRED = ("refuse", "map")
-_VERBS = {
-    "merged": "was merged into",
-    "became": "became",
-    "renamed": "was renamed",
-    "divided": "was divided among",
-}
 
 
 def get(code_or_name: str, *, on: str | date | None = None, on_retired: str = "refuse") -> Area:
@@ -37,7 +33,7 @@ def get(code_or_name: str, *, on: str | date | None = None, on_retired: str = "r
     if on_retired == "map":
         return _today(register, _one(register, valid or found, code_or_name), code_or_name)
     if not valid:
-        raise ParameterError(_why_not(register, [entry for _, entry in found], code_or_name, day))
+        raise _not_in_use(register, [entry for _, entry in found], code_or_name, day)
     return _one(register, valid, code_or_name).area
 
 
@@ -60,10 +56,8 @@ def districts(parent: str) -> tuple[Area, ...]:
     """
     area = get(parent)
     if area.level == "zone":
-        raise ParameterError(
-            f"zone {parent!r}: {area.name_zh} is a statistical zone, not a legal district; "
-            f"its polygon is that of {host(area.code)}"
-        )
+        zone = {"asked": parent, "name": area.name_zh, "host": host(area.code)}
+        raise terms.error(ParameterError, "areas.error_zone", **zone)
     everything = (other for other in load().current.values() if other.level == "district")
     return tuple(other for other in everything if area.level == "province" or area.code in (other.parent, other.code))
 
@@ -81,7 +75,7 @@ def city_of(code: str) -> str:
     """
     area = get(code)
     if area.level == "province":
-        raise ParameterError(f"area {code!r}: a province lies in no city; name a city or a district")
+        raise terms.error(ParameterError, "areas.error_province", code=code)
     return area.code if area.level == "city" else area.parent
 
 
@@ -113,21 +107,21 @@ def _lookup(register: Register, code_or_name: str) -> tuple[tuple[int, Entry], .
     key = register.speller.key(code_or_name)
     if key in register.index:
         return register.index[key]
-    raise ParameterError(
-        f"area {code_or_name!r}: {_hint(register, key)}allowed: a code or name of data/reference/districts.csv, "
-        "such as 320600, 320613 or the name of a city or district"
-    )
+    hint = _hint(register, key)
+    meant = functools.partial(terms.text, f"areas.{hint[0]}", **hint[1]) if hint else ""
+    raise terms.error(ParameterError, "areas.error_unknown", asked=code_or_name, meant=meant)
 
 
-def _hint(register: Register, key: str) -> str:
-    """What was probably meant: the district with another city before it, else the nearest spelling."""
+def _hint(register: Register, key: str) -> tuple[str, dict[str, str]] | None:
+    """What was probably meant, as a text and its fields: the district of another city, else the nearest spelling."""
     for city in (area for area in register.current.values() if area.level == "city"):
         prefix = register.speller.key(city.name_zh)
         rest = register.index.get(key.removeprefix(prefix), ()) if key.startswith(prefix) else ()
         found = [entry.area for _, entry in rest if entry.area.level == "district" and not entry.successors]
         if found:
             parent = register.current[found[0].parent]
-            return f"{found[0].name_zh} ({found[0].code}) lies in {parent.name_zh}, not in {city.name_zh}; "
+            named = {"name": found[0].name_zh, "code": found[0].code, "city": city.name_zh}
+            return "hint_elsewhere", named | {"parent": parent.name_zh}
     spellings = {
         register.speller.key(word): area
         for area in register.current.values()
@@ -135,9 +129,9 @@ def _hint(register: Register, key: str) -> str:
     }
     close = get_close_matches(key, spellings, n=10, cutoff=0.5)
     if not close:
-        return ""
+        return None
     best = max(close, key=lambda word: (SequenceMatcher(None, key, word).ratio(), word[0] == key[0]))
-    return f"did you mean {spellings[best].code} {spellings[best].name_zh}? "
+    return "hint_close", {"code": spellings[best].code, "name": spellings[best].name_zh}
 
 
 def _one(register: Register, found: Sequence[tuple[int, Entry]], asked: str) -> Entry:
@@ -152,7 +146,7 @@ def _one(register: Register, found: Sequence[tuple[int, Entry]], asked: str) -> 
             f"{entry.area.name_zh} ({entry.area.code})"
             for entry in places.values()
         )
-        raise ParameterError(f"area {asked!r} names {len(places)} areas: {named}; give the code, or the city with it")
+        raise terms.error(ParameterError, "areas.error_several", asked=asked, n=len(places), named=named)
     return next(iter(places.values()))
 
 
@@ -170,30 +164,33 @@ def _end(register: Register, entry: Entry) -> tuple[str, ...]:
 def _today(register: Register, entry: Entry, asked: str) -> Area:
     ends = _end(register, entry)
     if len(ends) > 1:
-        raise ParameterError(_retired_message(register, entry, asked))
+        raise _retired_error(register, entry, asked)
     return register.current[ends[0]]
 
 
-def _why_not(register: Register, entries: list[Entry], asked: str, day: str | None) -> str:
+def _not_in_use(register: Register, entries: list[Entry], asked: str, day: str | None) -> ParameterError:
     retired = [entry for entry in entries if entry.successors and (day is None or entry.area.valid_to < day)]
     if retired:
-        return _retired_message(register, max(retired, key=lambda entry: entry.area.valid_to), asked)
+        return _retired_error(register, max(retired, key=lambda entry: entry.area.valid_to), asked)
     area = min((entry.area for entry in entries), key=lambda area: area.valid_from)
     before = [entry.area for entry in register.retired if area.code in _end(register, entry) and entry.area.in_use(day)]
     then = ", ".join(f"{other.name_zh} ({other.code})" for other in before)
-    remedy = f"on {day} there was {then}; use it" if before else "use the code of that day"
-    return (
-        f"{area.level} {asked!r}: {area.name_zh} ({area.code}) is in use since {area.valid_from}; {remedy}, "
-        "or pass on_retired='map' for today's area"
-    )
+    given = {"asked": asked, "name": area.name_zh, "code": area.code, "since": area.valid_from}
+    return terms.error(ParameterError, f"areas.error_early{'' if before else '_code'}", day=day, then=then, **given)
 
 
-def _retired_message(register: Register, entry: Entry, asked: str) -> str:
+def _retired_error(register: Register, entry: Entry, asked: str) -> ParameterError:
     ends = _end(register, entry)
     named = ", ".join(f"{register.current[code].name_zh} ({code})" for code in ends)
-    if ends == entry.successors or len(ends) > 1:
-        what = f"{_VERBS[entry.change if len(ends) == 1 else 'divided']} {named} in {entry.area.valid_to[:4]}"
-    else:
-        what = f"was replaced in {entry.area.valid_to[:4]} and is today {named}"
-    remedy = f"use {ends[0]}, or pass on_retired='map'" if len(ends) == 1 else f"use one of {', '.join(ends)}"
-    return f"{entry.area.level} {asked!r}: {entry.area.name_zh} {what}; {remedy}"
+    direct = ends == entry.successors or len(ends) > 1
+    change = "replaced" if not direct else entry.change if len(ends) == 1 else "divided"
+    given = {"asked": asked, "name": entry.area.name_zh, "year": entry.area.valid_to[:4], "named": named}
+    remedy = {"use": ends[0]} if len(ends) == 1 else {"use": ", ".join(ends)}
+    key = "areas.error_retired" if len(ends) == 1 else "areas.error_retired_several"
+    return terms.error(
+        ParameterError,
+        key,
+        **given,
+        **remedy,
+        what=lambda language: terms.text(f"areas.change_{change}", language, **given),
+    )

@@ -156,10 +156,10 @@ def _status(given: argparse.Namespace) -> int:
 
 
 def _brief(given: argparse.Namespace) -> None:
-    from institute_lib import brief
+    from institute_lib import brief, terms
 
     if not given.notebook.is_file():
-        raise ParameterError(f"no notebook at {given.notebook}")
+        raise terms.error(ParameterError, "runs.error_no_file", path=given.notebook)
     output = given.output or given.notebook.with_suffix(".html")
     shares = not given.single and (output.parent / f"../../{brief.SHARED_NAME}").is_file()
     shared = f"../../{brief.SHARED_NAME}" if shares else None

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from institute_lib import paths
+from institute_lib import paths, terms
 from institute_lib.errors import RunError
 
 # On this computer alone; packages come with `setup`, never from JupyterLab's own extension manager.
@@ -40,13 +40,10 @@ def start(options: Sequence[str] = ()) -> int:
     """
     for option in options:
         if not ALLOWED.fullmatch(option):
-            raise RunError(
-                f"lab: option {option!r} is not allowed: JupyterLab stays on this computer, behind a token; "
-                "allowed: --no-browser --port=9999 --port-retries=5 --debug"
-            )
+            raise terms.error(RunError, "runs.error_lab_option", option=option)
     folder = paths.notebooks()
     if not folder.is_dir():
-        raise RunError(f"lab: no folder {folder}; set INSTITUTE_HOME to the project's folder")
+        raise terms.error(RunError, "runs.error_lab_folder", folder=folder)
     where = (f"--ServerApp.root_dir={paths.root()}", f"--ServerApp.preferred_dir={folder}")
     command = [sys.executable, "-m", "jupyterlab", *where, *CLOSED, *JOBS, *options]
     if hasattr(os, "geteuid") and os.geteuid() == 0:

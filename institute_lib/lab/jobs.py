@@ -15,8 +15,8 @@ from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.executors import ExecutionManager
 from jupyter_scheduler.models import JobFeature, RuntimeEnvironment
 
-from institute_lib import paths, runs, tables
-from institute_lib.errors import ParameterError, RunError, nearest
+from institute_lib import paths, runs, tables, terms
+from institute_lib.errors import ParameterError, RunError
 from institute_lib.runs import places
 from institute_lib.runs.plan import NotebookPlan, resolved_quarter
 
@@ -39,7 +39,7 @@ class QuarterRun(ExecutionManager):
         given = {name: str(value).strip("\"' ") for name, value in (self.model.parameters or {}).items()}
         for name in given:
             if name not in PARAMETERS:
-                raise ParameterError(f"a job has no parameter {name!r}: {nearest(name, PARAMETERS)}")
+                raise terms.error(ParameterError, "runs.error_job_parameter", name=name, nearest=(name, PARAMETERS))
         name = Path(self.model.input_filename).stem
         plan = runs.load_plan()
         if name not in [one.name for one in plan.notebooks]:

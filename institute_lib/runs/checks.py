@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from institute_lib import parameters, paths, tables
-from institute_lib.errors import DataError, ParameterError, nearest
+from institute_lib import parameters, paths, tables, terms
+from institute_lib.errors import DataError, ParameterError
 from institute_lib.runs import contents, places
 from institute_lib.runs.fingerprints import job_parameters
 from institute_lib.runs.plan import Job, Plan
@@ -26,7 +26,7 @@ def check_workers(number: int | None) -> None:
         ParameterError: fewer than one.
     """
     if number is not None and number < 1:
-        raise ParameterError(f"workers = {number}; allowed: 1 or more")
+        raise terms.error(ParameterError, "runs.error_workers", number=number)
 
 
 def check_notebooks(plan: Plan, jobs: Iterable[Job], *, quarter: str) -> dict[str, ParameterError]:
@@ -44,8 +44,12 @@ def check_notebooks(plan: Plan, jobs: Iterable[Job], *, quarter: str) -> dict[st
         notebook = plan.notebook(job.notebook)
         if not notebook.path.is_file():
             there = sorted(path.stem for path in paths.notebooks().glob("*.ipynb"))
-            raise ParameterError(
-                f"notebook {job.notebook!r} is not in {paths.notebooks().name}/: {nearest(job.notebook, there)}"
+            raise terms.error(
+                ParameterError,
+                "runs.error_notebook_missing",
+                name=job.notebook,
+                folder=paths.notebooks().name,
+                nearest=(job.notebook, there),
             )
         if job.notebook not in schemas and job.notebook not in wrong:
             try:

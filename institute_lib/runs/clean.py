@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from institute_lib import paths
+from institute_lib import paths, terms
 from institute_lib.errors import ParameterError
 from institute_lib.runs import places
 
@@ -32,10 +32,10 @@ def generated(quarter: str | None = None) -> tuple[Generated, ...]:
     if quarter is not None:
         folders = [path for path in folders if path.name.removesuffix("-en") == quarter]
         if not folders:
-            raise ParameterError(f"clean: nothing was run in {quarter!r} under {paths.runs()}")
+            raise terms.error(ParameterError, "runs.error_clean_nothing", quarter=quarter, folder=paths.runs())
     for folder in folders:
         if holder := places.holder(folder):
-            raise ParameterError(f"clean: {folder.name} is being run by {holder}; wait for it")
+            raise terms.error(ParameterError, "runs.error_clean_busy", folder=folder.name, holder=holder)
     found = [path for folder in folders for path in _of_run(folder)]
     if quarter is None and paths.cache().is_dir():
         found.append(paths.cache())

@@ -9,7 +9,7 @@ from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from institute_lib import kernels, paths
+from institute_lib import kernels, paths, terms
 from institute_lib.errors import InstituteError, RunError
 from institute_lib.runs import checks, index, places
 from institute_lib.runs.estimates import Estimates, free_memory
@@ -261,10 +261,7 @@ class Work:
                 extended(self.plan, self.folder), quarter=self.quarter, folder=self.folder, run=summary.to_dict()
             )
         except OSError as error:
-            raise RunError(
-                f"{self.folder}: the summary could not be written: {error.strerror}; make room and run again: what was "
-                "finished is kept"
-            ) from error
+            raise terms.error(RunError, "runs.error_summary", folder=self.folder, reason=error.strerror) from error
         return summary
 
     def _note_failures(self) -> None:

@@ -218,8 +218,8 @@ def check_free_space(folder: Path, needed: int) -> None:
     """
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise RunError(
-            f"{folder}: {free / 1e6:.0f} MB free, the run needs about {needed / 1e6:.0f} MB; make room and run again"
+        raise terms.error(
+            RunError, "runs.error_disk", folder=folder, free=f"{free / 1e6:.0f}", needed=f"{needed / 1e6:.0f}"
         )
 
 
@@ -262,7 +262,7 @@ def locked(folder: Path, run_id: str = "") -> Iterator[None]:
         lock = FileLock(folder / LOCK, timeout=0, mode=0o664 if folder.stat().st_mode & stat.S_IWGRP else 0o644)
         held = lock.acquire()
     except Timeout:
-        raise RunError(f"{folder.name} is being run by {holder(folder) or 'another process'}; wait for it") from None
+        raise terms.error(RunError, "runs.error_busy", folder=folder.name, holder=holder(folder) or "?") from None
     with held:
         began = psutil.Process().create_time()
         here = {"run": run_id, "process": os.getpid(), "host": socket.gethostname(), "since": now(), "began": began}

@@ -11,7 +11,7 @@ from typing import Any
 
 from institute_lib import areas as divisions
 from institute_lib import paths, terms
-from institute_lib.errors import ParameterError, nearest
+from institute_lib.errors import ParameterError
 from institute_lib.parameters import read_cells
 
 PLAN_KEYS = ("areas", "language", "single", "word", "audience", "contact", "tables", "limits", "notify", "notebooks")
@@ -98,7 +98,12 @@ class Plan:
         for notebook in self.notebooks:
             if notebook.name == name:
                 return notebook
-        raise ParameterError(f"notebook {name!r}: {nearest(name, [notebook.name for notebook in self.notebooks])}")
+        raise terms.error(
+            ParameterError,
+            "runs.error_notebook_unknown",
+            name=name,
+            nearest=(name, [one.name for one in self.notebooks]),
+        )
 
     def jobs(self) -> tuple[Job, ...]:
         """Every notebook for every area that it runs for, in the plan's order."""
@@ -129,13 +134,15 @@ class Plan:
             only = self.notebook(name).areas
             if only and not set(codes) & set(only):
                 given, allowed = (", ".join(one) for one in (codes, only))
-                raise ParameterError(f"areas {given}: the plan runs {name} for {allowed} alone; choose one of them")
+                raise terms.error(ParameterError, "runs.error_areas_alone", given=given, name=name, allowed=allowed)
         return tuple(job for job in self.jobs() if job.area in codes and (names is None or job.notebook in names))
 
     def _area(self, asked: str) -> str:
         code = divisions.get(str(asked)).code
         if code not in self.areas:
-            raise ParameterError(f"area {asked!r} ({code}) is not in the plan: {nearest(code, self.areas)}")
+            raise terms.error(
+                ParameterError, "runs.error_area_not_planned", asked=asked, code=code, nearest=(code, self.areas)
+            )
         return code
 
 
@@ -165,16 +172,25 @@ def load_plan(plan: "Plan | Path | str | None" = None) -> Plan:
         content = _with_own(content, _read(paths.own_plan(), OWN_KEYS))
     for needed in ("areas", "notebooks"):
         if not content.get(needed):
-            raise ParameterError(f"{path.name}: {needed!r} is missing or empty")
+            raise terms.error(ParameterError, "runs.error_plan_lacks", name=path.name, needed=needed)
     limits = content.get("limits", {})
     _known(limits, LIMIT_KEYS, f"{path.name} [limits]")
     _known(content.get("notify", {}), NOTIFY_KEYS, f"{path.name} [notify]")
     for name in ("single", "word"):
         if not isinstance(content.get(name, False), bool):
-            raise ParameterError(f"{path.name}: {name} = {content[name]!r}; allowed: true, false")
+            raise terms.error(
+                ParameterError, "runs.error_plan_flag", file=path.name, name=name, value=repr(content[name])
+            )
     audience = content.get("audience", "office")
     if audience not in AUDIENCES:
-        raise ParameterError(f"{path.name}: audience = {audience!r}: {nearest(str(audience), AUDIENCES)}")
+        raise terms.error(
+            ParameterError,
+            "runs.error_plan_value",
+            place=path.name,
+            name="audience",
+            value=repr(audience),
+            nearest=(str(audience), AUDIENCES),
+        )
     areas = tuple(dict.fromkeys(_place(area, path.name) for area in content["areas"]))
     known = {*areas, *(_place(area, path.name) for area in shipped)}
     notebooks = tuple(_notebook(name, given, limits, path.name) for name, given in content["notebooks"].items())
@@ -198,14 +214,14 @@ def _read(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editor puts a mark before the text
     except FileNotFoundError as error:
-        raise ParameterError(f"no plan at {path}; write one, or pass plan=") from error
+        raise terms.error(ParameterError, "runs.error_no_plan", path=path) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ParameterError(f"{path.name}: not valid TOML: {error}") from error
+        raise terms.error(ParameterError, "runs.error_plan_toml", name=path.name, reason=error) from error
     _known(content, keys, path.name)
     names = [_stem(name) for name in content.get("notebooks", {})]
     for name in names:
         if names.count(name) > 1:
-            raise ParameterError(f"{path.name}: notebook {name!r} is named twice; leave one of the two sections")
+            raise terms.error(ParameterError, "runs.error_plan_twice", file=path.name, name=name)
     return content
 
 
@@ -216,7 +232,15 @@ def _with_own(plan: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
         notebooks[name] = {**notebooks.get(name, {}), **given}
     for name in own.get("without", ()):
         if name not in notebooks:
-            raise ParameterError(f"{paths.own_plan().name}: without = {name!r}: {nearest(name, notebooks)}")
+            place, value = paths.own_plan().name, repr(name)
+            raise terms.error(
+                ParameterError,
+                "runs.error_plan_value",
+                place=place,
+                name="without",
+                value=value,
+                nearest=(name, notebooks),
+            )
         del notebooks[name]
     changed = {name: value for name, value in own.items() if name != "without"}
     return {**plan, **changed, "notebooks": notebooks, "limits": {**plan.get("limits", {}), **own.get("limits", {})}}
@@ -225,7 +249,7 @@ def _with_own(plan: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]
 def _place(asked: Any, source: str) -> str:
     area = divisions.get(str(asked))
     if area.level not in ("city", "district"):
-        raise ParameterError(f"{source}: area {asked!r} is a {area.level}; allowed: cities and districts")
+        raise terms.error(ParameterError, "runs.error_plan_area", source=source, asked=asked)
     return area.code
 
 
@@ -279,11 +303,20 @@ def _notebook(name: str, given: Mapping[str, Any], limits: Mapping[str, Any], so
     _known(given, NOTEBOOK_KEYS, place)
     reads = given.get("reads", "area")
     if reads not in READS:
-        raise ParameterError(f"{place}: reads = {reads!r}: {nearest(reads, READS)}")
+        raise terms.error(
+            ParameterError,
+            "runs.error_plan_value",
+            place=place,
+            name="reads",
+            value=repr(reads),
+            nearest=(reads, READS),
+        )
     settings = {**limits, **given, **{key: tuple(given.get(key, ())) for key in ("after", "areas")}}
     for limit in LIMIT_KEYS:
         if limit in settings and not (type(settings[limit]) is int and settings[limit] > 0):
-            raise ParameterError(f"{place}: {limit} = {settings[limit]!r}; allowed: whole seconds above 0")
+            raise terms.error(
+                ParameterError, "runs.error_plan_seconds", place=place, name=limit, value=repr(settings[limit])
+            )
     return NotebookPlan(name, **settings)
 
 
@@ -296,12 +329,19 @@ def _areas_of(notebook: NotebookPlan, planned: tuple[str, ...], known: set[str],
     named = tuple(dict.fromkeys(_place(area, source) for area in notebook.areas))
     for code in named:
         if code not in known:
-            raise ParameterError(f"{source} [notebooks.{notebook.name}]: area {code!r}: {nearest(code, planned)}")
+            place = f"{source} [notebooks.{notebook.name}]"
+            raise terms.error(
+                ParameterError,
+                "runs.error_plan_value",
+                place=place,
+                name="areas",
+                value=repr(code),
+                nearest=(code, planned),
+            )
     kept = tuple(code for code in named if code in planned)
     if named and not kept:
-        raise ParameterError(
-            f"{source} [notebooks.{notebook.name}]: none of its areas ({', '.join(named)}) is in the plan's; "
-            "name others, or leave the notebook out by without ="
+        raise terms.error(
+            ParameterError, "runs.error_plan_no_area", source=source, name=notebook.name, named=", ".join(named)
         )
     return kept
 
@@ -311,17 +351,26 @@ def _check_order(notebooks: tuple[NotebookPlan, ...], source: str) -> None:
     for notebook in notebooks:
         for before in notebook.after:
             if before not in names:
-                raise ParameterError(f"{source}: {notebook.name} runs after {before!r}: {nearest(before, names)}")
+                raise terms.error(
+                    ParameterError,
+                    "runs.error_plan_after",
+                    source=source,
+                    name=notebook.name,
+                    before=before,
+                    nearest=(before, names),
+                )
     try:
         TopologicalSorter({notebook.name: notebook.after for notebook in notebooks}).prepare()
     except CycleError as error:
-        raise ParameterError(f"{source}: notebooks wait for each other: {' → '.join(error.args[1])}") from error
+        raise terms.error(
+            ParameterError, "runs.error_plan_cycle", source=source, names=" → ".join(error.args[1])
+        ) from error
 
 
 def _known(given: Mapping[str, Any], allowed: tuple[str, ...], place: str) -> None:
     for name in given:
         if name not in allowed:
-            raise ParameterError(f"{place}: unknown key {name!r}: {nearest(name, allowed)}")
+            raise terms.error(ParameterError, "runs.error_plan_key", place=place, name=name, nearest=(name, allowed))
 
 
 def _stem(name: str) -> str:

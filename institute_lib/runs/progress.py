@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from institute_lib.errors import ParameterError, nearest
+from institute_lib import terms
+from institute_lib.errors import ParameterError
 from institute_lib.runs import places
 
 logger = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def reporter(style: str | Reporter = "auto", stream: IO[str] | None = None) -> R
     if callable(style):
         return style
     if style not in STYLES:
-        raise ParameterError(f"progress {style!r}: {nearest(style, STYLES)}")
+        raise terms.error(ParameterError, "runs.error_progress", style=style, nearest=(style, STYLES))
     stream = stream or sys.stderr
     if style == "auto":
         style = "bar" if stream.isatty() else "lines"

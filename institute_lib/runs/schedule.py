@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from institute_lib import paths
+from institute_lib import paths, terms
 from institute_lib.errors import ParameterError
 
 # Each night from the fifth day after a quarter closes to the end of the month: a run in which nothing changed takes a
@@ -63,11 +63,11 @@ def install(folder: Path) -> tuple[Path, Path]:
         ParameterError: there is no such folder, or a unit of the name is there already.
     """
     if not folder.is_dir():
-        raise ParameterError(f"schedule: no folder {folder}; make it first, such as ~/.config/systemd/user")
+        raise terms.error(ParameterError, "runs.error_schedule_folder", folder=folder)
     written = (folder / f"{NAME}.service", folder / f"{NAME}.timer")
     for path, content in zip(written, (service(), timer()), strict=True):
         if path.exists() and path.read_text(encoding="utf-8") != content:
-            raise ParameterError(f"schedule: {path} is there with other content; remove it first")
+            raise terms.error(ParameterError, "runs.error_schedule_other", path=path)
         path.write_text(content, encoding="utf-8")
     return written
 

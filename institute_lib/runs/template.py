@@ -33,12 +33,12 @@ def new_notebook(title: str, *, name: str = "") -> Path:
     zh, en = _titles(title)
     name = name or "_".join(re.findall(r"[a-z0-9]+", en.lower()))[:40].strip("_") or "question"
     if not NAME.fullmatch(name):
-        raise ParameterError(f"notebook name {name!r}: allowed: lower-case letters, digits, _, a letter first")
+        raise terms.error(ParameterError, "runs.error_name_form", name=name)
     plan = load_plan()
     present = {path.stem for path in paths.notebooks().glob("*.ipynb")} | {one.name for one in plan.notebooks}
     taken = sorted(stem for stem in present if stem.partition("_")[2] == name)
     if taken:
-        raise ParameterError(f"notebook name {name!r} is taken by {taken[0]}; pass another with --name")
+        raise terms.error(ParameterError, "runs.error_name_taken", name=name, taken=taken[0])
     numbers = [int(stem[:2]) for stem in present if re.match(r"\d\d_", stem)]
     stem = f"{max(numbers, default=0) + 1:02d}_{name}"
     en = en or f"Question {stem[:2]}"
@@ -55,10 +55,7 @@ def _titles(title: str) -> tuple[str, str]:
     """The Chinese and the English title; what is not given is a prompt, or empty."""
     parts = [part.strip() for part in str(title).split(" / ")]
     if not parts[0] or len(parts) > 2 or any(WRONG.search(part) for part in parts):
-        raise ParameterError(
-            f"title {title!r}: allowed: one line of at most {LONGEST_TITLE} characters a language without quotation "
-            'marks, such as "Income gap" or "Chinese / English"'
-        )
+        raise terms.error(ParameterError, "runs.error_title", title=title, n=LONGEST_TITLE)
     if len(parts) == 2:
         return parts[0], parts[1]
     chinese = bool(CHINESE.search(parts[0]))
@@ -72,7 +69,7 @@ def _plan_with(path: Path, stem: str) -> str:
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ParameterError(f"{path.name}: add [notebooks.{stem}] by hand, it cannot be appended: {error}") from error
+        raise terms.error(ParameterError, "runs.error_append", file=path.name, stem=stem, reason=error) from error
     return text
 
 

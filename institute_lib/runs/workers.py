@@ -8,7 +8,7 @@ import time
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from typing import Any
 
-from institute_lib import kernels
+from institute_lib import kernels, terms
 from institute_lib.errors import RunError
 
 logger = logging.getLogger(__name__)
@@ -87,11 +87,13 @@ class ClusterExecutor(Executor):
         try:
             from distributed import Client
         except ImportError as error:
-            raise RunError("--scheduler needs the extra: pip install 'institute-lib[cluster]'") from error
+            raise terms.error(RunError, "runs.error_scheduler_extra") from error
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except Exception as error:  # another version may answer with anything
-            raise RunError(f"scheduler {address!r} does not answer: {type(error).__name__}: {error}") from error
+            raise terms.error(
+                RunError, "runs.error_scheduler_silent", address=address, reason=f"{type(error).__name__}: {error}"
+            ) from error
         self._address, self._seen = address, time.monotonic()
         try:
             self._check_versions()
@@ -110,9 +112,8 @@ class ClusterExecutor(Executor):
         for name in ("python", "dask", "distributed"):
             here, there = (one.get("packages", {}).get(name) for one in (ours, theirs))
             if _minor(here) != _minor(there):
-                raise RunError(
-                    f"scheduler {self._address!r} has {name} {there}, this computer {here}; install the same "
-                    "versions (`make setup`) on both and start the scheduler anew"
+                raise terms.error(
+                    RunError, "runs.error_scheduler_version", address=self._address, name=name, there=there, here=here
                 )
 
     @property
@@ -139,10 +140,7 @@ class ClusterExecutor(Executor):
         if self._workers():
             self._seen = time.monotonic()
         elif time.monotonic() - self._seen > LOST_SECONDS:
-            raise RunError(
-                f"scheduler {self._address!r}: it or its last worker has been gone for {LOST_SECONDS} s; start them "
-                "and run again: what was finished is kept"
-            )
+            raise terms.error(RunError, "runs.error_scheduler_lost", address=self._address, seconds=LOST_SECONDS)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let go of the cluster; what was submitted and not fetched is cancelled by its scheduler."""

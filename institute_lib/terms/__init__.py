@@ -70,11 +70,14 @@ def text(key: str, language: str = "zh", **values: object) -> str:
 def error(kind: type[Kind], key: str, **values: object) -> Kind:
     """An error that says the text `package.key` in English and, to readers of Chinese, in Chinese (`say`).
 
-    A value that differs between the languages is given as a function of the language.
+    A value that differs between the languages is given as a function of the language; `nearest=(value, allowed)` ends
+    the text with the nearest allowed value and all of them, or, with "close" as a third part, with the nearest alone.
     """
 
     def said(language: str) -> str:
         filled = {name: value(language) if callable(value) else value for name, value in values.items()}
+        if isinstance(filled.get("nearest"), tuple):
+            filled["nearest"] = nearest_in(language, *filled["nearest"])
         return text(key, language, **filled)
 
     made = kind(said("en"))
@@ -82,14 +85,13 @@ def error(kind: type[Kind], key: str, **values: object) -> Kind:
     return made
 
 
-def nearest_in(language: str, value: str, allowed: Iterable[object]) -> str:
-    """The end of such a message: the nearest allowed value, then all of them."""
-    if language == "en":
-        return nearest(value, allowed)
+def nearest_in(language: str, value: str, allowed: Iterable[object], parts: str = "all") -> str:
+    """The end of such a message: the nearest allowed value, then (unless `parts` is "close") all of them."""
     names = [str(name) for name in allowed]
     close = closest(value, names)
     hint = text("labels.did_you_mean", language, close=close) if close else ""
-    return hint + text("labels.allowed", language, names="、".join(names))
+    every = text("labels.allowed", language, names=("、" if language == "zh" else ", ").join(names))
+    return hint if parts == "close" else hint + every
 
 
 def translate(sentence: str, language: str, *, package: str) -> str:

@@ -208,7 +208,8 @@ def test_a_wrong_parameters_cell_names_notebook_cell_and_line_and_stops_its_note
     outcomes = {one.job.notebook: one for one in runs.run(**asked).outcomes}
     assert outcomes["02_second"].state == "done"
     assert outcomes["01_first"].failure.kind == "ParameterError"
-    assert "01_first.ipynb, cell [1]: line 5" in outcomes["01_first"].failure.sentence
+    assert outcomes["01_first"].failure.sentence.startswith("01_first.ipynb, cell [1]：")
+    assert "第5行" in outcomes["01_first"].failure.sentence
     with pytest.raises(ParameterError, match=r"01_first.ipynb, cell \[1\]: line 5"):
         runs.run(**{**asked, "notebooks": ["01_first"]})
 
@@ -220,5 +221,5 @@ def test_a_file_that_is_no_notebook_stops_itself_alone_and_the_index_is_written(
     asked = {"quarter": "2025Q4", "areas": [AREA], "notebooks": ["01_first", "02_second"], "progress": "none"}
     outcomes = {one.job.notebook: one for one in runs.run(**asked).outcomes}
     assert outcomes["02_second"].state == "done"
-    assert "01_first.ipynb: not a notebook of format 4" in outcomes["01_first"].failure.sentence
+    assert "01_first.ipynb：不是第4版格式的笔记本" in outcomes["01_first"].failure.sentence
     assert (project.root / "papermill_runs" / "2025Q4" / "index.html").is_file()

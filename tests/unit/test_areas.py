@@ -160,7 +160,7 @@ def test_a_retired_code_is_refused_with_its_successor():
     with pytest.raises(ParameterError) as refused:
         areas.get("320611")
     assert str(refused.value) == (
-        "district '320611': 港闸区 was merged into 崇川区 (320613) in 2020; use 320613, or pass on_retired='map'"
+        "area '320611': 港闸区 was merged into 崇川区 (320613) in 2020; use 320613, or pass on_retired='map'"
     )
 
 

@@ -108,7 +108,7 @@ def test_a_notebook_asked_for_an_area_that_it_does_not_run_for_is_refused(tmp_pa
 
 
 def test_a_notebook_may_not_name_an_area_outside_the_plan(tmp_path):
-    with pytest.raises(ParameterError, match=r"\[notebooks.02_second\]: area '320685'"):
+    with pytest.raises(ParameterError, match=r"\[notebooks.02_second\]: areas = '320685'"):
         load_plan(plan_file(tmp_path, ONE_AREA.replace("崇川区", "海安市")))
 
 
@@ -150,7 +150,7 @@ def test_the_institutes_own_plan_may_leave_out_some_of_a_notebooks_areas_but_not
         ("without = ['01_frist']", "did you mean '01_first'"),
         ("area = ['320613']", "unknown key 'area'"),
         ("[notify]\nsms = '1'", "unknown key 'sms'"),
-        ("areas = ['江苏省']", "province"),
+        ("areas = ['江苏省']", "no city or district"),
         ("[notebooks.07_own]\n[notebooks.07_own]", "07_own"),
         ("[notebooks.07_own]\n[notebooks.'07_own.ipynb']", "'07_own' is named twice"),
     ],

@@ -93,7 +93,7 @@ def test_a_backslash_in_a_title_stays_text(home):
 def test_without_a_plan_the_command_says_so_and_writes_nothing(home, capsys):
     paths.plan().unlink()
     assert cli.main(["new", "收入差距 / Income gap"]) == 2
-    assert "no plan at" in capsys.readouterr().err
+    assert "没有计划" in capsys.readouterr().err
     assert len(list(paths.notebooks().iterdir())) == 7
 
 

@@ -33,6 +33,11 @@ OURS = (
     "import sys, time; from institute_lib import registers; begun = time.perf_counter();"
     "found = registers.read(sys.argv[1]); print(time.perf_counter() - begun); assert len(found.frame) == {rows}"
 )
+WHOLE = (
+    "import os, sys; from institute_lib import registers;"
+    "registers.import_files(sys.argv[1], quarter='{quarter}', missing='left', accept_warnings=True);"
+    "print(sum(os.times()[:4]))"
+)
 MARKED = (
     "import sys, time; from pathlib import Path; from institute_lib import registers;"
     "from institute_lib.registers import marking; begun = time.perf_counter();"
@@ -52,7 +57,24 @@ def measure(*, large: bool) -> list[Line | Bound]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         found = [line for kind in PEERS for line in read(folder, kind, repetitions=3 if large else 1)]
-        return [*found, *marked(folder), *templates(folder), *briefs(folder)]
+        return [*found, *whole(folder), *marked(folder), *templates(folder), *briefs(folder)]
+
+
+def whole(folder: Path) -> Iterator[Bound]:
+    """The processor's seconds and the peak of importing a register and, a quarter later, the next one whole."""
+    environment, head = key_in(folder) | {"INSTITUTE_HOME": str(folder / "home")}, [HEADERS]
+    (folder / "home").mkdir()
+    for quarter, stays in (("2025Q3", lambda row: True), ("2025Q4", lambda row: row[0] % 50)):
+        path = folder / f"{quarter}.xlsx"
+        book = openpyxl.Workbook(write_only=True)
+        sheet = book.create_sheet()
+        for row in itertools.chain(head, filter(stays, rows())):
+            sheet.append(row)
+        book.save(path)
+        seconds, megabytes = run(WHOLE.format(quarter=quarter), path, environment)
+        what = f"import of {quarter}, {ROWS:,} × {len(HEADERS)}"
+        yield Bound(what, seconds, SECONDS, "s", "processor, all processes")
+        yield Bound(what, megabytes, MEGABYTES, "MB", "largest process")
 
 
 def marked(folder: Path) -> Iterator[Bound]:

@@ -47,6 +47,7 @@
     var place = document.getElementById(holder.getAttribute("data-plot"));
     var figure = JSON.parse(holder.textContent, whole);
     var update = narrowed(place, figure.layout);
+    place.holder = holder;
     Plotly.newPlot(place, figure.data, figure.layout, config);
     if (update) { Plotly.relayout(place, update); }
     if (figure.layout.sliders) { sliding(place, figure.layout); }
@@ -55,6 +56,10 @@
     fold.open = false;
     fold.addEventListener("toggle", function () { if (fold.open) { resize(); } });
   });
+  var again = function (place) {
+    var figure = JSON.parse(place.holder.textContent, whole);
+    Plotly.react(place, figure.data, figure.layout, config);
+  };
   var paper = false;  // there a chart takes a column, which the style sheet shows at .72
   var resize = function () {
     each(".plot", function (place) {
@@ -62,6 +67,13 @@
       var kept = place.kept = place.kept || place.clientHeight;
       var wanted = paper ? 455 : null;
       var height = paper && kept > 300 && kept < 380 ? 300 : kept;
+      var narrow = place.layout.meta && place.layout.meta.narrow ? place.layout.meta.narrow : {};
+      if (narrow.update && (paper || place.narrowed)) {  // as on a telephone; after printing drawn anew
+        place.narrowed = paper;
+        if (!paper) { place.style.height = kept + "px"; return again(place); }
+        height = narrow.height;
+        Plotly.relayout(place, narrow.update);
+      }
       place.style.height = height + "px";
       Plotly.relayout(place, {width: wanted, height: height, autosize: !wanted});
     });

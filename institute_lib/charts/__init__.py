@@ -1,4 +1,8 @@
-"""Charts of protected views, in one look; each carries its words, its table and its source."""
+"""Charts of protected views, in one look; each carries its words, its table and its source.
+
+Each `draw_` takes the view that `study.show` or `disclosure.protected` makes, and refuses
+anything else (DisclosureError).
+"""
 
 from institute_lib.charts.chart import CHART_MIME, CONFIG, Chart
 from institute_lib.charts.choices import draw_specification_curve

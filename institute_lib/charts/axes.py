@@ -48,10 +48,12 @@ def time_axis(periods: Sequence[object], language: str) -> Axis:
         return Axis(places, names, {"tickmode": "array", "tickvals": years, "ticktext": text, "tickangle": 0})
     if all(isinstance(period, int | float) or hasattr(period, "dtype") for period in ordered):
         names = {period: terms.figure(period, "integer", language) for period in ordered}
-        return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 9})
+        return Axis({period: float(period) for period in ordered}, names, {"tickformat": "d", "nticks": 5})
     names = {period: _period(period, language) for period in ordered}
     places = {period: float(i) for i, period in enumerate(ordered)}
-    ticks = {"tickmode": "array", "tickvals": list(places.values()), "ticktext": [plain(n) for n in names.values()]}
+    every = -(-len(ordered) // MOST_TICKS) if all(isinstance(one, str) and one.isdigit() for one in ordered) else 1
+    ticks = {"tickmode": "array", "tickvals": list(places.values())[::every]}
+    ticks["ticktext"] = [plain(name) for name in names.values()][::every]
     return Axis(places, names, ticks)
 
 
@@ -78,7 +80,7 @@ def value_axis(unit: str, title: str, span: tuple[float, float] = (0.0, 1.0), la
         return {"title": title, "tickmode": "array", "tickvals": places.tolist(), "ticktext": text}
     formats = {"share": f",.{0 if width > 0.05 else 1 if width > 0.005 else 2}%", "count": ",d"}
     formats["yuan"] = ",d" if width > 6 else f",.{1 if width > 0.6 else 2}f"
-    axis = {"title": title, "nticks": 6}
+    axis = {"title": title, "nticks": 3 if width >= 10_000 else 6}
     return axis | ({"tickformat": formats[unit]} if unit in formats else {})
 
 

@@ -34,9 +34,6 @@ def draw_bars(safe: Protected, *, language: str = "zh", highlight: Sequence[str]
     Args:
         safe: one row a bar; a row whose key is "total" stands last, in grey.
         highlight: keys in the second colour.
-
-    Raises:
-        DisclosureError: not a protected view.
     """
     rows, names = _ranked_rows(require_protected(safe), language)
     words, colours = _looks(safe, rows, highlight, language)
@@ -60,9 +57,6 @@ def draw_dot(safe: Protected, *, language: str = "zh", highlight: Sequence[str] 
     Args:
         safe: one row a dot; a row whose key is "total" stands last, in grey.
         highlight: keys in the second colour.
-
-    Raises:
-        DisclosureError: not a protected view.
     """
     rows, names = _ranked_rows(require_protected(safe), language)
     words, colours = _looks(safe, rows, highlight, language)

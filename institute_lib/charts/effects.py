@@ -20,10 +20,10 @@ from institute_lib.charts.look import (
     error_bars,
     finish,
     label_ends,
+    label_width,
     new_canvas,
     plain,
     span_of,
-    width,
 )
 from institute_lib.disclosure import Protected
 from institute_lib.errors import ParameterError, nearest
@@ -145,7 +145,7 @@ def draw_pilot_path(
     x = axis(period)
     names = {name: terms.text(f"charts.{name}", language) for name in ("observed", "counterfactual")}
     span = span_of([*frame["observed"], *frame["counterfactual"]])
-    canvas = new_canvas(right=max(map(width, names.values())) + 22)
+    canvas = new_canvas(right=max(map(label_width, names.values())) + 22)
     looks = {"counterfactual": (ORANGE, "dash"), "observed": (BLUE, "solid")}
     for name, (colour, dash) in looks.items():
         canvas.add(
@@ -187,7 +187,7 @@ def draw_placebos(
     own, others = rows[is_own], rows[~is_own]
     axis = time_axis(sorted(set(rows[period]), key=list(rows[period]).index), language)
     label = terms.text("charts.treated", language)
-    canvas = new_canvas(right=width(label) + 22)
+    canvas = new_canvas(right=label_width(label) + 22)
     grey: dict[str, list] = {"x": [], "y": [], "hovertext": []}  # one trace: lines are parted by gaps
     for key, part in others.groupby(unit, sort=False):
         grey["x"] += [*axis(part[period]), None]

@@ -4,6 +4,7 @@ Colours differ in lightness as well as hue, so that they survive grey print and 
 2008, "Color Universal Design"); nothing is said by colour alone.
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ INK, MUTED, LINE, FAINT = "#1d2733", "#5b6672", "#c4cad1", "#e9ecef"
 BLUE, ORANGE, TEAL, PLUM = "#0f4c81", "#c8561b", "#4a9c92", "#8a4f7d"
 PALETTE = (BLUE, ORANGE, TEAL, PLUM, "#a08419", "#6b7f99", "#7a4b2a")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "solid", "dash")
+MOST_LETTERS = 14  # of a line of a label
 CHAR, CJK_CHAR, LINE_HEIGHT = 7.2, 13.2, 17
 PAPER_HEIGHT = 346  # pixels, margins included: no chart is printed lower for which labels are moved apart
 # Series that several charts of a brief draw: each keeps its place in the palette.
@@ -45,6 +47,15 @@ def places_in_palette(keys: Sequence[object]) -> dict[object, int]:
 def width(text: str) -> float:
     """About how many pixels a text takes at 13 px."""
     return sum(CJK_CHAR if ord(character) > 0x2E00 else CHAR for character in text)
+
+
+def label_lines(text: str) -> list[str]:
+    """A direct label in lines: names in words take several, so that the plot keeps its width on a telephone."""
+    return textwrap.wrap(text, MOST_LETTERS, break_long_words=False) or [""]
+
+
+def label_width(text: str) -> float:
+    return max(map(width, label_lines(text)))
 
 
 def layout() -> dict[str, Any]:
@@ -109,7 +120,8 @@ class Canvas:
 
     def note(self, text: object, **annotation: Any) -> None:
         """A text in the figure, taken as data."""
-        self.layout["annotations"].append({"text": plain(text), "showarrow": False, **annotation})
+        lines = plain(text).replace("\n", "<br>")
+        self.layout["annotations"].append({"text": lines, "showarrow": False, "align": "left", **annotation})
 
     def rule(self, *, x: float | None = None, y: float | None = None, colour: str = INK, **line: Any) -> None:
         """A line across the whole plot, upright at `x` or level at `y`."""
@@ -189,9 +201,12 @@ def spread(values: Sequence[float], gap: float, span: tuple[float, float]) -> li
 def label_ends(canvas: Canvas, ends: Sequence[tuple[float, float, str, str]], span: tuple[float, float]) -> None:
     """Direct labels at the right ends of lines: (x, y, text, colour) each, moved apart within `span` of the y axis."""
     height = min(canvas.height, PAPER_HEIGHT) - canvas.margin["t"] - canvas.margin["b"]
-    gap = (span[1] - span[0]) * LINE_HEIGHT / max(height, 1)
+    most = max((len(label_lines(end[2])) for end in ends), default=1)
+    gap = (span[1] - span[0]) * LINE_HEIGHT * most / max(height, 1)
     for (x, _, text, colour), y in zip(ends, spread([end[1] for end in ends], gap, span), strict=True):
-        canvas.note(text, x=x, y=y, xanchor="left", xshift=8, font={"size": 13, "color": darker(colour)})
+        canvas.note(
+            "\n".join(label_lines(text)), x=x, y=y, xanchor="left", xshift=8, font={"size": 13, "color": darker(colour)}
+        )
 
 
 def span_of(values: Sequence[float], *, zero: bool = False, margin: float = 0.06) -> tuple[float, float]:
@@ -220,9 +235,9 @@ def finish(
         line = terms.text("charts.source", language, source=source)
         canvas.note(line, **corner, x=0, y=0, yshift=-48, xanchor="left", yanchor="top", name=SOURCE)
     if safe.demo:
-        right = {"x": 1, "xshift": canvas.margin["r"] - 4, "xanchor": "right"}
+        left = {"x": 0, "xanchor": "left"}
         above = {"y": 1, "yshift": 9, "yanchor": "bottom"}
-        canvas.note(terms.text("charts.demo", language), **corner, **right, **above, name=DEMO)
+        canvas.note(terms.text("charts.demo", language), **corner, **left, **above, name=DEMO)
     return Chart(
         figure=canvas.figure(),
         table=safe,

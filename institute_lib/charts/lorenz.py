@@ -14,7 +14,6 @@ def draw_lorenz(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         safe: shares `people` (its row key) and its first figure, both from 0 to 1, such as `Equity.deciles()`.
 
     Raises:
-        DisclosureError: not a protected view.
         ParameterError: it holds no such columns.
     """
     frame = require_protected(safe).data

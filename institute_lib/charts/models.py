@@ -21,6 +21,7 @@ from institute_lib.charts.look import (
     error_bars,
     finish,
     label_ends,
+    label_width,
     new_canvas,
     plain,
     width,
@@ -189,7 +190,7 @@ def draw_survival(safe: Protected, *, language: str = "zh", years: float = 10.0,
     groups = dict(list(curves.groupby(by, sort=False)))
     every = terms.text("charts.all", language)
     labels = {key: every if key == ALL else terms.key(by, key, language, safe.labels) for key in groups}
-    canvas = new_canvas(right=max(map(width, labels.values()), default=0) + 22, height=400)
+    canvas = new_canvas(right=max(map(label_width, labels.values()), default=0) + 22, height=400)
     _steps(canvas, groups, labels, language)
     ends = {key: curve.sort_values("time").iloc[-1] for key, curve in groups.items() if len(curve)}
     low = min((end["survival"] for end in ends.values()), default=0.0)
@@ -197,7 +198,7 @@ def draw_survival(safe: Protected, *, language: str = "zh", years: float = 10.0,
     last = max((end["time"] for end in ends.values()), default=0.0)
     colours = dict(zip(groups, cycle(PALETTE), strict=False))
     label_ends(canvas, [(last, end["survival"], labels[key], colours[key]) for key, end in ends.items()], span)
-    canvas.x_axis(title=terms.text("charts.duration", language), rangemode="tozero", nticks=11)
+    canvas.x_axis(title=terms.text("charts.duration", language), rangemode="tozero", nticks=6)
     canvas.y_axis(title=terms.text("charts.survival", language), tickformat=".0%", range=span)
     title = title or safe.title or terms.text("charts.survival_title", language)
     return finish(

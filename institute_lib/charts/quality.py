@@ -18,11 +18,11 @@ from institute_lib.charts.look import (
     Canvas,
     finish,
     label_ends,
+    label_width,
     new_canvas,
     plain,
     span_of,
     spread,
-    width,
 )
 from institute_lib.charts.trend import series_of
 from institute_lib.disclosure import TOTAL, Protected
@@ -49,7 +49,6 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         safe: a table whose values are a rate (0 to 1) and its denominator.
 
     Raises:
-        DisclosureError: not a protected view.
         ParameterError: no denominator.
 
     Source of the method: Spiegelhalter (2005), "Funnel plots for comparing institutional performance"; the limits are
@@ -69,7 +68,7 @@ def draw_funnel(safe: Protected, *, language: str = "zh", title: str = "") -> Ch
         terms.text("charts.point", language, name=name, value=terms.percent(value, language))
         for name, value in zip(names, frame[rate], strict=True)
     ]
-    canvas = new_canvas(right=width(terms.text("charts.limits_998", language)) + 40, height=400)
+    canvas = new_canvas(right=label_width(terms.text("charts.mean", language)) + 22, height=400)
     span = _funnel_limits(canvas, frame[size], overall, list(frame[rate]), language)
     canvas.add(
         "scatter",
@@ -161,7 +160,6 @@ def draw_control(safe: Protected, *, language: str = "zh", title: str = "") -> C
             be the mean of all, the `centre` of the limits.
 
     Raises:
-        DisclosureError: not a protected view.
         ParameterError: no denominator, or a second key.
 
     Source of the method: Shewhart (1931); Montgomery, Statistical Quality Control, ch. 7, eq. 7.8.
@@ -180,7 +178,7 @@ def draw_control(safe: Protected, *, language: str = "zh", title: str = "") -> C
     run = talent.runs_on_one_side(frame[rate] - overall)
     x = axis(frame[time])
     labels = {name: terms.text(f"charts.{name}", language) for name in ("lower", "upper", "mean")}
-    canvas = new_canvas(right=max(map(width, labels.values())) + 22)
+    canvas = new_canvas(right=max(map(label_width, labels.values())) + 22)
     span = span_of([*frame[rate], *low, *high])
     lines = dict(zip(labels.values(), (low, high, overall), strict=True))
     ends = _control_lines(canvas, x, lines)

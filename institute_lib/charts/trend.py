@@ -19,10 +19,10 @@ from institute_lib.charts.look import (
     add_band,
     finish,
     label_ends,
+    label_width,
     new_canvas,
     places_in_palette,
     span_of,
-    width,
 )
 from institute_lib.disclosure import Protected
 from institute_lib.errors import ParameterError, nearest
@@ -67,7 +67,6 @@ def draw_trend(
         band: what the interval is, said under the chart: "confidence" or "simulation" (of simulated courses).
 
     Raises:
-        DisclosureError: not a protected view.
         ParameterError: its keys are no series, or another band.
     """
     if band not in BANDS:
@@ -78,7 +77,7 @@ def draw_trend(
     groups = dict(list(safe.data.groupby(across, sort=False))) if across else {"": safe.data}
     chosen = [key for key in groups if str(key) in map(str, highlight)] or list(groups)[:MOST_COLOURED]
     names = {key: terms.key(across, key, language, safe.labels) if across else "" for key in groups}
-    canvas = new_canvas(right=max((width(names[key]) for key in chosen), default=0) + 24, height=400)
+    canvas = new_canvas(right=max((label_width(names[key]) for key in chosen), default=0) + 24, height=400)
     ends, colours = [], places_in_palette(list(groups))
     for key in [*(key for key in groups if key not in chosen), *chosen]:  # grey ones first, under the others
         rank = colours[key] if key in chosen else None
@@ -116,7 +115,7 @@ def _line(
     canvas.add("scatter", x=x, y=part[safe.value], mode="lines", line=line, hovertext=words, hoverinfo="text")
 
 
-PANEL, ACROSS, ACROSS_NARROW, BELOW = 128, 4, 2, 560  # height of a panel, panels in a row; as wide as a telephone
+PANEL, ACROSS, ACROSS_NARROW, BELOW = 140, 4, 2, 560  # height of a panel, panels in a row; as wide as a telephone
 
 
 def draw_multiples(safe: Protected, *, language: str = "zh", title: str = "", highlight: Sequence[str] = ()) -> Chart:
@@ -127,7 +126,7 @@ def draw_multiples(safe: Protected, *, language: str = "zh", title: str = "", hi
         highlight: the places whose names stand out.
 
     Raises:
-        DisclosureError: not a protected view. ParameterError: no key holds periods, or more than two others are left.
+        ParameterError: no key holds periods, or more than two others are left.
     """
     keys = [*require_protected(safe).rows, *safe.columns]
     time = next((key for key in keys if key in ("quarter", "period", "year")), None)
@@ -159,7 +158,7 @@ def draw_multiples(safe: Protected, *, language: str = "zh", title: str = "", hi
         said.append((name, last, known[safe.value].iloc[-1] if len(known) else float("nan")))
         bold = {"color": INK if str(place) in map(str, highlight) else MUTED, "size": 12.5}
         spot = {"xref": "paper", "yref": "paper", "xanchor": "left", "yanchor": "bottom", "font": bold}
-        canvas.note(f"{name} {last}" if len(lines) == 1 else name, x=x[0], y=y[1], **spot)
+        canvas.note(f"{name}\n{last}" if len(lines) == 1 else name, x=x[0], y=y[1], **spot)
         ticks = {"tickmode": "array", "tickvals": ends, "ticktext": ["", ""], "range": ends, "fixedrange": True}
         canvas.layout[f"xaxis{tail}"] = ticks | {"domain": x, "anchor": f"y{tail}", "linecolor": LINE}
         value = {"domain": y, "anchor": f"x{tail}", "range": span, "gridcolor": FAINT, "fixedrange": True}
@@ -197,7 +196,7 @@ def _panels(number: int, across: int) -> list[tuple[list[float], list[float]]]:
     down, places = -(-number // across), []
     for one in range(number):
         left, top = (one % across) / across, 1 - (one // across) / down
-        places.append(([left, left + 0.9 / across], [top - 0.78 / down, top - 0.16 / down]))
+        places.append(([left, left + 0.9 / across], [top - 0.84 / down, top - 0.26 / down]))
     return places
 
 

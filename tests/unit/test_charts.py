@@ -211,7 +211,7 @@ def test_small_multiples_share_their_axes_and_name_each_panel_with_its_last_figu
     quarters = ["2024Q1", "2024Q2", "2024Q3"]
     chart = charts.draw_multiples(panel({"320612": [0.9, np.nan, 0.92], "320613": [0.5, 0.6, np.nan]}, quarters))
     layout = chart.figure.layout
-    assert [note.text for note in layout.annotations[:2]] == ["通州区 92.0%", "崇川区 60.0%"]
+    assert [note.text for note in layout.annotations[:2]] == ["通州区<br>92.0%", "崇川区<br>60.0%"]
     assert layout.yaxis.range == layout.yaxis2.range
     assert layout.xaxis.domain[1] < layout.xaxis2.domain[0]
     assert list(chart.figure.data[0].y) == [0.9, None, 0.92]

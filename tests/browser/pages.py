@@ -183,12 +183,14 @@ def badly_printed(browser: Any, path: Path, pdf: Path) -> list[str]:
     """Pages that are not A4, not numbered, empty or run over their margins, and charts that no page can hold whole."""
     with opened(browser, path) as seen:
         heights = seen.page.evaluate("Array.from(document.querySelectorAll('.plot')).map(one => one.clientHeight)")
+        values = seen.page.locator(".tile .value").all_inner_texts()  # a one page is one: they stand on the first sheet
         seen.page.pdf(path=pdf, prefer_css_page_size=True)
     # A chart that fits on a page is not divided: break-inside.
     found = [f"a chart is {height} pixels high, a page {A4_CONTENT}" for height in heights if height >= A4_CONTENT]
     with pypdfium2.PdfDocument(pdf) as document:
         pages = [page.render(scale=DOTS_PER_POINT, grayscale=True).to_numpy().squeeze() < DARK for page in document]
         texts = [page.get_textpage().get_text_range() for page in document]
+    found += [f"printed page 1 lacks the tile {value!r}" for value in values if value not in texts[0]]
     for number, (ink, text) in enumerate(zip(pages, texts, strict=True), start=1):
         wrong = {
             f"is {ink.shape}": ink.shape != A4,

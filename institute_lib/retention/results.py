@@ -436,7 +436,8 @@ def _fitted(rows: pd.DataFrame, event: str, *, area: Sequence[str], among: Seque
     found = local(everyone, area=area, event=event, drivers=used, cluster="assignment")
     lead = terms.text(f"retention.of_{event}", language)
     said = [terms.text(f"retention.model_{found.basis}", language), *_set_at(found.model, language)]
-    notes = tuple(lead + note for note in (*said, *merged.values(), *left_out.values()))
+    changed = [note for driver, note in (*merged.items(), *left_out.items()) if driver not in CALENDAR]
+    notes = tuple(lead + note for note in (*said, *changed))
     return _Fitted(event, found.model, here, everyone, found.basis, used, notes)
 
 

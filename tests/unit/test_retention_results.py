@@ -144,3 +144,4 @@ def test_a_last_year_without_leavers_judges_no_model_and_says_so():
     found = retention.what_goes_with_leaving(workers, changes, **options)
     assert found.calibration is None
     assert any("不足以检验模型" in note for note in found.notes)
+    assert not any("2025" in note for note in found.notes), "a merged year is no figure of the methods"

@@ -17,13 +17,26 @@ FOREIGNERS = frozenset(f"9{province}" for province in "12345678")  # how their p
 Place = tuple[str, int, int]
 
 # What may stand between the digits of one number: spaces, hyphens, dots, brackets, marks that cannot be seen.
-_BETWEEN = r"[ \t\u00a0\u3000\-.·•_/()\u2010-\u2015\u200b-\u200f\u2060\ufeff]"
+_BETWEEN = r"[ \t\u00a0\u3000\-.·•_/()\[\]\u2010-\u2015\u200b-\u200f\u2060\ufeff]"
 _RUN = re.compile(rf"\d(?:{_BETWEEN}{{0,3}}[\dXx](?![A-Za-z]))*")
 _GROUP = re.compile(r"\d+[Xx]?")
 _FEW_DIGITS, _FEWEST = 5, 10  # of anything at all (accounts, permits), and of a number in groups
 # How people group the eleven digits of a mobile phone.
 _PHONE_GROUPS = frozenset(
-    {(11,), (3, 4, 4), (3, 8), (7, 4), (4, 4, 3), (3, 3, 5), (4, 3, 4), (5, 6), (6, 5), (3, 5, 3), (3, 3, 3, 2)}
+    {
+        (11,),
+        (3, 4, 4),
+        (3, 8),
+        (7, 4),
+        (4, 4, 3),
+        (3, 3, 5),
+        (4, 3, 4),
+        (5, 6),
+        (6, 5),
+        (3, 5, 3),
+        (3, 3, 3, 2),
+        (3, 2, 2, 2, 2),
+    }
 )
 _MOBILE = re.compile(r"(?:0086|086|86|0|17951|12593)?1[3-9]\d{9}")
 _PREFIXES = frozenset({"86", "086", "0086", "0", "17951", "12593"})

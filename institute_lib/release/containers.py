@@ -19,6 +19,7 @@ PAGES = (".html", ".htm", ".xhtml", ".svg", ".xml", ".rels")
 _PRINTABLE = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
 _LIVE = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠\t\r]")
 _NUMBER = re.compile(r"[+\-]?[\d,.]+(?:[eE][+\-]?\d+)?%?")
+_VALUES = re.compile(rb"<v>[^<]*</v>")
 _PIXELS = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"pHYs", b"gAMA", b"cHRM", b"sRGB", b"bKGD"})
 
 
@@ -115,6 +116,8 @@ def _take_zip(part: Part) -> Found:
                 content = archive.read(member)
                 if b"<f>" in content[:2_000_000] and member.filename.startswith("xl/worksheets/"):
                     yield Finding.masked("refuse", place, "<f>", "formula")
+                if member.filename.startswith("xl/worksheets/"):
+                    content = _VALUES.sub(b"", content)  # they are read as the sheet's table
                 if content:
                     yield Part(place, "bytes", content, PurePosixPath(member.filename).name)
         if "xl/workbook.xml" in archive.namelist():
@@ -133,6 +136,12 @@ def _take_sheets(part: Part) -> Found:
         ) from None
     for name, rows in sheets.items():
         yield Part(f"{part.where}: {name}", "table", rows)
+        cells = (BREAK.join(map(_cell, row)) for row in rows)
+        yield Part(f"{part.where}: {name}", "text", BREAK.join(cells))
+
+
+def _cell(value: object) -> str:
+    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _take_gzip(part: Part) -> Found:

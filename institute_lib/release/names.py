@@ -40,7 +40,8 @@ _LATIN = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,30}(?:[ .\-',_]{1,2}[A-Za-z]{1,30}
 _CELLS = re.compile(rf"(?<![{HAN}])(?=([{HAN}]{{1,2}})[\x1f\n]{{1,3}}([{HAN}]{{1,3}})(?![{HAN}]))")
 _SINGLES = re.compile(rf"(?<![{HAN}])[{HAN}](?:[\s,，、;；|/.\-_+\"']{{1,4}}[{HAN}](?![{HAN}])){{1,3}}")
 _MASKED = re.compile(
-    rf"(?<![{HAN}*])([{HAN}]{{1,2}})(?:[*○×●✱]{{1,2}}[{HAN}]?|某[{HAN}]|[Xx]{{2}})(?![{HAN}*A-Za-z0-9])"
+    rf"(?<![{HAN}*])([{HAN}]{{1,2}})(?:[*○×●✱]{{1,2}}[{HAN}]?|某[{HAN}]|[Xx]{{2}})"
+    rf"(?=老师|同志|女士|先生|社工|站长|主任|[^{HAN}*A-Za-z0-9]|\Z)"
 )
 _NO_SURNAME = re.compile(rf"(?<![{HAN}*\w])[*○×●]([{HAN}]{{1,2}})(?![{HAN}*])")
 _HEX = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{32,128}(?![0-9a-fA-F])")

@@ -132,8 +132,8 @@ def take_page(part: Part) -> Found:
     """The parts of a page."""
     page = _Page(part.content)
     for seen in [page.visible] if len(page.base) == len(page.visible) else [page.visible, page.base]:
-        text = re.sub(rf"[ \t\r\n]*{BREAK}[\s]*", BREAK, "".join(seen))
-        yield Part(f"{part.where}: text", "text", re.sub(r"[ \t\r]*\n[ \t\r\n]*", "\n", text))
+        text = re.sub(rf"(?<![ \t\r\n])[ \t\r\n]*{BREAK}\s*", BREAK, "".join(seen))
+        yield Part(f"{part.where}: text", "text", re.sub(r"(?<![ \t\r])[ \t\r]*\n[ \t\r\n]*", "\n", text))
     for place, kind, content in page.parts:
         if kind == "css" and ("expression(" in content or "@import" in content):
             yield Finding.masked("warn", f"{part.where}: {place}", "@import", "style_calls")
@@ -156,7 +156,7 @@ def data_addresses(text: str, where: str) -> Iterator[Part]:
                 continue
         if content:
             kind = match[1].lower()
-            names = {"html": ".html", "xml": ".svg", "script": ".js", "csv": ".csv"}
+            names = {"html": ".html", "xml": ".svg", "script": ".js", "csv": ".csv", "tab-sep": ".tsv"}
             name = next((ending for word, ending in names.items() if word in kind), "")
             yield Part(f"{where}: data", "bytes", content, f"data{name}")
 

@@ -18,7 +18,7 @@ from institute_lib.release.names import is_own_word, looks_like_a_name
 Hit = tuple[int, str, object, str]  # where in the text, how grave, the value, the rule
 
 # The stretches of a text in which a number can stand: a page of millions of characters has few of them.
-_STRETCH = re.compile(r"[0-9xX \n\r\t\-_/·.*?•●×■█#∗+eE()]{11,}")
+_STRETCH = re.compile(r"[0-9xX \n\r\t\-_/·.*?•●×■█#∗+eE()\[\]]{11,}")
 _DECIMALS = re.compile(r"(?<![\d.])\d{1,10}\.\d+(?![\d.eE])")
 _RUN = re.compile(r"(?<![0-9a-fA-F])(?<!\d\.)\d(?:[ \n\r\t\-_/·]{0,3}[\dXx])+(?![0-9a-fA-F])")
 _DOTTED = re.compile(r"(?<![\d.])\d{2,}(?:\.\d{2,}){2,5}[Xx]?(?![\d.])")  # two dots or more: no decimal fraction
@@ -32,6 +32,8 @@ _MONEY = re.compile(r"\s{0,2}(?:元|万|亿|%|‰|人次|yuan|rmb)", re.IGNORECA
 _AMOUNT = re.compile(
     r"(?:额|合计|总计|共计|金|款|预算|支出|收入|经费|¥|￥|rmb|yuan|total|amount)[^\d\n\0]{0,6}$", re.IGNORECASE
 )
+_AMOUNTS = re.compile(r"[(（]\s?(?:万|亿)?元\s?[)）]|金额|支出|收入|经费|预算|拨款")
+_CALLED = re.compile(r"手机|电话|联系|号码|phone|mobile|tel", re.IGNORECASE)
 # A mobile phone over the cells of a row that has no other number.
 _PHONE_CELLS = re.compile(r"(?<![\d\x1f])\x1f+(1[3-9]\d)\x1f+(\d{4})\x1f+(\d{4})\x1f*(?![\d\x1f])")
 # Groups of four as on a card, whatever the check digit; a phone with other signs between its groups.
@@ -75,13 +77,17 @@ _DECLARED = re.compile(
 _OF_PERSONS = re.compile(r"身份证|证件|姓名|手机|person|identity|\bid\b|id_?card", re.IGNORECASE)
 _UUID = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
-_IS = r"[\"']?\s?(?:坐标|证|件|书|为|是|编?号码?|编号|账号|no\.?|number|id)?[\s:=\x1f\"'(\[{]{0,6}"
+_IS = r"[\"']?\s?(?:坐标|证|件|书|编?号码?|编号|账号|no\.?|number|id)?(?:为|是)?[\s:=\x1f\"'(\[{]{0,6}"
 _IS += r"(?:[\u3400-\u9fff]{1,2}字第)?"
 _NOT_COUNTED = r"(?![\d.,]*\s{0,2}(?:元|万|人|个|%|‰|年|月|日|张|本|户|次|名|件|项|家|所|份))"
 _SERIAL = rf"((?=[A-Za-z\-()]*\d)[A-Za-z]{{0,6}}[A-Za-z\d\-]{{4,30}}(?:\(\w{{1,2}}\))?)(?![A-Za-z0-9]){_NOT_COUNTED}"
 _NAME = r"([\u3400-\u9fff·]{2,15})(?![\u3400-\u9fff·])"
-_ADDRESS = r"([^\0\n。;]{0,30}?(?:\d+ ?[号幢栋室弄座]|\d单元|\d{2,3}\.\d{3,}\D{1,6}\d{2,3}\.\d{3,}))"
-_DAY = r"((?:19|20)\d\d(?:[\-/.年] ?\d{1,2}[\-/.月] ?\d{1,2}|(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?!\d)))"
+_GROUPED = r"([A-Za-z]{1,3} \d{4,9}(?: \d{4})?)(?![\dA-Za-z])"  # a passport as people space it
+_NUMBERED = r"(?:编号|号)[\s:\x1f]{0,3}([\u3400-\u9fff]{1,4}\(?\d{4}\)?第?\d{3,})"
+_ADDRESS = r"([^\0\n。;]{0,30}?(?:\d+ ?[号幢栋室弄座]|\d单元|村[\d一二三四五六七八九十]{1,3}组"
+_ADDRESS += r"|\d{2,3}\.\d{3,}\D{1,6}\d{2,3}\.\d{3,}))"
+_DAY = r"((?:19|20)\d\d(?:[\-/.年] ?\d{1,2}[\-/.月] ?\d{1,2}|(?:0[1-9]|1[0-2])(?:[0-2]\d|3[01])(?!\d))"
+_DAY += r"|(?:\d{1,2} [a-z]{3,9}|[a-z]{3,9} \d{1,2}),? (?:19|20)\d\d)"
 # Which rule, how grave, the labels, and what follows a label: its group is the value.
 _FIELDS = tuple(
     (rule, severity, labels.split(), re.compile(pattern, re.IGNORECASE))
@@ -90,14 +96,16 @@ _FIELDS = tuple(
             "document",
             "refuse",
             "护照 通行证 台胞证 回乡证 居留证 居住证 军官证 士兵证 警官证 驾驶证 驾照 学生证 工作证 残疾证 "
-            "残疾人证 身份证 户口簿 户口本 社保卡 社保号 社保账号 社会保障卡 社会保障号 医保卡 医保号 "
-            "公积金账号 passport permit",
+            "残疾人证 身份证 户口簿 户口本 永居证 永久居留 社保卡 社保号 社保编号 社保账号 社保电脑号 "
+            "社会保障卡 社会保障号 医保卡 医保号 医保编号 医保账号 公积金号 公积金账号 养老金账户 passport permit",
             _IS + _SERIAL,
         ),
+        ("document", "refuse", "护照 通行证 passport permit", _IS + _GROUPED),
+        ("certificate", "warn", "证书 资格证书 资格证 执业证 登记证", _NUMBERED),
         (
             "certificate",
             "warn",
-            "证书 资格证 执业证 登记证 毕业证 学位证 结业证 管理号 档案号 档案编号 病历号 病案号 学籍号 学号 "
+            "准考证 证书 资格证 执业证 登记证 毕业证 学位证 结业证 管理号 档案号 档案编号 病历号 病案号 学籍号 学号 "
             "工号 员工号 员工编号 职工号",
             _IS + _SERIAL,
         ),
@@ -140,7 +148,7 @@ _FIELDS = tuple(
         (
             "account",
             "warn",
-            "qq 微信 wechat vx 支付宝 抖音 快手 telegram whatsapp",
+            "qq 扣扣 微信 wechat vx 支付宝 抖音 快手 telegram whatsapp",
             _IS + r"([A-Za-z0-9_@.\-]{5,40})(?![A-Za-z0-9])",
         ),
     )
@@ -160,16 +168,22 @@ _SHAPES = tuple(
             "warn",
             r"(?<!\d)\d+ ?(?:号楼|幢|栋|座)[^\0\n\d]{0,4}(?:\d+ ?单元)?[^\0\n\d]{0,4}\d{2,4} ?室?(?!\d)",
         ),
-        ("birth", "warn", r"(?:19|20)\d\d年 ?\d{1,2}月(?: ?\d{1,2}日)?(?:出|所)?生(?!效|产|活|成)"),
+        (
+            "birth",
+            "warn",
+            r"(?:19|20)\d\d[年.\-/] ?\d{1,2}[月.\-/](?: ?\d{1,2}日?)?(?:出|所)?生"
+            r"(?!效|产|活|成|率|育|态|命|人口|登记|缺陷)",
+        ),
     )
 )
 _MAIL = re.compile(
-    r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}(?:@| ?[(\[]at[)\]] ?)[A-Za-z0-9\-]{1,63}(?:\.[A-Za-z0-9\-]{2,63}){1,4}",
+    r"[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63}(?:@| ?[(\[]at[)\]] ?)[A-Za-z0-9\-]{1,63}"
+    r"(?:(?:\.| ?[(\[]dot[)\]] ?)[A-Za-z0-9\-]{2,63}){1,4}",
     re.IGNORECASE,
 )
 _PRIVATE = re.compile(
     r"(?:@|at[)\]] ?)(?:vip\.)?(?:163|126|yeah|qq|foxmail|sina|sohu|139|189|wo|aliyun|gmail|outlook|hotmail|live|icloud"
-    r"|yahoo|21cn|tom)\.",
+    r"|yahoo|21cn|tom)(?:\.| ?[(\[]dot)",
     re.IGNORECASE,
 )
 _OF_AN_OFFICE = re.compile(
@@ -221,12 +235,20 @@ def _find_numbers(plain: str, stretch: re.Match[str]) -> Iterator[Hit]:
         yield from ((start + match.start(), *found) for found in _judge_mask(match[0]))
     for kind, first, last in personal.find(text):
         at, value, follows = start + first, text[first:last], plain[start + last : start + last + 8]
-        if kind == "phone" and not _MONEY.match(follows) and not _AMOUNT.search(plain[max(0, at - 12) : at]):
+        if kind == "phone" and not _MONEY.match(follows) and not _is_amount(plain, at, value):
             lines = "\n" in value  # figures one below the other are no phone
             severity = "warn" if value.endswith("00000") else "refuse"  # an amount, most likely
             yield from () if lines else ((at, severity, value, "phone"),)
         elif kind == "bank_card" and not _MONEY.match(follows):
             yield at, "refuse", value, "bank_card"
+
+
+def _is_amount(plain: str, at: int, value: str) -> bool:
+    """Whether eleven digits stand behind a word for money, or in the cells of a table of amounts alone."""
+    if _AMOUNT.search(plain[max(0, at - 12) : at]):
+        return True
+    before = plain[max(0, at - 300) : at].rpartition(APART)[2]
+    return value.isdigit() and before.endswith(BREAK) and bool(_AMOUNTS.search(before)) and not _CALLED.search(before)
 
 
 def _over_cells(cells: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from institute_lib.release.findings import Finding
+from institute_lib.release.findings import Finding, Found, Part
 from institute_lib.release.names import looks_like_a_name
 
 # Traces that compute their picture in the browser out of every single value.
@@ -23,6 +23,10 @@ PAY = (1_000, 100_000)  # yuan a month or a year
 # Words of headers. A column that names persons is refused alone, one that describes them together with others.
 NAMING = re.compile(
     r"姓名|名字|身份证号?码?|证件号码?|手机号?码?|联系电话|家庭住址|住址|name|full_?name|id_?card|phone|mobile",
+    re.IGNORECASE,
+)
+LABELLED = re.compile(
+    r".*(?:账[号户]|帐[号户]|证书|[证卡]号|证件|编号|号码|护照|通行证|社保|医保|公积金|微信|qq|住址|地址|车牌|出生|生日).*",
     re.IGNORECASE,
 )
 NUMBERED = re.compile(r"序号|编号|工号|员工号|人员编号|学号|no\.?|id|worker_?id|person_?id|#", re.IGNORECASE)
@@ -51,8 +55,9 @@ _TOKEN = re.compile(
 _NO_TOKEN = re.compile(r"\d{6}|\d{4}Q[1-4]|[Qq]\d|[A-Za-z]{1,8}[-_ ]?(?:19|20)\d\d")
 
 
-def find_in_table(rows: Sequence[Sequence[Any]], where: str) -> Iterator[Finding]:
-    """A table whose rows are persons: by a column that names them, or by several that describe them."""
+def find_in_table(rows: Sequence[Sequence[Any]], where: str) -> Found:
+    """A table whose rows are persons: by a column that names them, or by several that describe them; and the values
+    whose label stands above them."""
     rows = [row for row in rows if any(_text(cell) for cell in row)]
     while len(rows) > 1 and sum(bool(_text(cell)) for cell in rows[0]) == 1 < max(map(len, rows)):
         rows = rows[1:]  # a title above the headers
@@ -61,11 +66,16 @@ def find_in_table(rows: Sequence[Sequence[Any]], where: str) -> Iterator[Finding
     heads = [_BRACKETS.sub("", _text(cell)).strip() for cell in rows[0]]
     body = rows[1:]
     for at, head in enumerate(heads):
+        if LABELLED.fullmatch(head):
+            yield from (Part(where, "text", f"{head}：{one}") for one in dict.fromkeys(_column(body, at)))
         if NAMING.fullmatch(head) and len(set(_column(body, at))) * 2 > len(body):
             yield Finding.masked("refuse", where, head, "person_column")
     kinds = [any(kind.fullmatch(head) for head in heads) for kind in (BIRTH, TRAIT, MONEY, NUMBERED)]
     counted = any(COUNTED.fullmatch(head) for head in heads)
-    if len(body) >= 3 and not counted and sum(kinds) >= 2 and (kinds[0] or kinds[2]):
+    traits = [_column(body, at) for at, head in enumerate(heads) if TRAIT.fullmatch(head)]
+    # One row a level, or a level and a sex: groups.
+    grouped = not (kinds[0] or kinds[3]) and len(set(zip(*traits, strict=False))) == len(body)
+    if len(body) >= 3 and not counted and not grouped and sum(kinds) >= 2 and (kinds[0] or kinds[2]):
         described = [at for at, head in enumerate(heads) if any(k.fullmatch(head) for k in (BIRTH, MONEY))]
         if any(_are_single(_column(body, at)) for at in described):
             yield Finding.masked("refuse", where, f"{len(body)} × {'/'.join(filter(None, heads))}", "person_rows")

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -53,10 +54,10 @@ def register(tmp_path_factory):
 
 
 def found(content: str) -> list:
-    with tempfile.NamedTemporaryFile("w", suffix=".html", encoding="utf-8") as file:
-        file.write(f"<html><meta charset=utf-8><body>{content}")
-        file.flush()
-        return scan(file.name)
+    with tempfile.TemporaryDirectory() as folder:  # the name of a file is looked into too
+        page = Path(folder) / "page.html"
+        page.write_text(f"<html><meta charset=utf-8><body>{content}", encoding="utf-8")
+        return scan(page)
 
 
 RECORDS = json.dumps([{"gender": "f", "birth_year": 1970 + at, "pay": one} for at, one in enumerate(pay(20))])

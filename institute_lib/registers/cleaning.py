@@ -108,11 +108,12 @@ def clean(records: Records, table: str, *, today: date, taught: Taught = Mapping
         for name, column in parsed.items()
     }
     people = parsed["name"] if "name" in parsed and columns["name"].type == "name" else []
-    names = frozenset(bare_name(value.value) for value in people if value.value)
+    bare = [bare_name(value.value) if value.value else "" for value in people]
+    names = frozenset(filter(None, bare))
     found = [*_problems(records, odd, required, names), *_notes(records, odd)]
     if people:
         texts = [name for name in parsed if columns[name].type == "text"]
-        found += _names_in_texts(records, parsed, texts, names, taught)
+        found += _names_in_texts(records, parsed, texts, bare, taught)
     frame = pd.DataFrame({name: pd.Series([v.value for v in column], dtype=object) for name, column in parsed.items()})
     if "district" in records.cells:
         frame[WRITTEN] = [values.written(cell) for cell in records.cells["district"]]
@@ -190,14 +191,14 @@ def _notes(records: Records, odd: dict[str, list[tuple[int, Value]]]) -> Iterato
 
 
 def _names_in_texts(
-    records: Records, parsed: dict[str, list[Value]], texts: list[str], names: frozenset[str], taught: Taught
+    records: Records, parsed: dict[str, list[Value]], texts: list[str], bare: list[str], taught: Taught
 ) -> Iterator[tuple[str, Problem]]:
     """A text that reaches the tables must not hold a person: its own row's is a fault, another row's a warning.
 
     A name that is a place or a common word (陈桥 in 陈桥街道社工站) is asked about; once taught, a text is kept.
     """
-    people = _forms([value.value for value in parsed["name"]])
-    known = frozenset(name for name in names if 2 < len(name) <= _LONGEST_NAME)
+    people = _forms([value.value for value in parsed["name"]], bare)
+    known = frozenset(name for name in bare if 2 < len(name) <= _LONGEST_NAME)
     for name in texts:
         plain = {
             text: vocabulary.simplified(squeezed(text)) for text in {value.value for value in parsed[name]} if text
@@ -219,9 +220,9 @@ def _names_in_texts(
                 yield "f", Problem("text_personal", *place, mask(text), NAME)
 
 
-def _forms(names: Sequence[str | None]) -> list[tuple[str, ...]]:
+def _forms(names: Sequence[str | None], bare: Sequence[str]) -> list[tuple[str, ...]]:
     """How each person may be called in a text: by the whole name, and of 阿依古丽·买买提 by 阿依古丽 too."""
-    bare = vocabulary.converted("\n".join(bare_name(name) if name else "" for name in names)).split("\n")
+    bare = vocabulary.converted("\n".join(bare)).split("\n")
     found: list[tuple[str, ...]] = []
     for name, whole in zip(names, bare, strict=True):
         forms = [whole] if len(whole) >= (6 if whole.isascii() else 2) else []

@@ -45,7 +45,8 @@ def read_rows(content: bytes) -> tuple[list[list[str]], str]:
     delimiter = max(DELIMITERS, key=lambda mark: (_headers(text, mark), sum(line.count(mark) for line in _head(text))))
     if text.count(delimiter) + text.count("\n") > MAX_CELLS:
         raise Refused("too_large")
-    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    other = {",": "，", "，": ","}.get(delimiter)
+    reader = csv.reader(_lines(text, delimiter, other), delimiter=delimiter, strict=True)
     try:
         return list(reader), encoding
     except csv.Error:
@@ -62,8 +63,12 @@ def _headers(text: str, delimiter: str) -> int:
     return max((sum(vocabulary.is_header(cell.strip('"')) for cell in line) for line in lines), default=0)
 
 
-def _lines(text: str) -> Iterator[str]:
-    return (match[0] for match in _LINE.finditer(text))
+def _lines(text: str, delimiter: str, other: str | None) -> Iterator[str]:
+    """The lines; one whose commas are all of the other width is separated by them."""
+    for match in _LINE.finditer(text):
+        line = match[0]
+        is_other = other is not None and delimiter not in line and '"' not in line and line.count(other) > 1
+        yield line.replace(other, delimiter) if is_other else line
 
 
 def decode(content: bytes) -> tuple[str, str]:

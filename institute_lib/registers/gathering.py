@@ -135,10 +135,9 @@ def _report(
     every = [*found.faults, *found.problems, *found.notes, *found.sources]
     names = dict.fromkeys(name for part in every for name in (part.file, part.sheet) if name)
     names |= dict.fromkeys(name for sheet in found.sheets for name in (sheet.file, sheet.name) if name)
-    shown = dict(zip(names, labels(names, people), strict=True))
-    order = {label: at for at, label in enumerate(files)}
-
     known = frozenset(filter(None, map(bare_name, people)))
+    shown = dict(zip(names, labels(names, known), strict=True))
+    order = {label: at for at, label in enumerate(files)}
 
     def named(part: Any) -> Any:
         part = replace(part, file=shown[part.file], sheet=shown.get(part.sheet))

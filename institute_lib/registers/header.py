@@ -119,7 +119,7 @@ def _best(sheet: Sheet, table: str) -> tuple[int, dict[str, list[int]]]:
 
 
 def _names_the_rest(row: list[Any]) -> bool:
-    own = [part for part in row if _is_filled(part)]
+    own = [part for part in row if filled(part)]
     return bool(own) and all(isinstance(part, str) and not any(map(str.isdigit, part)) for part in own)
 
 
@@ -190,7 +190,7 @@ def _written(unit: Unit) -> str:
 
 def _title_units(sheet: Sheet, at: int) -> list[Unit]:
     """Units that the lines above the header state: 单位：万元、人."""
-    rows = [[part for part in row if _is_filled(part)] for row in sheet.rows[:at]]
+    rows = [[part for part in row if filled(part)] for row in sheet.rows[:at]]
     lines = [re.sub(r"\s", "", vocabulary.normal(part)) for row in rows for part in row if isinstance(part, str)]
     lines += [re.sub(r"\s", "", vocabulary.normal(text)) for row, _, text in sheet.comments if row <= at + 1]
     stated = [found[1] for line in lines if (found := _TITLE_UNIT.search(line))]
@@ -204,7 +204,7 @@ def _title_units(sheet: Sheet, at: int) -> list[Unit]:
 def _text(sheet: Sheet, at: int, index: int, table: str) -> str:
     """A header's text: its own, or below the heading over it (入职 over 日期) if that makes a declared one."""
     own = _own_text(sheet, at, index)
-    if at == 0 or vocabulary.column_of(table, own) is not None or not _is_filled(cell(sheet.rows[at], index)):
+    if at == 0 or vocabulary.column_of(table, own) is not None or not filled(cell(sheet.rows[at], index)):
         return own
     both = _heading(sheet.rows[at - 1], index) + own
     return both if vocabulary.column_of(table, both) is not None else own
@@ -213,12 +213,12 @@ def _text(sheet: Sheet, at: int, index: int, table: str) -> str:
 def _own_text(sheet: Sheet, at: int, index: int) -> str:
     """Where a header is merged downwards, its text stands in the row above."""
     own = cell(sheet.rows[at], index)
-    return str(own if _is_filled(own) or at == 0 else cell(sheet.rows[at - 1], index))[:LONGEST]
+    return str(own if filled(own) or at == 0 else cell(sheet.rows[at - 1], index))[:LONGEST]
 
 
 def _heading(row: list[Any], index: int) -> str:
     """The heading over a column; where it is merged over several, it stands over the first of them."""
-    over = (part for part in reversed(row[: index + 1]) if _is_filled(part))
+    over = (part for part in reversed(row[: index + 1]) if filled(part))
     return str(next(over, ""))[:LONGEST]
 
 
@@ -227,9 +227,10 @@ def cell(row: list[Any], index: int) -> Any:
     return row[index] if index < len(row) else ""
 
 
-def _is_filled(part: Any) -> bool:
+def filled(part: Any) -> bool:
+    """Whether anything stands in a cell."""
     return bool(part.strip()) if isinstance(part, str) else part is not None
 
 
 def _width(row: list[Any]) -> int:
-    return max((index + 1 for index, part in enumerate(row) if _is_filled(part)), default=0)
+    return max((index + 1 for index, part in enumerate(row) if filled(part)), default=0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from institute_lib.registers import districts, formats, header, vocabulary
+from institute_lib.registers.header import filled
 from institute_lib.registers.personal import count_personal, mask, may_be_name
 from institute_lib.registers.reading import Sheet
 from institute_lib.registers.refusal import Refused
@@ -236,11 +237,6 @@ def _fit(row: list[Any], found: header.Header, table: str) -> list[Any] | None:
 def _is_split(cells: list[str], index: int) -> bool:
     head, tail = vocabulary.normal(cells[index]), vocabulary.normal(cells[index + 1])
     return bool(_WHOLE_NUMBER.fullmatch(head) and _THOUSANDS.fullmatch(tail))
-
-
-def filled(cell: Any) -> bool:
-    """Whether anything stands in a cell."""
-    return bool(cell.strip()) if isinstance(cell, str) else cell is not None
 
 
 def _trimmed(row: list[Any]) -> list[Any]:

@@ -19,9 +19,10 @@ from institute_lib import terms
 from institute_lib.errors import DataError
 from institute_lib.registers import answers, reading, vocabulary, workbook
 from institute_lib.registers.cleaning import NAME
-from institute_lib.registers.package import Package, column_letters
+from institute_lib.registers.package import Package
 from institute_lib.registers.personal import printable
 from institute_lib.registers.report import MARK, Origin, Problem, Report
+from institute_lib.registers.workbook import column_letters
 
 COLOURS = {"fault": "FFFFC7CD", "warning": "FFFFEB9B"}  # one off the usual ones, so that only ours are taken back
 WORDS = {"level_unknown", "district_unknown"}

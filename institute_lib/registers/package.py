@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 from institute_lib.registers import screen
+from institute_lib.registers.workbook import column_letters, column_number
 
 Cells = Mapping[tuple[int, int], tuple[str, str]]
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -29,15 +30,6 @@ _LOOKED_AT = 200_000  # bytes of a sheet that show how it is written
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 LINE_HEIGHT = 15  # points
 COMMENT_SIZE = 'style="position:absolute;width:220pt;height:80pt;visibility:hidden"'
-
-
-def column_letters(number: int) -> str:
-    """A column's letters: 1 is A, 27 is AA."""
-    letters = ""
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(65 + rest) + letters
-    return letters
 
 
 class Package:
@@ -263,7 +255,7 @@ class Package:
         return b"".join([*made, xml[end:]])
 
     def _coloured_row(self, row: bytes, number: int, wanted: dict[int, int]) -> bytes:
-        cells = {_column(cell): cell for cell in _CELL.findall(row)}
+        cells = {_place_of(cell): cell for cell in _CELL.findall(row)}
         for column, fill in wanted.items():
             cell = cells.get(column, f'<c r="{column_letters(column)}{number}"/>'.encode())
             tag, rest = re.match(rb"(<c\b[^>]*?)(/?>.*)", cell, re.DOTALL).groups()
@@ -432,12 +424,8 @@ def _text_of(comment: bytes) -> str:
     return "".join(found.decode() for found in re.findall(rb"<t\b[^>]*>(.*?)</t>", comment, re.DOTALL))
 
 
-def _column(cell: bytes) -> int:
-    letters = re.search(rb'\br="([A-Z]+)', cell)[1].decode()
-    number = 0
-    for letter in letters:
-        number = number * 26 + ord(letter) - 64
-    return number
+def _place_of(cell: bytes) -> int:
+    return column_number(re.search(rb'\br="([A-Z]+)', cell)[1].decode())
 
 
 def _moved(book: bytes, by: int, after: int = -1) -> bytes:
@@ -484,7 +472,7 @@ def _sheet_xml(views: str, columns: str, rows: str, behind: str) -> bytes:
 
 def _box(number: int, place: str) -> str:
     row, column = re.sub(r"\D", "", place), re.sub(r"\d", "", place)
-    at = _column(f'<c r="{column}1"'.encode()) - 1
+    at = column_number(column) - 1
     return (
         f'<v:shape id="_x0000_s{number}" type="#_x0000_t202" {COMMENT_SIZE} fillcolor="#ffffe1" o:insetmode="auto">'
         '<v:fill color2="#ffffe1"/><v:shadow on="t" color="black" obscured="t"/><v:path o:connecttype="none"/>'

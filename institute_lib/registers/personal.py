@@ -298,16 +298,15 @@ def printable(text: str) -> str:
     return "".join(kept).strip()
 
 
-def labels(names: Iterable[str], people: Iterable[str]) -> Iterator[str]:
+def labels(names: Iterable[str], people: frozenset[str]) -> Iterator[str]:
     """Names of files and sheets as they may be shown and kept: printable, without a phone, a number or a person.
 
     Args:
         names: of files or sheets.
-        people: names of persons that stand in the register.
+        people: names of persons that stand in the register, as `bare_name` gives them.
     """
-    known = frozenset(filter(None, map(bare_name, people)))
     for name in names:
-        yield without_personal(printable(name), known)
+        yield without_personal(printable(name), people)
 
 
 def without_personal(text: str, people: frozenset[str] = frozenset()) -> str:

@@ -63,15 +63,8 @@ def _of_the_person(frame: pd.DataFrame, table: str) -> Iterator[Problem]:
 
 
 def _of_the_codes(frame: pd.DataFrame, table: str, column: str) -> Iterator[Problem]:
-    """Codes that stand in two rows which are both open, and those that have lost the zeros which their like have."""
+    """Codes that have lost the zeros which their like have."""
     codes = frame[column].fillna("").astype(str)
-    is_open = frame["closed"].isna() if "closed" in frame else pd.Series(True, frame.index)
-    asked = frame[is_open & (codes != "")]
-    of = [name for name in ("described", column) if name in frame]
-    again = asked[of].fillna("").duplicated()
-    for index in asked.index[again]:
-        first = asked.index[(codes[asked.index] == codes[index])][0]
-        yield at(frame, index, table, "code_twice", column, detail=str(frame.loc[first, "row"]))
     lengths = set(codes[codes.str.fullmatch(r"0\d+")].str.len())
     if len(lengths) == 1:
         for index in frame.index[codes.str.fullmatch(r"[1-9]\d*") & (codes.str.len() < max(lengths))]:

@@ -6,7 +6,7 @@ phone or an identity number.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -278,34 +278,27 @@ def check_report(path: Path | str) -> Path:
 
 def _write_workbook(path: Path, frame: pd.DataFrame, language: str) -> None:
     """Texts only, never a formula; faults red, warnings yellow; filters and a header that stays."""
-    from openpyxl import Workbook
-    from openpyxl.cell import WriteOnlyCell
-    from openpyxl.styles import Alignment, Font, PatternFill
+    import xlsxwriter
 
-    book = Workbook(write_only=True)
-    sheet = book.create_sheet(terms.text("registers.sheet", language))
-    sheet.freeze_panes, sheet.auto_filter.ref = "A2", f"A1:H{len(frame) + 1}"
-    for letter, column in zip("ABCDEFGH", frame, strict=True):
-        sheet.column_dimensions[letter].width = WIDTHS.get(column, 16)
-
-    def cells(values: Iterable[Any], **look: Any) -> Iterator[WriteOnlyCell]:
-        for value in values:
-            made = WriteOnlyCell(sheet, value=value)
-            if isinstance(value, str):
-                made.data_type = "s"
-            for name, style in look.items():
-                setattr(made, name, style)
-            yield made
-
-    wrapped = Alignment(vertical="top", wrap_text=True)
-    fills = {severity: PatternFill("solid", fgColor=colour) for severity, colour in SEVERITIES.items()}
-    sheet.append(cells((terms.text(f"registers.column_{column}", language) for column in frame), font=Font(bold=True)))
-    for record in frame.to_dict("records"):
+    book = xlsxwriter.Workbook(str(path))
+    sheet = book.add_worksheet(terms.text("registers.sheet", language))
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
+    bold = book.add_format({"bold": True})
+    looks = {
+        severity: book.add_format({"bg_color": f"#{colour}", "valign": "top", "text_wrap": True})
+        for severity, colour in SEVERITIES.items()
+    }
+    for at, column in enumerate(frame):
+        sheet.set_column(at, at, WIDTHS.get(column, 16))
+        sheet.write_string(0, at, terms.text(f"registers.column_{column}", language), bold)
+    for number, record in enumerate(frame.to_dict("records"), start=1):
         shown = record | {"severity": terms.text(f"registers.severity_{record['severity']}", language)}
-        values = ("" if pd.isna(value) else value for value in shown.values())
-        texts = (int(value) if isinstance(value, int) else printable(str(value)) for value in values)
-        sheet.append(cells(texts, fill=fills[record["severity"]], alignment=wrapped))
-    book.save(path)
+        for at, value in enumerate(shown.values()):
+            write = sheet.write_number if isinstance(value, int) else sheet.write_string
+            text = value if isinstance(value, int) else "" if pd.isna(value) else printable(str(value))
+            write(number, at, text, looks[record["severity"]])
+    book.close()
 
 
 def count_mappings(pairs: Iterable[tuple[tuple[str, str, str], int]]) -> tuple[Mapping, ...]:

@@ -16,6 +16,7 @@ from institute_lib.errors import ParameterError
 from institute_lib.registers import answers, vocabulary
 from institute_lib.registers.report import EXAMPLE
 from institute_lib.registers.vocabulary import Column
+from institute_lib.registers.workbook import column_letters
 
 ROWS = 20_000  # that have drop-down lists
 DATED = ("workers", "stations")  # tables that describe a day
@@ -110,15 +111,9 @@ def _options(book: Any, lists: Sequence[str]) -> dict[str, str]:
     for at, one in enumerate(lists):
         labels = _towns() if one == "town" else [label for _, label in answers.options(one)]
         sheet.write_column(0, at, labels)
-        letters = _letters(at)
+        letters = column_letters(at + 1)
         sources[one] = f"={name}!${letters}$1:${letters}${len(labels)}"
     return sources
-
-
-def _letters(at: int) -> str:
-    from xlsxwriter.utility import xl_col_to_name
-
-    return xl_col_to_name(at)
 
 
 def _towns() -> list[str]:

@@ -111,7 +111,7 @@ def in_standard_form(content: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as package:
             _check_entries(package.infolist())
-            names = {name: _standard_name(name) for name in package.namelist()}
+            names = _as_related(package, {name: _standard_name(name) for name in package.namelist()})
             main = _main_part(package, names)
             if main not in names.values() or main in _FOREIGN:
                 raise Refusal(
@@ -130,6 +130,20 @@ def _standard_name(name: str) -> str:
         known.lower(): known for known in ("[Content_Types].xml", "_rels/.rels", _BOOK, "xl/_rels/workbook.xml.rels")
     }
     return known.get(standard.lower(), standard)
+
+
+def _as_related(package: zipfile.ZipFile, names: dict[str, str]) -> dict[str, str]:
+    """The parts in the capitals by which other parts speak of them."""
+    meant = {}
+    for name, standard in names.items():
+        if standard.endswith(".rels"):
+            _refuse_declarations(package, name)
+            folder = posixpath.dirname(posixpath.dirname(standard))
+            for link in ElementTree.fromstring(package.read(name).replace(b"\\", b"/")):
+                target = posixpath.normpath(posixpath.join("/", folder, link.get("Target", ""))).lstrip("/")
+                of_target = f"{posixpath.dirname(target)}/_rels/{posixpath.basename(target)}.rels"
+                meant |= {target.lower(): target, of_target.lower(): of_target}
+    return {name: meant.get(standard.lower(), standard) for name, standard in names.items()}
 
 
 def _main_part(package: zipfile.ZipFile, names: dict[str, str]) -> str:
@@ -422,6 +436,15 @@ def column_number(name: str) -> int:
     for letter in name:
         number = number * 26 + string.ascii_uppercase.index(letter) + 1
     return number
+
+
+def column_letters(number: int) -> str:
+    """A column's letters from its number."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = string.ascii_uppercase[rest] + letters
+    return letters
 
 
 def _limit() -> None:

@@ -4,6 +4,7 @@ Files of a whole year's life (`life/`, `real_six/`) are tried where registers ar
 """
 
 import json
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -326,13 +327,13 @@ def asked(path, table):
     return places(registers.check(path, table=table, today=TODAY).problems)
 
 
-def test_a_code_in_two_rows_and_one_without_its_zeros_are_asked_about(tmp_path):
+def test_a_code_without_the_zeros_of_the_others_is_asked_about(tmp_path):
     headers = ["站点编号", "社工站", "层级", "区", "启用日期", "岗位数", "在岗人数"]
     rows = [
-        [code, name, "镇街", "崇川区", "2020-01-02", 3, 2] for code, name in (("001", "甲"), (2, "乙"), ("001", "丙"))
+        [code, name, "镇街", "崇川区", "2020-01-02", 3, 2] for code, name in (("001", "甲"), (2, "乙"), ("003", "丙"))
     ]
     path = write_workbook(tmp_path / "a.xlsx", rows, headers)
-    assert asked(path, STATIONS) == [("code_zeros", 3, "站点编号"), ("code_twice", 4, "站点编号")]
+    assert asked(path, STATIONS) == [("code_zeros", 3, "站点编号")]
 
 
 def test_one_examination_on_two_days_is_one_examination(tmp_path):
@@ -359,3 +360,21 @@ def test_a_piece_of_a_text_that_is_struck_through_is_asked_about(tmp_path):
 
     path = write_workbook(tmp_path / "a.xlsx", [person(0), person(1)], change=strike)
     assert asked(path, WORKERS) == [("row_struck", 2, "姓名")]
+
+
+def test_a_package_whose_parts_are_called_in_other_capitals_is_read_as_excel_reads_it(tmp_path):
+    path = write_workbook(tmp_path / "a.xlsx", [person(0)])
+    with zipfile.ZipFile(path) as package:
+        parts = {name: package.read(name) for name in package.namelist()}
+    with zipfile.ZipFile(path, "w") as package:
+        for name, content in parts.items():
+            package.writestr(name if name.startswith(("[", "_rels")) else name.upper(), content)
+    assert (registers.check(path, today=TODAY).rows_out, registers.check(path, today=TODAY).faults) == (1, ())
+
+
+def test_rows_whose_commas_are_of_the_other_width_than_the_headers_are_read(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(
+        ",".join(HEADERS) + "\n" + "，".join(person(0)) + "\n" + ",".join(person(1)) + "\n", encoding="utf-8"
+    )
+    assert (registers.check(path, today=TODAY).rows_out, registers.check(path, today=TODAY).faults) == (2, ())

@@ -32,7 +32,6 @@ WARNINGS = {
     "amount_odd",
     "overstaffed",
     "subsidy_above_pay",
-    "code_twice",
     "code_zeros",
     "reason_without_day",
     "point_outside",

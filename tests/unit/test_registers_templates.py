@@ -1,6 +1,9 @@
 """Templates: what is filled in by the lists and saved is imported without a question."""
 
+import re
+import shlex
 from datetime import date
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from institute_lib import cli, registers
 from institute_lib.errors import ParameterError
 from institute_lib.registers import template, vocabulary
+from tests.offices import person, write_workbook
 from tests.templates import fill
 
 QUARTER = "2025Q4"
@@ -103,3 +107,21 @@ def test_a_clerk_goes_from_an_empty_template_to_an_accepted_register(project, tm
     assert cli.main(["import", "从业人员（核对）.xlsx"]) == 0
     assert cli.main(["registers"]) == 0
     assert "30" in capsys.readouterr().out
+
+
+def test_the_commands_of_the_clerks_page_do_what_it_says(tmp_path, monkeypatch, capsys):
+    """All of them, one after the other, in a fresh project without a key."""
+    monkeypatch.setenv("INSTITUTE_HOME", str(tmp_path))
+    monkeypatch.setenv("INSTITUTE_KEY_FILE", str(tmp_path.parent / f"{tmp_path.name}.key"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "incoming").mkdir(parents=True)
+    rows = [person(0, 月薪="120000"), person(1, 入职日期="1999-07-01")]
+    write_workbook(tmp_path / "data" / "incoming" / "名册.xlsx", rows)
+    page = (Path(__file__).parents[2] / "docs" / "clerk.md").read_text(encoding="utf-8")
+    commands = re.findall(r"^\.venv/bin/python -m institute_lib (.+)$", page, re.MULTILINE)
+    codes = {command: cli.main(shlex.split(command)) for command in commands if command != "check"}
+    refused = [command for command, code in codes.items() if code == 2]
+    assert [command for command in refused if "--confirm" in command] == []
+    assert len(refused) == 3  # the two warnings are asked about until they are confirmed
+    assert (tmp_path / "data" / "incoming" / "核对.json").is_file()
+    assert "2" in capsys.readouterr().out.splitlines()[-1]

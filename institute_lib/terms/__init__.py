@@ -75,7 +75,7 @@ def error(kind: type[Kind], key: str, **values: object) -> Kind:
     """
 
     def said(language: str) -> str:
-        filled = {name: value(language) if callable(value) else value for name, value in values.items()}
+        filled: dict[str, Any] = {name: value(language) if callable(value) else value for name, value in values.items()}
         if isinstance(filled.get("nearest"), tuple):
             filled["nearest"] = nearest_in(language, *filled["nearest"])
         return text(key, language, **filled)

@@ -5,8 +5,8 @@ Donohue (AER::Guns of R); the four estimates and the last error stand in printed
 1123, problem set 5, table 1), the other clustered errors are pyfixest's. Enterprise zones: Wooldridge (2013),
 Introductory Econometrics (5th ed.), example 13.8, on the data of Papke (1994); by city and year effects the judge is
 pyfixest alone. Banks: Angrist and Pischke (2014), Mastering 'Metrics, chapter 5, the estimates below equation 5.3; the
-numbers of banks are those of figures 5.1 and 5.2, after Richardson and Troost (2009). pyfixest judges guns and the zones'
-within estimate; the differences and the banks have only what the books say.
+numbers of banks are those of figures 5.1 and 5.2, after Richardson and Troost (2009). pyfixest judges guns and the
+within estimate of the zones; the differences and the banks have only what the books say.
 """
 
 import numpy as np

@@ -8,9 +8,11 @@ import copy
 import os
 import shutil
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+
+import joblib
 
 from institute_lib import brief, terms
 from institute_lib.brief.blocks import OPENING
@@ -26,6 +28,7 @@ from institute_lib.runs import places
 from institute_lib.runs.fingerprints import provenance
 from institute_lib.sharing import Read
 
+FILES_A_WORKER = 8
 HIDDEN = "."  # how names of folders begin that jobs and releases use while they work
 
 
@@ -45,19 +48,34 @@ def judge(
         `accepted`, the rules of those that somebody answers for; `declarations` of its author; `protected`, how its
         tables were protected.
     """
-    found = []
+    laid = {}
     for place in sorted(folder.glob("*/*")):
         is_brief = any((place / name).is_file() for name in (places.BRIEF, places.FAILURE))
         if is_brief and place.parent.name != RELEASED and not place.parent.name.startswith(HIDDEN):
-            name = f"{place.parent.name}/{place.name}"
-            found.append({"brief": name} | _judged(place, ready / name, language, number, accept))
-    return found
+            laid[place] = _laid(place, ready / place.parent.name / place.name, language, number)
+    files = [path for one in laid.values() for path in one.files.values()]
+    workers = max(1, min(os.cpu_count() or 1, len(files) // FILES_A_WORKER))  # a worker takes a second to start
+    scanned = joblib.Parallel(n_jobs=workers)(joblib.delayed(_scanned)(path, language) for path in files)
+    findings = dict(zip(files, scanned, strict=True))
+    return [_judged(place, one, findings, ready, accept) for place, one in laid.items()]
 
 
-def _judged(place: Path, ready: Path, language: str, number: str, accept: Collection[str]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _Laid:
+    """A brief as it would leave: its files, and what its record says of it."""
+
+    files: dict[str, Path]
+    findings: list[Finding]
+    declarations: list[str]
+    protected: set[str]
+
+
+def _laid(place: Path, ready: Path, language: str, number: str) -> _Laid:
     import nbformat
 
-    declarations, protected, files = [], set(), {}
+    declarations: list[str] = []
+    protected: set[str] = set()
+    files: dict[str, Path] = {}
     manifest = places.intact_manifest(place)
     if (place / places.FAILURE).is_file():
         findings = [_held("failed")]
@@ -72,22 +90,29 @@ def _judged(place: Path, ready: Path, language: str, number: str, accept: Collec
             findings.append(_held("unchecked"))
         with_word = places.WORD in manifest["outputs"]
         files = _lay(public(notebook, number), ready, manifest, language=language, with_word=with_word)
-        for path in files.values():
-            findings += _scanned(path, language)
+    return _Laid(files, findings, declarations, protected)
+
+
+def _judged(
+    place: Path, laid: _Laid, scanned: Mapping[Path, list[Finding]], ready: Path, accept: Collection[str]
+) -> dict[str, Any]:
+    name = f"{place.parent.name}/{place.name}"
+    findings = laid.findings + [one for path in laid.files.values() for one in scanned[path]]
     rules = {one.rule for one in findings if one.severity == "warn"} & set(accept)
     leaves = all(one.severity == "warn" and one.rule in rules for one in findings)
-    hashes = {key: places.file_hash(path) for key, path in files.items() if leaves}
+    hashes = {key: places.file_hash(path) for key, path in laid.files.items() if leaves}
     if not leaves:
-        shutil.rmtree(ready, ignore_errors=True)
+        shutil.rmtree(ready / name, ignore_errors=True)
     return {
+        "brief": name,
         "leaves": leaves,
         "sha256": "",
         **hashes,
-        "manifest": places.file_hash(place / places.MANIFEST) if files else "",
+        "manifest": places.file_hash(place / places.MANIFEST) if laid.files else "",
         "findings": [vars(one) for one in findings],
         "accepted": sorted(rules),
-        "declarations": declarations,
-        "protected": sorted(protected),
+        "declarations": laid.declarations,
+        "protected": sorted(laid.protected),
     }
 
 

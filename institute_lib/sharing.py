@@ -12,7 +12,7 @@ import os
 import pickle
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, TypeVar
@@ -75,6 +75,18 @@ def reads_so_far() -> tuple[Read, ...]:
 def forget_reads() -> None:
     """Begin anew: for a process that becomes a job's kernel after it has loaded the library."""
     _NOTED.clear()
+
+
+def without_persons(reads: Iterable[Read]) -> bool:
+    """Whether nothing read holds persons, or may: a file without a description may, a module or a description not."""
+    listed = tuple(reads)
+    described = {read.name for read in listed if read.source}
+
+    def may(read: Read) -> bool:
+        is_data = read.kind == "files" and not read.name.endswith((".py", ".toml")) and read.name not in described
+        return read.personal or read.source == "unknown" or is_data
+
+    return not any(map(may, listed))
 
 
 def note_read(read: Read) -> None:

@@ -564,6 +564,7 @@ class Study:
             "language": self.language,
             "demo": provenance.demo,
             "personal": provenance.personal,
+            "own": sharing.without_persons(sharing.reads_so_far()),
             "mark": "internal",
             "exact": exact,
             "made": date.today().isoformat(),

@@ -36,8 +36,12 @@ def export(
     shared: str | None = None,
     demo: bool = False,
     word: str = "",
+    own: bool = True,
 ) -> Path:
-    """Write the brief of an executed notebook: prose, charts and tables that passed disclosure control, nothing else.
+    """Write the brief of an executed notebook: prose, and charts and tables that passed disclosure control.
+
+    Of a notebook that read no persons it also takes what that shows besides: pictures, plotly figures, tables, text. Of
+    any other it lists them as left out.
 
     The same notebook gives the same bytes. Markdown cells tagged `lab` stay behind, those tagged `methods` or `limits`
     go into the fold, those tagged `zh` or `en` (or divided by a line `<!-- en -->`) appear in their language.
@@ -49,14 +53,15 @@ def export(
         provenance: further rows for the end of the brief: what, and its hash or version.
         demo: whether anything that the job read was a demo, as the run has recorded it; the brief then says so.
         word: address of the Word document of the same brief, relative to it (see `export_word`), where there is one.
+        own: False leaves what carries no type of ours behind in any case.
         shared: address of a shared `plotly.min.js` relative to the brief (see `write_plotly`); by default plotly is
             inside the file.
 
     Raises:
         ParameterError: another language than the notebook's own.
-        RunError: a cell failed, or the file is no notebook.
+        RunError: a cell failed, the file is no notebook, or it has no opening (`study.close`).
     """
-    notebook, content = opened(executed_notebook, language, demo=demo)
+    notebook, content = opened(executed_notebook, language, demo=demo, own=own)
     html = _render(content, notebook, language, dict(provenance or {}), shared=shared, word=word)
     return write_whole(Path(path), html.encode())
 
@@ -70,7 +75,7 @@ def write_whole(target: Path, content: bytes) -> Path:
     return target
 
 
-def opened(executed_notebook: str | Path | Any, language: str, *, demo: bool) -> tuple[Any, Content]:
+def opened(executed_notebook: str | Path | Any, language: str, *, demo: bool, own: bool) -> tuple[Any, Content]:
     """An executed notebook and the content of its brief.
 
     Raises:
@@ -78,11 +83,13 @@ def opened(executed_notebook: str | Path | Any, language: str, *, demo: bool) ->
     """
     terms.check_language(language)
     notebook = _notebook(executed_notebook)
-    content = read(notebook, language)
-    own = (content.opening or {}).get("language", language)
-    if own != language:
-        raise ParameterError(f"brief.export: language {language!r}: the notebook was run in {own!r}; allowed: {own}")
-    if demo and content.opening:
+    content = read(notebook, language, own=own)
+    if not content.opening:
+        raise terms.error(RunError, "brief.error_no_opening")
+    ran = content.opening.get("language", language)
+    if ran != language:
+        raise ParameterError(f"brief.export: language {language!r}: the notebook was run in {ran!r}; allowed: {ran}")
+    if demo:
         content.opening = {**content.opening, "demo": True}
     return notebook, content
 
@@ -109,7 +116,7 @@ def _notebook(given: Any) -> Any:
 def _render(
     content: Content, notebook: Any, language: str, more: dict[str, str], *, shared: str | None, word: str
 ) -> str:
-    has_charts = any(kind == "chart" for kind, _ in content.body)
+    has_charts = any(kind == "chart" or "figure" in block for kind, block in content.body)
     tags, allowed = _scripts(shared) if has_charts else ([], [])
     head = page.head(content, language)
     content.fold[:0] = page.cautions(content, language)

@@ -180,6 +180,10 @@ def body(content: Content, language: str) -> list[dict[str, Any]]:
         if kind == "prose":
             done += _sections(block, language)
             continue
+        if kind == "own":
+            address = {"kind": kind, "id": f"own-{len(done)}"}
+            done.append(block | address | ({"html": "", "alt": block["title"]} if "figure" in block else {}))
+            continue
         is_chart = kind == "chart"
         name = "figure" if is_chart else "table"
         numbers[name] += 1

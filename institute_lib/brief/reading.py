@@ -1,7 +1,12 @@
-"""Reading an executed notebook for its brief: what carries a type of ours, and the prose. Nothing else survives."""
+"""Reading an executed notebook for its brief: the prose, what carries a type of ours, and where no person stands behind
+it what the notebook shows besides. Nothing else survives.
+"""
 
 import ast
+import base64
 import hashlib
+import html
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +23,7 @@ CHINESE = re.compile(r"[\u3400-\u9fff]")
 HEADING = re.compile(r"<(/?)h([1-6])>")
 HIDDEN_TAGS = {"lab", "parameters", "question"}
 LONGEST_LEVEL = 12  # characters of a level of a driver; longer texts are prose
+REGISTERS = re.compile(r"registers|data[/\\\\]+demo")
 RULES = {5.0, 10.0}  # the threshold and the base of rounding, which lines on methods name
 FOLD_TAGS = {"methods", "limits"}
 PROSE_TAGS = {
@@ -55,6 +61,14 @@ PROSE_TAGS = {
     "del",
 }
 PROSE_ATTRIBUTES = {"a": {"href"}, "th": {"scope"}, "ol": {"start"}}
+TABLE_ATTRIBUTES = {name: {"colspan", "rowspan", "scope"} for name in ("th", "td")}
+PLOTLY = "application/vnd.plotly.v1+json"
+PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/gif")
+BASE64 = re.compile(r"[A-Za-z0-9+/]+=*")
+LARGEST = 3_000_000  # characters of an output of the notebook's own
+LONGEST_TEXT = 5_000
+HEIGHT = 450  # of a figure that does not say its own
+TERMINAL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|[^\n]*\r(?!\n)|[\x00-\x08\x0b-\x1f]")  # colours, lines written over
 
 
 @dataclass
@@ -62,37 +76,47 @@ class Content:
     """A brief's content in the order of the notebook."""
 
     opening: dict[str, Any] | None = None
-    body: list[tuple[str, Any]] = field(default_factory=list)  # ("prose", html) | ("chart", {}) | ("table", {})
+    # ("prose", html) | ("chart", {}) | ("table", {}) | ("own", {}): see `_own`
+    body: list[tuple[str, Any]] = field(default_factory=list)
     fold: list[str] = field(default_factory=list)  # HTML of methods and limits
     sources: list[dict[str, str]] = field(default_factory=list)
     tiles: dict[str, Any] | None = None
     notebook_hash: str = ""
 
 
-def read(notebook: Any, language: str) -> Content:
+def read(notebook: Any, language: str, *, own: bool = True) -> Content:
     """The content of a brief.
+
+    Args:
+        own: whether pictures, tables and text that carry no type of ours may stand in it, as far as the notebook read
+            no persons; else they are listed as left out.
 
     Raises:
         RunError: a cell of the notebook failed.
     """
     content, left_out = Content(notebook_hash=_hash(notebook)), []
+    own = own and _without_persons(notebook)
     for number, cell in enumerate(notebook.cells, start=1):
         tags = set(cell.metadata.get("tags", ()))
         if cell.cell_type == "markdown" and not tags & HIDDEN_TAGS:
-            html = prose(_in_language(cell.source, tags, language))
-            if html and tags & FOLD_TAGS:
-                content.fold.append(html)
-            elif html:
-                content.body.append(("prose", html))
+            said = prose(_in_language(cell.source, tags, language))
+            if said and tags & FOLD_TAGS:
+                content.fold.append(said)
+            elif said:
+                content.body.append(("prose", said))
         elif cell.cell_type == "code":
             for output in cell.get("outputs", ()):
-                if output.output_type == "error":
+                if output.output_type == "error" and "raises-exception" not in tags:
                     raise RunError(f"cell {number} of the notebook failed ({output.ename}); a brief needs all of them")
-                taken = _take(content, output.get("data", {}), language)
-                if not taken and "lab" not in tags and not _is_aside(output):
-                    left_out.append((cell.get("execution_count"), _kind(output)))
+                if _take(content, output.get("data", {}), language) or "lab" in tags or _is_aside(output):
+                    continue
+                place = terms.text(f"brief.out_{_kind(output)}", language, cell=cell.get("execution_count") or "–")
+                shown = _own(output) if own else None
+                content.body += [("own", {**shown, "title": place})] if shown else []
+                left_out += [] if shown else [place]
     if left_out:
-        content.fold.append(prose(_left_out(left_out, language)))
+        listed = terms.listed(dict.fromkeys(left_out), language)
+        content.fold.append(prose(terms.text("brief.too_large" if own else "brief.left_out", language, items=listed)))
     if content.opening and not content.opening["title"]:
         content.opening = {**content.opening, **_title_and_question(notebook, language)}
     if content.opening and content.opening.get("personal"):
@@ -121,7 +145,9 @@ def _check_numbers(notebook: Any, content: Content, language: str) -> None:
     Raises:
         DisclosureError: naming the cell as JupyterLab counts it, and the number.
     """
-    shown = [text for kind, block in content.body if kind != "prose" for text in _words_of(kind, block)]
+    checked = [(kind, block) for kind, block in content.body if kind in ("chart", "table")]
+    shown = [text for kind, block in checked for text in _words_of(kind, block)]
+    shown += [json.dumps(block, ensure_ascii=False) for kind, block in content.body if kind == "own"]
     known = [*content.opening["findings"], content.opening["as_of"], content.opening.get("known", "")]
     given_in_code: set[float] = set()
     for cell in (one for one in notebook.cells if one.cell_type == "code"):
@@ -133,10 +159,9 @@ def _check_numbers(notebook: Any, content: Content, language: str) -> None:
             _refuse_unknown(_in_language(cell.source, tags, language), given, "result.in_cell", cell=number)
     for text in (content.opening["title"], content.opening["question"]):
         _refuse_unknown(text, given, "result.in_opening")
-    for kind, block in content.body:
-        if kind != "prose":
-            cells, heads = _cells_and_heads(kind, block)
-            _refuse_unknown(" ".join(heads), given_in_code | values_of([*cells, *known]) | RULES, "result.in_title")
+    for kind, block in checked:
+        cells, heads = _cells_and_heads(kind, block)
+        _refuse_unknown(" ".join(heads), given_in_code | values_of([*cells, *known]) | RULES, "result.in_title")
     for paragraph in (text for cell in notebook.cells for text in _method_paragraphs(cell)):
         _refuse_unknown(paragraph, given | RULES, "result.in_methods")
 
@@ -193,15 +218,45 @@ def _is_aside(output: Any) -> bool:
 def _kind(output: Any) -> str:
     """What an output of no type of ours is to a reader: a key of `brief.out_…`."""
     data = output.get("data", {})
-    if "application/vnd.plotly.v1+json" in data or any(mime.startswith("image/") for mime in data):
+    if PLOTLY in data or any(mime.startswith("image/") for mime in data):
         return "picture"
     return "table" if "text/html" in data else "text"
 
 
-def _left_out(outputs: list[tuple[int | None, str]], language: str) -> str:
-    """What the notebook shows and the brief does not, by cell, and why."""
-    listed = dict.fromkeys(terms.text(f"brief.out_{kind}", language, cell=cell or "–") for cell, kind in outputs)
-    return terms.text("brief.left_out", language, items=terms.listed(listed, language))
+def _without_persons(notebook: Any) -> bool:
+    """Whether the notebook read nothing of persons until it closed, as its study noted, and names no register."""
+    shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", ())]
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return any(data.get(OPENING, {}).get("own") for data in shown) and not REGISTERS.search(code)
+
+
+def _own(output: Any) -> dict[str, Any] | None:
+    """An output of no type of ours as markup of a page that can neither run nor call out; None where it cannot be.
+
+    Returns:
+        `html`; or `figure` and `height` of a plotly figure; and `picture`, a PNG as base64, where it is one.
+    """
+    data, made = output.get("data", {}), ""
+    if len(json.dumps(data or output.get("text") or "")) > LARGEST:
+        return None
+    if PLOTLY in data:
+        figure = {"data": data[PLOTLY].get("data", []), "layout": data[PLOTLY].get("layout", {})}
+        return {"figure": figure, "height": int(figure["layout"].get("height") or HEIGHT)}
+    if mime := next((one for one in PICTURES if one in data), None):
+        text = "".join(data[mime])
+        content = base64.b64encode(text.encode()).decode() if mime == PICTURES[0] else re.sub(r"\s", "", text)
+        picture = {"picture": content} if mime == "image/png" else {}
+        made = f'<img src="data:{mime};base64,{content}" alt="">'
+        return {"html": made, **picture} if BASE64.fullmatch(content) else None
+    if "text/html" in data:
+        made = _clean("".join(data["text/html"]), PROSE_ATTRIBUTES | TABLE_ATTRIBUTES)
+    elif "text/markdown" in data:
+        made = prose("".join(data["text/markdown"]))
+    elif not set(data) - {"text/plain"}:
+        text = TERMINAL.sub("", "".join(output.get("text") or data.get("text/plain") or "")).strip("\n")
+        cut = text[:LONGEST_TEXT] + ("\n…" if len(text) > LONGEST_TEXT else "")
+        made = f"<pre>{html.escape(cut)}</pre>" if cut.strip() else ""
+    return {"html": made} if re.sub(r"<[^>]*>|\s", "", made) else None
 
 
 def _take(content: Content, data: dict[str, Any], language: str) -> bool:
@@ -238,17 +293,21 @@ def _in_language(source: str, tags: set[str], language: str) -> str:
 
 def prose(markdown: str) -> str:
     """Markdown as HTML the way Jupyter reads it, with nothing in it that could run or call out."""
-    import nh3
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     if not markdown.strip():
         return ""
     renderer = IPythonRenderer(escape=True, allow_harmful_protocols=False, exclude_anchor_links=True)
-    html = MarkdownWithMath(renderer=renderer).render(markdown)
+    return _clean(MarkdownWithMath(renderer=renderer).render(markdown), PROSE_ATTRIBUTES)
+
+
+def _clean(markup: str, attributes: dict[str, set[str]]) -> str:
+    import nh3
+
     return nh3.clean(
-        html,
+        markup,
         tags=PROSE_TAGS,
-        attributes=PROSE_ATTRIBUTES,
+        attributes=attributes,
         url_schemes={"http", "https", "mailto"},
         link_rel="noopener noreferrer",
     ).strip()
@@ -259,7 +318,7 @@ def _ordered_headings(body: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     level, done = 1, []
     for kind, content in body:
         if kind == "prose":
-            html = re.sub(r"<h1>.*?</h1>\s*", "", content, flags=re.DOTALL)
+            text = re.sub(r"<h1>.*?</h1>\s*", "", content, flags=re.DOTALL)
 
             def shift(match: re.Match[str]) -> str:
                 nonlocal level
@@ -267,9 +326,9 @@ def _ordered_headings(body: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
                     level = min(int(match[2]), level + 1, 4)
                 return f"<{match[1]}h{level}>"
 
-            html = HEADING.sub(shift, html).strip()
-            if html:
-                done.append((kind, html))
+            text = HEADING.sub(shift, text).strip()
+            if text:
+                done.append((kind, text))
         else:
             done.append((kind, content))
     return done

@@ -4,12 +4,14 @@ Typefaces, margins and page numbers follow GB/T 9704-2012; the text is smaller, 
 """
 
 import asyncio
+import base64
 import io
 import logging
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,12 @@ LISTED = ("p", "h2", "h3", "h4", "ul", "ol", "table", "pre")
 
 
 def export_word(
-    executed_notebook: str | Path | Any, path: str | Path, *, language: str = "zh", demo: bool = False
+    executed_notebook: str | Path | Any,
+    path: str | Path,
+    *,
+    language: str = "zh",
+    demo: bool = False,
+    own: bool = True,
 ) -> Path:
     """Write the brief of an executed notebook as a Word document, with what the page shows and no more.
 
@@ -55,13 +62,13 @@ def export_word(
     works a line says so and the chart's table takes its place. The document keeps the brief's mark (内部, 演示数据).
 
     Args:
-        executed_notebook, language, demo: as `export`.
+        executed_notebook, language, demo, own: as `export`.
         path: where the .docx file goes; its folder is made.
 
     Raises:
         ParameterError, RunError: as `export`.
     """
-    _, content = opened(executed_notebook, language, demo=demo)
+    _, content = opened(executed_notebook, language, demo=demo, own=own)
     return write_whole(Path(path), _Document(content, language).saved())
 
 
@@ -94,8 +101,8 @@ class _Document:
         self._body(blocks, _pictures(blocks, content))
         fold = [*page.cautions(content, language), *content.fold]
         self.heading(page.word("methods", language) if fold else "")
-        for html in fold:
-            self.prose(html, level=1)
+        for paragraph in fold:
+            self.prose(paragraph, level=1)
         sources = page.sources(content)
         self.heading(page.word("sources", language) if sources else "")
         for one in sources:
@@ -192,8 +199,25 @@ class _Document:
                 self.prose(block["html"])
             elif block["kind"] == "appendix":
                 self.heading(block["title"], new_page=True)
+            elif block["kind"] == "own":
+                self._own(block, pictures.get(block["id"]))
             else:
                 self._figure(block, pictures.get(block["id"]))
+
+    def _own(self, block: Mapping[str, Any], picture: bytes | None) -> None:
+        """What a notebook shows besides: a picture, or a table or text as it stands on the page."""
+        if "picture" in block:
+            picture = base64.b64decode(block["picture"])
+        if picture:
+            self._picture(picture, block["title"])
+        elif block["html"].startswith("<pre>"):
+            for line in unescape(block["html"][5:-6]).splitlines():
+                self.text(line, "No Spacing")
+        elif block["html"]:
+            self.prose(block["html"])
+        else:
+            self.text(page.word("no_browser", self.language), "No Spacing")
+        self.text(block["title"], "Caption").alignment = 1
 
     def _figure(self, block: Mapping[str, Any], picture: bytes | None) -> None:
         """A chart as a picture above its caption, else its table below; then its finding, notes and source."""
@@ -401,7 +425,7 @@ def _pictures(blocks: Sequence[Mapping[str, Any]], content: Content) -> dict[str
         for block, svg in zip(drawn, pictures, strict=True)
         if svg
     }
-    rest = [block for block in drawn if block["id"] not in found]
+    rest = [block for block in blocks if "figure" in block and block["id"] not in found]
     if rest:
         with ThreadPoolExecutor(1) as thread:  # of its own, since a notebook's kernel runs a loop already
             found |= thread.submit(asyncio.run, _by_browser(rest)).result()

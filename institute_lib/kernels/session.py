@@ -12,7 +12,8 @@ from typing import Any
 from institute_lib import paths, sharing
 
 # What has reads of its own kind, or is no input: registers are noted by table and day, results by their job.
-NOT_NOTED = ("papermill_runs", ".cache", ".git", ".venv", "data/registers", "data/demo", "data/reference")
+NOT_NOTED = ("papermill_runs", ".cache", ".git", ".venv", "data/reference")
+REGISTERS = ("data/registers", "data/demo")
 WRITING = os.O_WRONLY | os.O_RDWR
 
 
@@ -29,12 +30,18 @@ def _note_opened_files(root: Path) -> None:
     top, noted = f"{root}{os.sep}", set()
     left_out = tuple(f"{root / part}{os.sep}" for part in (*NOT_NOTED, paths.PACKAGE.name))
     left_out += (f"{paths.PACKAGE}{os.sep}", f"{sys.prefix}{os.sep}", f"{sys.base_prefix}{os.sep}")
+    registers = tuple(f"{root / part}{os.sep}" for part in REGISTERS)
 
     def note(event: str, given: tuple) -> None:
         if event != "open" or not isinstance(given[0], str) or not isinstance(given[2], int) or given[2] & WRITING:
             return
         path = os.path.abspath(given[0])  # noqa: PTH100 – called at every opening of a file: a string will do
         if path in noted or not path.startswith(top) or path.startswith(left_out) or path.endswith(".ipynb"):
+            return
+        if path.startswith(registers):
+            if not _asked_by_library():  # which notes what it reads of them; nothing protects what goes past it
+                noted.add(path)
+                sharing.note_read(sharing.Read("files", path, source="unknown", personal=True))
             return
         noted.add(path)
         if path.endswith(".pyc"):
@@ -43,3 +50,11 @@ def _note_opened_files(root: Path) -> None:
             sharing.note_read(sharing.Read("files", path))
 
     sys.addaudithook(note)
+
+
+def _asked_by_library() -> bool:
+    """Whether a function of this library, but this extension, is among those that are being called."""
+    top, frame = f"{paths.PACKAGE}{os.sep}", sys._getframe(2)
+    while frame and not frame.f_code.co_filename.startswith(top):
+        frame = frame.f_back
+    return frame is not None

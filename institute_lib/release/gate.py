@@ -147,9 +147,10 @@ def _lay(notebook: Any, ready: Path, manifest: Mapping[str, Any], *, language: s
     inputs = manifest.get("inputs") or {}
     more = provenance(inputs, language) if inputs else {}
     word = places.WORD if with_word else ""
-    files = {"sha256": brief.export(notebook, ready / places.BRIEF, language=language, provenance=more, word=word)}
+    page = ready / places.BRIEF  # what carries no type of ours, such as a picture, nobody has checked: it stays
+    files = {"sha256": brief.export(notebook, page, language=language, provenance=more, word=word, own=False)}
     if with_word:
-        files["word"] = brief.export_word(notebook, ready / places.WORD, language=language)
+        files["word"] = brief.export_word(notebook, ready / places.WORD, language=language, own=False)
     for path in files.values():
         with path.open("rb+") as file:
             os.fsync(file.fileno())

@@ -46,7 +46,7 @@ class Client(PapermillNotebookClient):
             raise
         finally:
             if "outputs" in cell:
-                cell.outputs = _joined(cell.outputs)
+                cell.outputs = _joined(cell.outputs, KEPT_OUTPUT if self.output_size > MOST_OUTPUT else None)
         self._check_output()
         if injected:
             cell.execution_count = None
@@ -86,13 +86,13 @@ def _size(content: Any) -> int:
     return 10
 
 
-def _joined(outputs: list) -> list:
-    """Text that a cell printed piece by piece as one output, as JupyterLab shows it."""
+def _joined(outputs: list, most: int | None) -> list:
+    """Text that a cell printed piece by piece as one output, as JupyterLab shows it; no more of it than `most`."""
     joined = []
     for name, pieces in groupby(outputs, key=lambda one: one.get("name")):
         found = list(pieces)
-        if name and len(found) > 1:
-            found[0]["text"] = "".join(one["text"] for one in found)
+        if name:
+            found[0]["text"] = "".join(one["text"] for one in found)[:most]
             found = found[:1]
         joined += found
     return joined

@@ -24,7 +24,7 @@ from institute_lib.runs.exchange import AUDIENCE_VARIABLE, JOB_VARIABLE, RESULTS
 from institute_lib.runs.fingerprints import fingerprint, library_hash, provenance, versions
 from institute_lib.runs.plan import PLAN_VARIABLE
 from institute_lib.runs.tasks import Failure, JobError, Outcome, Task
-from institute_lib.sharing import READS_VARIABLE, SHARED_VARIABLE, noted
+from institute_lib.sharing import READS_VARIABLE, SHARED_VARIABLE, noted, without_persons
 
 if TYPE_CHECKING:
     from institute_lib.kernels import PrivateKernelManager
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 START_SECONDS = 60
 LONGEST_SENTENCE = 300  # characters
 HAN = re.compile(r"[\u3400-\u9fff]{2,}")
-STUDY = re.compile(r"\b[Ss]tudy\(")  # a notebook that makes a study must close it
+STUDY = re.compile(r"^[^#\n]*\b[Ss]tudy\(", re.MULTILINE)  # a notebook that makes a study must close it
 _ONE_AT_A_TIME = threading.Lock()  # papermill changes things of its whole process: one job a process
 
 
@@ -71,7 +71,7 @@ def _outcome_of(task: Task, private: Path, started: float, begun: float) -> Outc
     if result is not None:
         read_from = Provenance(reads)
         result |= {"demo": result["demo"] or read_from.demo, "partial": result["partial"] or bool(read_from.absent)}
-        export(task, private, inputs, demo=read_from.demo)
+        export(task, private, inputs, demo=read_from.demo, own=without_persons(reads))
     measured = {
         "seconds": time.perf_counter() - started,
         "cell_seconds": cell_seconds,
@@ -280,12 +280,15 @@ def accept(task: Task, private: Path) -> dict[str, Any] | None:
             raise JobError(Failure("NoResult", "result"))
         return None
     expected = {"notebook": task.job.notebook, "area": task.job.area, "quarter": task.quarter}
-    if any(result.get(name) != value for name, value in expected.items()):
+    headline, flags = result.get("headline"), [result.get("demo"), result.get("partial")]
+    whole = isinstance(headline, dict) and isinstance(headline.get("text"), str)
+    whole = whole and all(isinstance(one, bool) for one in flags)
+    if not whole or any(result.get(name) != value for name, value in expected.items()):
         raise JobError(Failure("WrongResult", "result"))
     return result
 
 
-def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool) -> None:
+def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool, own: bool) -> None:
     """The brief of the executed notebook, also as a Word document where the plan says so, and the plotly library that
     the quarter's briefs share.
 
@@ -306,9 +309,11 @@ def export(task: Task, private: Path, inputs: Mapping[str, Any], *, demo: bool) 
             provenance=provenance(inputs, task.language),
             shared=plotly and f"../../{plotly.name}",
             word=places.WORD if task.word else "",
+            own=own,
         )
         if task.word:
-            brief.export_word(private / places.EXECUTED, private / places.WORD, language=task.language, demo=demo)
+            document = private / places.WORD
+            brief.export_word(private / places.EXECUTED, document, language=task.language, demo=demo, own=own)
     except OSError:
         raise
     except Exception as error:  # whatever fails here fails this job alone, and is named

@@ -33,6 +33,12 @@ HELPER = "import beside, atroot; print(beside.X, atroot.X, open('../data/own.txt
 ERROR = "import pandas as pd\npd.DataFrame({'a': [1]})['合同']"
 PHONE = "raise ValueError('13800138000 打不通')"
 
+THREAD = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start(); print('left')"
+WIDGET = "display({'application/vnd.jupyter.widget-view+json': {'model_id': 'a'}, 'text/plain': 'w'}, raw=True)"
+COLLEAGUE = (
+    "import os, pathlib\npathlib.Path(os.environ['INSTITUTE_JOB_FOLDER'], 'result.json').write_text('{\"value\": 1}')"
+)
+
 # name: (cells after the parameters, state, kind and cell of the failure)
 NOTEBOOKS = {
     "11_pool": ([POOL], "done", None),
@@ -61,6 +67,35 @@ NOTEBOOKS = {
         ("KeyboardInterrupt", 2),
     ),
     "28_reads_own_file": (["print(open('../data/own.txt').read())"], "done", None),
+    "29_asks": (["name = input('姓名？')"], "failed", ("StdinNotImplementedError", 2)),
+    "30_thread_left_running": ([THREAD], "done", None),
+    "31_handler": (
+        ["import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nsignal.alarm(0); print('set')"],
+        "done",
+        None,
+    ),
+    "32_moves": (
+        ["import os, sys, tempfile\nos.chdir(tempfile.mkdtemp()); sys.path[:] = []", "print('moved')"],
+        "done",
+        None,
+    ),
+    "33_system_exit": (["raise SystemExit(3)"], "failed", ("SystemExit", 2)),
+    "34_widget": ([WIDGET], "done", None),
+    "35_async_for": (["async def many():\n    yield 1\n[one async for one in many()]"], "done", None),
+    "36_syntax": (["x = (1,", "print('after')"], "failed", ("SyntaxError", 2)),
+    "38_empty": ([], "done", None),
+    "39_blank_cells": (["", "   ", "# only a remark"], "done", None),
+    "40_reset": (["x = 1\n%reset -f", "print('x' in dir())"], "done", None),
+    "41_time": (["%%time\nprint('timed')", "%cd -q ..", "%pwd"], "done", None),
+    "42_clear": (
+        ["from IPython.display import clear_output\nfor i in range(50):\n    print(i); clear_output(wait=True)"],
+        "done",
+        None,
+    ),
+    "43_surrogate": (["print('\\ud800 ok')"], "done", None),
+    "44_closes_stdout": (["import sys; sys.stdout = open('/dev/null', 'w'); print('gone')", "x = 1"], "done", None),
+    "45_colleagues_result": ([COLLEAGUE], "failed", ("WrongResult", None)),
+    "46_study_in_a_remark": (["# study = Study(area)\nprint('none')"], "done", None),
 }
 SHOWN = {
     "11_pool": "[0, 1, 4, 9, 16]",
@@ -70,6 +105,9 @@ SHOWN = {
     "15_asyncio": "[1, 1]",
     "16_flood": "END-OF-FLOOD",
     "22_helper": "beside root own",
+    "32_moves": "moved",
+    "40_reset": "False",
+    "41_time": "timed",
 }
 
 
@@ -223,3 +261,27 @@ def test_a_file_that_is_no_notebook_stops_itself_alone_and_the_index_is_written(
     assert outcomes["02_second"].state == "done"
     assert "01_first.ipynb：不是第4版格式的笔记本" in outcomes["01_first"].failure.sentence
     assert (project.root / "papermill_runs" / "2025Q4" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("reading", "shown"),
+    [
+        ("frame = pd.DataFrame({'收入': [12, 15]})", True),
+        ("tables.load('workers'); frame = pd.DataFrame({'收入': [12, 15]})", False),
+        ("frame = pd.read_parquet('../data/demo/workers.parquet')[['district']]", False),
+        (
+            "raw = open('/'.join(('..', 'data', 'demo', 'workers.parquet')), 'rb').read()"
+            "; frame = pd.DataFrame({'n': [len(raw)]})",
+            False,
+        ),
+        ("open('../data/own.csv').read(); frame = pd.DataFrame({'收入': [12, 15]})", False),
+    ],
+)
+def test_a_brief_takes_what_a_notebook_shows_unless_it_read_persons_in_any_way(project, reading, shown):
+    (project.root / "data" / "own.csv").write_text("name\n", encoding="utf-8")
+    project.write_notebook("01_first", f"{reading}\nprint('PRINTED')\nframe")
+    (outcome,) = runs.run(quarter="2025Q4", areas=[AREA], notebooks=["01_first"], progress="none").outcomes
+    assert outcome.state == "done", outcome.failure
+    page = (project.place("01_first") / places.BRIEF).read_text(encoding="utf-8")
+    assert ("PRINTED" in page) is shown
+    assert ("未列入简报" in page) is not shown

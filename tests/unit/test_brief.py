@@ -6,6 +6,7 @@ import html
 import json
 import re
 
+import docx
 import nbformat
 import pandas as pd
 import pytest
@@ -21,6 +22,7 @@ from institute_lib.sharing import Read
 from tests.shown import opening, shown
 
 NEW = nbformat.v4
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
 def head(language: str = "en", **options) -> Block:
@@ -46,6 +48,12 @@ def notebook(*outputs: object, markdown: tuple = ()) -> nbformat.NotebookNode:
     for number, cell in enumerate(cells):
         cell["id"] = f"c{number}"
     return NEW.new_notebook(cells=cells)
+
+
+def with_head(made: nbformat.NotebookNode, language: str) -> nbformat.NotebookNode:
+    opened = notebook(head(language)).cells[0]
+    opened["id"] = "opening"
+    return NEW.new_notebook(cells=[*made.cells, opened])
 
 
 def export(tmp_path, made: nbformat.NotebookNode, language: str = "en", **options) -> str:
@@ -189,11 +197,11 @@ def test_headings_follow_the_title_without_skipping_a_level(tmp_path):
 def test_prose_appears_in_its_own_language(tmp_path):
     both = "中文段落\n\n<!-- en -->\n\nEnglish paragraph"
     made = notebook(markdown=[(both, ()), ("只有中文", ()), ("tagged zh text", ("zh",)), ("lab notes", ("lab",))])
-    english = export(tmp_path, made)
+    english = export(tmp_path, with_head(made, "en"))
     assert "English paragraph" in english
     assert not re.search(r"[\u3400-\u9fff]", re.sub(r"<style>.*?</style>", "", english, flags=re.DOTALL))
     assert "tagged zh text" not in english
-    chinese = export(tmp_path, made, language="zh")
+    chinese = export(tmp_path, with_head(made, "zh"), language="zh")
     assert "中文段落" in chinese
     assert "English paragraph" not in chinese
     assert "lab notes" not in chinese + english
@@ -213,7 +221,7 @@ def test_methods_and_limits_stand_in_the_fold(tmp_path):
 def test_sources_link_only_to_the_web(tmp_path):
     links = {"A": "https://example.org/a", "B": "javascript:x"}
     items = [{"title": title, "publisher": "", "date": "", "url": url} for title, url in links.items()]
-    made = notebook(Block(SOURCES, {"items": items}, ()))
+    made = notebook(head(), Block(SOURCES, {"items": items}, ()))
     text = export(tmp_path, made)
     assert 'href="https://example.org/a"' in text
     assert "javascript:x" not in text
@@ -233,7 +241,7 @@ def test_parameters_versions_and_hashes_stand_at_the_end(tmp_path):
 
 
 def test_a_csv_download_is_text_without_a_live_formula(tmp_path):
-    text = export(tmp_path, notebook(table()))
+    text = export(tmp_path, notebook(head(), table()))
     encoded = re.search(r'href="data:text/csv;charset=utf-8;base64,(.*?)"', text)[1]
     rows = base64.b64decode(encoded).decode("utf-8-sig").split("\r\n")
     assert rows[2] == "'=1+1,99"
@@ -364,3 +372,40 @@ def test_the_sentence_of_a_chart_does_not_say_its_title_again(tmp_path):
     text = export(tmp_path, notebook(head(), made))
     assert '<p class="finding">The city has one.</p>' in text
     assert 'aria-label="Stations by level: the city has one."' in text
+
+
+def test_what_a_notebook_shows_besides_appears_where_it_read_no_persons(tmp_path):
+    plotly = {"application/vnd.plotly.v1+json": {"data": [{"type": "bar", "y": [3]}], "layout": {"height": 300}}}
+    html = "<style>.x{}</style><table><tr><th onclick='boom()'>收入</th></tr><tr><td colspan=2>12</td></tr></table>"
+    made = notebook(head("zh"), plotly, {"text/html": html, "text/plain": "x"}, {"image/png": PNG})
+    made.cells.append(NEW.new_code_cell("p()", outputs=[NEW.new_output("stream", text="\x1b[31m1 < 2\x1b[0m")], id="p"))
+    made.cells[0].outputs[0].data[OPENING]["own"] = True
+    text = export(tmp_path, made, language="zh")
+    assert '"type":"bar"' in text
+    assert '<td colspan="2">12</td>' in text
+    assert "boom" not in text
+    assert f"data:image/png;base64,{PNG}" in text
+    assert "<pre>1 &lt; 2</pre>" in text
+    assert "未列入简报" not in text
+    word = brief.export_word(made, tmp_path / "brief.docx", language="zh")
+    assert "1 < 2" in "\n".join(one.text for one in docx.Document(word).paragraphs)
+    assert "未列入简报" in export(tmp_path, made, language="zh", own=False)
+    made.cells[1].source = "pq.read_table('data/registers/workers.parquet')"
+    assert "未列入简报" in export(tmp_path, made, language="zh")
+
+
+@pytest.mark.parametrize(
+    "output", [{"image/png": '"><script>'}, {"text/html": "<iframe src='x'></iframe>"}, {"image/png": "A" * 3_000_001}]
+)
+def test_what_cannot_stand_in_a_page_without_network_is_named(tmp_path, output):
+    made = notebook(head("zh"), output)
+    made.cells[0].outputs[0].data[OPENING]["own"] = True
+    text = export(tmp_path, made, language="zh")
+    assert "这类输出不能放进离线网页" in text
+    assert "<script>" not in text
+
+
+def test_a_notebook_without_an_opening_is_refused_as_a_brief(tmp_path):
+    with pytest.raises(RunError, match=re.escape("study.close")):
+        export(tmp_path, notebook(table()))
+    assert list(tmp_path.iterdir()) == []

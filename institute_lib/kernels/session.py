@@ -53,8 +53,10 @@ def _note_opened_files(root: Path) -> None:
 
 
 def _asked_by_library() -> bool:
-    """Whether a function of this library, but this extension, is among those that are being called."""
-    top, frame = f"{paths.PACKAGE}{os.sep}", sys._getframe(2)
-    while frame and not frame.f_code.co_filename.startswith(top):
+    """Whether a function of this library is being called; what makes the kernel itself always is."""
+    top, kernels, frame = f"{paths.PACKAGE}{os.sep}", str(Path(__file__).parent), sys._getframe(2)
+    while frame:
+        if frame.f_code.co_filename.startswith(top) and not frame.f_code.co_filename.startswith(kernels):
+            return True
         frame = frame.f_back
-    return frame is not None
+    return False

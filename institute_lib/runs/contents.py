@@ -4,6 +4,7 @@ A table's hash is kept beside other derived files, so that an unchanged table is
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from institute_lib.runs.plan import Job
 from institute_lib.sharing import Read, digest
 
 ABSENT = "absent"
+CODE = re.compile(r"\d{6}")
 CHANGED = "changed while the job ran"
 DIVISIONS = ("districts.csv", "area_aliases.csv", "traditional_characters.csv")  # what every table is read by
 
@@ -64,6 +66,23 @@ def by_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
         asked = (read["as_of"], *read["districts"], read.get("title"), read.get("known"))
         hashes[" ".join(filter(None, asked))] = read["hash"]
     return named
+
+
+def districts_changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """The districts (codes) whose rows or reports differ, of those that were read one by one."""
+    found: set[str] = set()
+    old, new = by_kind(before), by_kind(after)
+    for kind in ("tables", "reports"):
+        for name, asked in old.get(kind, {}).items():
+            now = new.get(kind, {}).get(name, {})
+            pairs = asked.items() if isinstance(asked, dict) else ()  # other versions knew no districts
+            for key in (one for one, content in pairs if now.get(one) != content):
+                late = set(asked[key].split()) ^ set(
+                    now.get(key, "").split()
+                )  # of reports: those who have come or gone
+                codes = set(filter(CODE.fullmatch, key.split() if kind == "tables" else late))
+                found |= codes if kind == "reports" or len(codes) == 1 else set()  # of several nobody knows which
+    return tuple(sorted(found))
 
 
 def table_hash(name: str, as_of: str, known: str = "", districts: Sequence[str] = ()) -> str:

@@ -29,6 +29,7 @@ class JobStatus:
         state: "current", "stale" (its inputs changed), "failed", "missing" (not run yet), "not_reported" (its district
             has not reported) or "no_register" (a register that it asks for is not there).
         changes: of a stale job, what changed since: the kind of input, and the names of those that have names.
+        districts: of a stale job, those whose rows or reports changed (codes), as far as it read them by district.
         failure: why it ended without a brief.
         made: when the brief that is there was made.
     """
@@ -38,6 +39,7 @@ class JobStatus:
     changes: Mapping[str, list[str]] = field(default_factory=dict)
     failure: Failure | None = None
     made: str | None = None
+    districts: tuple[str, ...] = ()
 
     @property
     def why(self) -> str:
@@ -57,7 +59,10 @@ class JobStatus:
             listed = comma(_named(kind, name, language) for name in names[:MOST_NAMED])
             more = "…" if len(names) > MOST_NAMED else ""
             parts.append(terms.text("runs.which", language, what=words, names=listed + more) if listed else words)
-        return terms.text("runs.stale_why", language, names=comma(parts)) if parts else ""
+        named = terms.listed([divisions.get(code).name(language) for code in self.districts[:MOST_NAMED]], language)
+        more = "…" if len(self.districts) > MOST_NAMED else ""
+        of = terms.text("runs.stale_of", language, names=named + more) if named else ""
+        return terms.text("runs.stale_why", language, names=of + comma(parts)) if parts else ""
 
 
 def _named(kind: str, name: str, language: str) -> str:
@@ -113,7 +118,7 @@ def job_status(plan: Plan, job: Job, *, quarter: str, folder: Path) -> JobStatus
         return JobStatus(job, "stale", {"notebook": []}, made=made)
     inputs = job_inputs(plan, job, quarter=quarter, folder=folder, reads=before.get("reads", ()))
     if differences := changed(before, inputs):
-        return JobStatus(job, "stale", differences, made=made)
+        return JobStatus(job, "stale", differences, made=made, districts=contents.districts_changed(before, inputs))
     if noted:
         return JobStatus(job, noted["state"], failure=failure_from(noted), made=made)
     return JobStatus(job, "current", made=made)

@@ -89,6 +89,9 @@ def test_a_correction_makes_only_the_jobs_stale_that_used_its_district(quarter):
     keep(quarter.root, "workers", state("a", "b", "c"), "2025-12-31")  # the second district hands its list in again
     both = {f"02_second/{FIRST}", f"02_second/{SECOND}"}  # show the city, and so depend on each of its districts
     assert stale() == {f"01_first/{SECOND}", *both}
+    said = {one.say() for one in runs.status(quarter="2025Q4") if one.state == "stale"}
+    named = "崇川区：登记表（变动记录、从业人员登记）已有变动，请重新运行"
+    assert said == {named, "登记表（从业人员登记）已有变动，请重新运行"}
 
 
 def test_a_day_of_knowledge_before_any_import_is_a_table_that_is_lacking(quarter):

@@ -210,9 +210,10 @@ def output(shown: object) -> nbformat.NotebookNode:
     return nbformat.v4.new_output("execute_result", data=shown._repr_mimebundle_(), execution_count=1)
 
 
-def notebook_of(shown: list[object], language: str) -> nbformat.NotebookNode:
-    """An executed notebook: prose, parameters, one output a cell, and outputs that must stay behind."""
+def notebook_of(shown: list[object], language: str, **findings: object) -> nbformat.NotebookNode:
+    """An executed notebook: prose, parameters, an opening, one output a cell, and outputs that must stay behind."""
     new = nbformat.v4
+    head = opening(title=TITLE[language], demo=True, language=language, **findings)
     parameters = new.new_code_cell('area = "320600"\nquarter = "2025Q4"', metadata={"tags": ["parameters"]})
     raw = new.new_code_cell(
         "workers.head()",
@@ -225,7 +226,7 @@ def notebook_of(shown: list[object], language: str) -> nbformat.NotebookNode:
         new.new_markdown_cell(PROSE[language]),
         parameters,
         raw,
-        *(new.new_code_cell("SECRET_CODE()", outputs=[output(one)]) for one in shown),
+        *(new.new_code_cell("SECRET_CODE()", outputs=[output(one)]) for one in (head, *shown)),
         new.new_markdown_cell(METHODS[language], metadata={"tags": ["methods"]}),
     ]
     for number, cell in enumerate(cells):
@@ -235,8 +236,7 @@ def notebook_of(shown: list[object], language: str) -> nbformat.NotebookNode:
 
 def whole_notebook(language: str) -> nbformat.NotebookNode:
     findings = {"findings": FINDINGS[language], "area": "320600", "as_of": "2025-12-31"}
-    head = opening(title=TITLE[language], demo=True, language=language, **findings)
-    return notebook_of([head, *all_charts(language), education_table(language)], language)
+    return notebook_of([*all_charts(language), education_table(language)], language, **findings)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,8 @@ PAGE = """<!doctype html>
 <svg class="main-svg" width="50" height="50"><g class="xy"><text x="40" y="20">far too long for it</text></g></svg>
 </div></figure>
 <p class="next">&nbsp;</p>
-<script>document.getElementById("plot")._fullData = [{}]; console.error("planted");</script>
+<script>Object.assign(document.getElementById("plot"), {_fullData: [{}], _fullLayout: {width: 455}});
+console.error("planted");</script>
 """
 
 
@@ -22,7 +23,7 @@ PAGE = """<!doctype html>
     "named",
     [
         "chart 'a chart': 0 of 2 traces",
-        "its text 'far too long for it' is cut",
+        "its text far too long for it is cut",
         "error: planted",
         "asked for http://127.0.0.1:9/pixel.png",
         "its language is ''",

@@ -126,7 +126,8 @@ def test_an_unprotected_table_is_marked_on_the_screen_and_stays_out_of_a_brief(f
     assert "内部" in html
     assert HOSTILE[0] not in html
     assert HOSTILE[1] not in html
-    cell = NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data={"text/html": html})])
-    path = brief.export(NEW.new_notebook(cells=[cell]), folder / "internal.html")
+    shows = ({"text/html": html}, opening()._repr_mimebundle_())
+    cells = [NEW.new_code_cell("x", outputs=[NEW.new_output("display_data", data=data)]) for data in shows]
+    path = brief.export(NEW.new_notebook(cells=cells), folder / "internal.html")
     assert "<td>3</td>" in html
     assert "<td>3</td>" not in path.read_text(encoding="utf-8")

@@ -242,7 +242,7 @@ def read_cells(notebook: Path) -> list[dict[str, Any]]:
         cells = content["cells"]
     except (ValueError, KeyError, TypeError) as error:
         kind = type(error).__name__
-        raise terms.error(ParameterError, "runs.error_no_notebook", name=notebook.name, kind=kind) from error
+        raise terms.error(ParameterError, "runs.error_no_notebook", name=notebook.name, reason=kind) from error
     return cells
 
 

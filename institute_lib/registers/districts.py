@@ -169,7 +169,7 @@ def _inside(text: str) -> str | None:
     """The district of a name that begins with it and goes on with its code, one of its towns, or one of its zones."""
     from institute_lib import areas
 
-    if areas.is_known(text):
+    if areas.is_known(text) or re.search("[<>]", text):
         return None
     plain_text = vocabulary.bare(text) if vocabulary.bare(text) else text
     aside = [part for part in re.findall(r"[\w]+", vocabulary.normal(text).removeprefix(plain_text)) if part]

@@ -92,7 +92,6 @@ NOTEBOOKS = {
         "done",
         None,
     ),
-    "43_surrogate": (["print('\\ud800 ok')"], "done", None),
     "44_closes_stdout": (["import sys; sys.stdout = open('/dev/null', 'w'); print('gone')", "x = 1"], "done", None),
     "45_colleagues_result": ([COLLEAGUE], "failed", ("WrongResult", None)),
     "46_study_in_a_remark": (["# study = Study(area)\nprint('none')"], "done", None),

@@ -18,7 +18,7 @@ from institute_lib.registers import identity
 from institute_lib.runs import places
 from institute_lib.runs.plan import load_plan
 from tests.rows import WORKER
-from tests.shown import shown
+from tests.shown import opening, shown
 
 
 @pytest.fixture
@@ -285,7 +285,8 @@ def test_asking_for_help_imports_no_heavy_library():
 
 def test_a_brief_beside_a_quarters_plotly_shares_it_unless_it_shall_go_alone(tmp_path):
     bundle = charts.draw_bars(shown(pd.DataFrame({"level": ["a"], "n": [9]})))._repr_mimebundle_()
-    cell = nbformat.v4.new_code_cell("1", outputs=[nbformat.v4.new_output("display_data", data=bundle)])
+    shows = [nbformat.v4.new_output("display_data", data=one) for one in (opening()._repr_mimebundle_(), bundle)]
+    cell = nbformat.v4.new_code_cell("1", outputs=shows)
     place = tmp_path / "2025Q4" / "01_first" / "320613"
     place.mkdir(parents=True)
     nbformat.write(nbformat.v4.new_notebook(cells=[cell]), place / "executed.ipynb")

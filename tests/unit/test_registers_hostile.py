@@ -489,7 +489,7 @@ def test_a_report_as_a_workbook_holds_texts_alone_and_rows_as_numbers(tmp_path):
     header = [cell.value for cell in sheet[1]]
     assert {type(row[header.index("行")].value) for row in sheet.iter_rows(min_row=2)} <= {int, type(None), str}
     assert sheet.freeze_panes == "A2"
-    assert {cell.fill.fgColor.rgb for cell in sheet["A"][1:]} == {"00FFC7CE", "00FFEB9C", "00FFFFFF"}
+    assert {cell.fill.fgColor.rgb[2:] for cell in sheet["A"][1:]} == {"FFC7CE", "FFEB9C", "FFFFFF"}
     assert [row["row"] for row in report.to_dict()["problems"] if row["severity"] == "fault"] == [2, 3]
 
 

@@ -12,7 +12,8 @@ from institute_lib.runs.jobs import accept, check_worker
 from institute_lib.runs.plan import Job
 from institute_lib.runs.tasks import JobError, Task
 
-RESULT = {"notebook": "01_first", "area": "320613", "quarter": "2025Q4"}
+RESULT = {"notebook": "01_first", "area": "320613", "quarter": "2025Q4", "demo": False, "partial": False}
+RESULT |= {"headline": {"text": "12.0%"}}
 
 
 def task(tmp_path):

@@ -291,7 +291,7 @@ def test_every_method_of_the_library_has_its_page():
     called = set(re.findall(r"\b(?:policy|retention|coverage|talent|disclosure|charts)\.([a-z_]+)", text)) - {"md"}
     wanted = {"staggered", "pilot", "two_way", "sensitivity", "detectable_effect", "rates", "survival", "hazard", "cox"}
     wanted |= {"cumulative_incidence", "access", "equity", "next_stations", "funnel", "passes", "outcomes", "purchase"}
-    wanted |= {"yardstick", "control", "outcome_spread"}
+    wanted |= {"yardstick", "control_result", "outcome_spread"}
     assert wanted <= called
     rooms = (policy, retention, coverage, talent, disclosure, charts)
     assert all(any(hasattr(room, name) for room in rooms) for name in called)
